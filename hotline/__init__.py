@@ -1,0 +1,1 @@
+"""The telephony and intake system of a city district's service line."""
