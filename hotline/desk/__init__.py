@@ -1,0 +1,1 @@
+"""Every action a person may take at a console, checked against the role policy."""

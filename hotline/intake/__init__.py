@@ -1,0 +1,1 @@
+"""The path from a recording to a service request, and the interfaces of the edges it needs."""

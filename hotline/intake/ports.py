@@ -1,0 +1,149 @@
+"""The interfaces of the edges that intake needs; the store, the recogniser and the wire fill them in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from hotline.events.ids import CallId, RecordingId, RequestNumber
+from hotline.media.plan import Codec
+from hotline.routing.suggestion import Suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedCall:
+    """What is known of a call when its INVITE arrives."""
+
+    call_id: CallId
+    sip_call_id: str
+    caller: str
+    """Dial-back number, for example ``+861065241234`` or ``1001``; empty when withheld or unknown."""
+    caller_raw: str
+    """The identity header as it came, control characters removed."""
+    called: str
+    """The number dialled, for example ``96156``."""
+    source: str
+    """Transport address that sent the INVITE, ``udp:192.0.2.7:5060``."""
+    at: datetime
+    withheld: bool = False
+    """True when the caller asked for privacy (RFC 3323): her number is stored but never shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedRecording:
+    """A recording that is on disk under its final name."""
+
+    recording_id: RecordingId
+    call_id: CallId
+    path: str
+    codec: Codec
+    length_samples: int
+    speech_ms: int | None
+    """None when nobody measured it (recovered after a crash)."""
+    sha256: str
+    started_at: datetime
+    cut_short: bool = False
+    """True when the product died while it was being made."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDraft:
+    """What a service request is opened with, before anybody understood a word."""
+
+    recording: ClosedRecording
+    language: str
+    """``zh`` or ``en``: what the caller chose, and what she is probably speaking."""
+    for_agent: bool
+    """True when she asked for a person and was asked to leave a message instead."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStatus:
+    """What a caller may hear about a request by its number."""
+
+    number: RequestNumber
+    state: str
+    """State of tickets.request: ``accepted``, ``dispatched``, ``signed``, ``replied`` ..."""
+    unit_name: str
+    """Lead unit, empty while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech and its text."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    raw_text: str
+    """Before the gazetteer corrected place names."""
+    confidence: str
+    """``high``, ``mid``, ``low`` or ``none`` (unclear: listen)."""
+    score: float
+    """Mean log-probability of the neutral decode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The text of one recording."""
+
+    text: str
+    """Segments joined; empty when there was no speech."""
+    segments: Sequence[Segment]
+    confidence: str
+    """The lowest that matters: ``high``, ``mid``, ``low`` or ``none``."""
+    language: str
+    model: str
+    """Name and version of the model that heard it."""
+
+
+class Journal(Protocol):
+    """What is written before it is told. Every method returns after the commit.
+
+    Each may be called twice with the same key without harm; each raises OutsideError when the
+    store cannot write.
+    """
+
+    async def open_call(self, call: OfferedCall) -> None:
+        """Write the call record; only then may the call be answered."""
+        ...
+
+    async def answer_call(self, call_id: CallId, at: datetime) -> None:
+        """Note that 200 OK was sent."""
+        ...
+
+    async def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> None:
+        """Note the end: cause as in call.record, and the steps of the flow that were walked."""
+        ...
+
+    async def open_request(self, draft: RequestDraft) -> RequestNumber:
+        """Write recording, request, its first event and the transcription job in one transaction.
+
+        Repeating it for the same recording returns the same number.
+        """
+        ...
+
+    async def request_status(self, number: str) -> RequestStatus | None:
+        """Look a request up by what the caller keyed in; None for a number that we never gave out."""
+        ...
+
+
+class Transcripts(Protocol):
+    """Where a recognised text goes, and the job that asked for it ends, in one transaction."""
+
+    async def recording(self, recording_id: RecordingId) -> ClosedRecording | None:
+        """Look up what is to be transcribed."""
+        ...
+
+    async def save_transcript(
+        self, job_id: int, number: RequestNumber, transcript: Transcript, suggestions: Sequence[Suggestion]
+    ) -> None:
+        """Store text and suggestions on the request, write the event, finish the job."""
+        ...
+
+    async def fail_transcript(self, job_id: int, number: RequestNumber, reason: str) -> None:
+        """Say on the request that it could not be transcribed and must be listened to; finish the job."""
+        ...

@@ -1,0 +1,1 @@
+"""Voice without I/O: codecs, RTP, key presses and recordings, as arrays of all calls at once."""

@@ -1,0 +1,163 @@
+"""What the media plane is told, and what it tells: one dataclass a message.
+
+Commands are imperatives, events are past participles. All carry ``call_id``; the plane knows
+nothing else about a call. The wire edge turns them into bytes for the plane's process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from hotline.events.ids import CallId, RecordingId
+
+
+class Codec(Enum):
+    """A codec that the plane plays and records, by its RTP/AVP payload type (RFC 3551, table 4)."""
+
+    PCMU = 0
+    PCMA = 8
+
+    @property
+    def suffix(self) -> str:
+        """File name ending of a header-less recording in this codec."""
+        return ".ulaw" if self is Codec.PCMU else ".alaw"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPort:
+    """Give a call a local RTP port; answered by PortOpened or MediaFailed."""
+
+    call_id: CallId
+    remote_ip: str
+    """Numeric address from the peer's SDP; empty while unknown (delayed offer: Aim follows)."""
+    remote_port: int
+    codec: Codec
+    event_payload_type: int | None
+    """Payload type of telephone-event/8000 in the agreed SDP (RFC 4733); None when not agreed."""
+    may_latch: bool = False
+    """True where the peer may be behind a NAT: the first packet with an agreed payload type fixes the source, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Send to, and accept from, another address from now on (delayed offer, re-INVITE)."""
+
+    call_id: CallId
+    remote_ip: str
+    remote_port: int
+    codec: Codec
+    event_payload_type: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Play prompts one after the other, in place of what is playing now."""
+
+    call_id: CallId
+    prompts: Sequence[str]
+    """Names as ``zh/greeting``: language and file stem under ``ivr_flows/prompts``."""
+    tag: int
+    """Comes back in PromptEnded, so that a late end of an old prompt is told from the new one's."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlaying:
+    """Fall silent within one frame; no PromptEnded follows."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Start to record what the caller sends, as it comes, gaps filled with silence."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    longest_s: float
+    """The plane closes the recording by itself after so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """Close the recording: fsync, rename, fsync the folder; answered by RecordingClosed."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePort:
+    """End the call's media; an open recording is closed first (RecordingClosed still comes)."""
+
+    call_id: CallId
+
+
+MediaCommand = OpenPort | Aim | Play | StopPlaying | Record | StopRecording | ClosePort
+
+
+@dataclass(frozen=True, slots=True)
+class PortOpened:
+    """The call has a port; answer the SDP with it."""
+
+    call_id: CallId
+    local_ip: str
+    local_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromptEnded:
+    """The last frame of the last prompt of a Play was sent."""
+
+    call_id: CallId
+    tag: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """The caller pressed a key, counted once however it came."""
+
+    call_id: CallId
+    digit: str
+    """One of ``0123456789*#ABCD``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The voice activity detector heard the caller begin."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The caller fell silent (after the detector's hang-over of some 300 ms)."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingClosed:
+    """A recording is safe on disk under its final name."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    path: str
+    """Relative to the recordings folder, for example ``2026-11-23/20261123-1f3a-1.alaw``."""
+    codec: Codec
+    length_samples: int
+    """At 8,000 a second; zero-length recordings leave no file and an empty path."""
+    speech_ms: int
+    """How much of it the voice activity detector took for speech."""
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFailed:
+    """The plane could not do what it was told, or died; the call must be ended politely."""
+
+    call_id: CallId
+    reason: str
+
+
+MediaEvent = PortOpened | PromptEnded | DigitPressed | SpeechStarted | SpeechEnded | RecordingClosed | MediaFailed

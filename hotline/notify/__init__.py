@@ -1,0 +1,1 @@
+"""The edge to those who work: letters to streets and departments."""

@@ -1,0 +1,177 @@
+"""What a site may set: one TOML file, and ``HOTLINE__SECTION__KEY`` in the environment above it.
+
+Unknown keys are errors with a suggestion; every setting has its meaning and unit beside it.
+This module reads what it is given; finding and opening files is the command line's work.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from hotline.errors import ConfigError
+
+ENVIRONMENT_PREFIX: Final = "HOTLINE__"
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class SiteSettings(_Section):
+    """Who we are."""
+
+    name: str = "东城区 96156 服务热线"
+    """Shown in the console and in letters."""
+    data_dir: Path = Path("var")
+    """Holds database, recordings and models; must be on a local disk."""
+    time_zone: str = "Asia/Shanghai"
+    """Zone of day boundaries, numbers and displayed times."""
+    config_dir: Path = Path("config")
+    """Catalogue, organisations, regions and places of the district."""
+
+
+class SipSettings(_Section):
+    """The telephone side."""
+
+    listen_ip: str = "0.0.0.0"  # noqa: S104 - a phone system is there to be called
+    """Address that SIP listens on, UDP and TCP."""
+    port: Port = 5060
+    """Port for UDP and TCP; 0 takes a free one."""
+    public_ip: str = ""
+    """Address written into Contact and SDP; empty: the one that reaches the caller."""
+    numbers: tuple[str, ...] = ("96156", "01096156", "+861096156")
+    """Called numbers that the main flow answers; others get 404."""
+    area_code: str = "10"
+    """Area code without the trunk zero, to complete local numbers."""
+
+    @field_validator("listen_ip", "public_ip")
+    @classmethod
+    def _numeric(cls, value: str) -> str:
+        if value:
+            ipaddress.ip_address(value)
+        return value
+
+
+class MediaSettings(_Section):
+    """Voice."""
+
+    port_low: Port = 16000
+    """First RTP port."""
+    port_high: Port = 16398
+    """Last RTP port; one per concurrent call, even numbers."""
+    nat_latching: bool = True
+    """Accept a call's first packet from another address than its SDP says, once."""
+    prompts_dir: Path = Path("ivr_flows/prompts")
+
+
+class IvrSettings(_Section):
+    """The voice menu."""
+
+    flow: Path = Path("ivr_flows/main.toml")
+    """Flow that answers the called numbers."""
+
+
+class StoreSettings(_Section):
+    """The shared store."""
+
+    url: str = ""
+    """SQLAlchemy URL; empty: ``hotline.sqlite3`` in the data folder."""
+
+
+class SpeechSettings(_Section):
+    """Recognition."""
+
+    workers: Annotated[int, Field(ge=0, le=64)] = 1
+    """Recognition processes; 0: record only, a person listens."""
+    model_dir: Path | None = None
+    """Folder of a faster-whisper model; None: the packaged Whisper base."""
+
+
+class ConsoleSettings(_Section):
+    """The agents' browsers."""
+
+    listen_ip: str = "127.0.0.1"
+    port: Port = 8080
+    secure_cookies: bool = False
+    """True behind an HTTPS proxy; required when listening on other than loopback."""
+    base_url: str = ""
+    """Address of the console in letters; empty: made from listen_ip and port."""
+
+
+class MailSettings(_Section):
+    """Letters to streets and departments, handed to the site's own relay."""
+
+    host: str = ""
+    """SMTP relay; empty: letters wait in the outbox until one is set."""
+    port: Port = 25
+    security: Literal["none", "starttls", "tls"] = "none"
+    user: str = ""
+    password_file: Path | None = None
+    """File that holds the relay's password; never put a password in this file."""
+    sender: str = "hotline@localhost"
+    timeout_s: Annotated[float, Field(gt=0, le=300)] = 20.0
+
+
+class Settings(_Section):
+    """Everything a site may set."""
+
+    site: SiteSettings = SiteSettings()
+    sip: SipSettings = SipSettings()
+    media: MediaSettings = MediaSettings()
+    ivr: IvrSettings = IvrSettings()
+    store: StoreSettings = StoreSettings()
+    speech: SpeechSettings = SpeechSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    mail: MailSettings = MailSettings()
+
+
+def read_settings(text: str, environment: Mapping[str, str], *, file: str) -> Settings:
+    """Build the settings from a TOML text and the environment.
+
+    :param file: name of the file for complaints.
+    :raises ConfigError: naming the key and the remedy.
+    """
+    try:
+        tree: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"this is not TOML: {error}", file=file) from error
+    for name, value in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        tree.setdefault(section, {})[key] = _from_environment(section, key, value)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_complaint(error, text), file=file) from error
+
+
+def _from_environment(section: str, key: str, value: str) -> object:
+    field = Settings.model_fields.get(section)
+    annotation = getattr(field.annotation, "model_fields", {}).get(key) if field else None
+    if annotation is not None and str(annotation.annotation).startswith("tuple"):
+        return [part.strip() for part in value.split(",")]
+    return value
+
+
+def _complaint(error: ValidationError, text: str) -> str:
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    name = ".".join(where)
+    if first["type"] != "extra_forbidden":
+        return f"[{where[0]}] {'.'.join(where[1:]) or where[0]}: {first['msg']} (got {first['input']!r})"
+    known: list[str] = list(Settings.model_fields)
+    if len(where) > 1:
+        known = list(getattr(Settings.model_fields[where[0]].annotation, "model_fields", {}))
+    close = difflib.get_close_matches(where[-1], known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+    line = next((n for n, row in enumerate(text.splitlines(), 1) if row.strip().startswith(where[-1])), None)
+    return f"unknown setting {name!r}{f' in line {line}' if line else ''}{hint}"

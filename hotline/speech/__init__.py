@@ -1,0 +1,1 @@
+"""The edge to recognition: worker processes that turn a recording into text."""

@@ -1,0 +1,1 @@
+"""Service requests and work orders: numbers, states, and who may move them."""
