@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from hotline.events.ids import CallId, RecordingId, RequestNumber
+from hotline.events.outbox import Job
 from hotline.media.plan import Codec
 from hotline.routing.suggestion import Suggestion
 
@@ -100,6 +101,39 @@ class Transcript:
     """Name and version of the model that heard it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a unit is told about a request that was routed to it."""
+
+    notice_id: int
+    to_address: str
+    unit_name: str
+    request_number: RequestNumber
+    priority: str
+    """``P1`` to ``P4``."""
+    kind_label: str
+    """Kind of demand that the agent decided, else the suggested one, else empty."""
+    region_name: str
+    """Street or community, empty when unknown."""
+    place: str
+    text: str
+    """What an agent wrote, else the transcript; empty when neither exists yet."""
+    transcript_confidence: str
+    """``high``, ``mid``, ``low`` or ``none``; ``high`` when an agent wrote the text; empty without one."""
+    caller: str
+    """Full number, since the unit has to call back; empty when withheld or unknown."""
+    called_at: datetime
+    routed_by: str
+    """Display name of the agent."""
+    routed_at: datetime
+    note: str
+    order_id: int
+    console_path: str
+    """Where the unit finds its work orders, below the console's base address: ``/inbox``."""
+    is_co: bool
+    """True when the unit helps another one that has the lead."""
+
+
 class Journal(Protocol):
     """What is written before it is told. Every method returns after the commit.
 
@@ -146,4 +180,27 @@ class Transcripts(Protocol):
 
     async def fail_transcript(self, job_id: int, number: RequestNumber, reason: str) -> None:
         """Say on the request that it could not be transcribed and must be listened to; finish the job."""
+        ...
+
+
+class Notices(Protocol):
+    """Letters to units. Each of the three reports is one transaction: notice, event, outbox row.
+
+    A report that comes twice, or after another worker took the job over, changes nothing.
+    """
+
+    async def letter(self, notice_id: int) -> Letter | None:
+        """Read what to write; None when the notice is unknown, was sent already or is no longer wanted."""
+        ...
+
+    async def notice_sent(self, job: Job, notice_id: int, response: str) -> None:
+        """Note that the relay took the letter, with its answer; the job is done."""
+        ...
+
+    async def notice_delayed(self, job: Job, notice_id: int, error: str, wait_s: float) -> None:
+        """Note why it could not be sent now; the job is due again after ``wait_s`` seconds."""
+        ...
+
+    async def notice_failed(self, job: Job, notice_id: int, error: str) -> None:
+        """Note that it will never be sent, and why; the job is dead."""
         ...
