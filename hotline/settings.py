@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hotline.errors import ConfigError
 
@@ -22,7 +22,9 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
+    )
 
 
 class SiteSettings(_Section):
@@ -59,6 +61,13 @@ class SipSettings(_Section):
             ipaddress.ip_address(value)
         return value
 
+    @field_validator("numbers")
+    @classmethod
+    def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(value):
+            raise ValueError("name at least one number that people dial, for example ['96156']")
+        return value
+
 
 class MediaSettings(_Section):
     """Voice."""
@@ -70,6 +79,13 @@ class MediaSettings(_Section):
     nat_latching: bool = True
     """Accept a call's first packet from another address than its SDP says, once."""
     prompts_dir: Path = Path("ivr_flows/prompts")
+    """Prompt audio: ``zh/NAME.wav`` and ``en/NAME.wav``, 8 kHz mono."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> MediaSettings:
+        if self.port_high < self.port_low + 1:
+            raise ValueError(f"port_high {self.port_high} leaves no room above port_low {self.port_low}")
+        return self
 
 
 class IvrSettings(_Section):
@@ -99,11 +115,22 @@ class ConsoleSettings(_Section):
     """The agents' browsers."""
 
     listen_ip: str = "127.0.0.1"
+    """Address that the console listens on."""
     port: Port = 8080
+    """Port of the console; 0 takes a free one."""
     secure_cookies: bool = False
     """True behind an HTTPS proxy; required when listening on other than loopback."""
     base_url: str = ""
     """Address of the console in letters; empty: made from listen_ip and port."""
+
+    @model_validator(mode="after")
+    def _not_in_the_open(self) -> ConsoleSettings:
+        if not ipaddress.ip_address(self.listen_ip).is_loopback and not self.secure_cookies:
+            raise ValueError(
+                f"listen_ip {self.listen_ip} is not loopback, so passwords would travel in the clear: put an "
+                "HTTPS proxy in front and set secure_cookies = true, or listen on 127.0.0.1"
+            )
+        return self
 
 
 class MailSettings(_Section):
@@ -112,12 +139,17 @@ class MailSettings(_Section):
     host: str = ""
     """SMTP relay; empty: letters wait in the outbox until one is set."""
     port: Port = 25
+    """Port of the relay."""
     security: Literal["none", "starttls", "tls"] = "none"
+    """How the connection to the relay is secured."""
     user: str = ""
+    """User at the relay; empty: no log-in."""
     password_file: Path | None = None
     """File that holds the relay's password; never put a password in this file."""
     sender: str = "hotline@localhost"
+    """Address that letters come from."""
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 20.0
+    """Seconds that each step of a delivery may take."""
 
 
 class Settings(_Section):
@@ -162,10 +194,39 @@ def _from_environment(section: str, key: str, value: str) -> object:
     return value
 
 
+def explain_settings() -> str:
+    """Write the page that lists every setting with its meaning and its default, as Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        "One TOML file (`config/hotline.toml`), and above it the environment: `HOTLINE__SECTION__KEY=value`.",
+        "An unknown key is refused with a suggestion. `hotline config show` prints what is in force.",
+    ]
+    for section, field in Settings.model_fields.items():
+        model = field.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        lines += ["", f"## [{section}]", "", (model.__doc__ or "").strip()]
+        for key, setting in model.model_fields.items():
+            default = setting.default
+            shown = (
+                list(default)
+                if isinstance(default, tuple)
+                else str(default)
+                if isinstance(default, Path)
+                else default
+            )
+            lines += ["", f"### {section}.{key}", "", (setting.description or "").replace("``", "`")]
+            lines += ["", f"Default: `{shown!r}`"]
+    return "\n".join(lines) + "\n"
+
+
 def _complaint(error: ValidationError, text: str) -> str:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
     name = ".".join(where)
+    if first["type"] == "value_error":
+        return f"[{where[0]}] {'.'.join(where[1:])}: {first['ctx']['error']}".replace("] :", "]")
     if first["type"] != "extra_forbidden":
         return f"[{where[0]}] {'.'.join(where[1:]) or where[0]}: {first['msg']} (got {first['input']!r})"
     known: list[str] = list(Settings.model_fields)

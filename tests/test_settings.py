@@ -1,0 +1,78 @@
+"""Settings: what is wrong is named with its place and its remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from hotline.errors import ConfigError
+from hotline.settings import Settings, explain_settings, read_settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def complaint(text: str, environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read_settings(text, environment or {}, file="hotline.toml")
+    return str(caught.value)
+
+
+def test_the_shipped_file_is_valid_and_says_what_the_defaults_say() -> None:
+    text = (ROOT / "config" / "hotline.toml").read_text()
+    assert read_settings(text, {}, file="config/hotline.toml") == Settings()
+
+
+def test_the_environment_goes_above_the_file() -> None:
+    settings = read_settings("[sip]\nport = 5060", {"HOTLINE__SIP__PORT": "5070", "HOME": "/"}, file="x")
+    assert settings.sip.port == 5070
+
+
+def test_a_list_in_the_environment_is_parted_by_commas() -> None:
+    settings = read_settings("", {"HOTLINE__SIP__NUMBERS": "96156, 12345"}, file="x")
+    assert settings.sip.numbers == ("96156", "12345")
+
+
+def test_a_mistyped_key_is_named_with_line_and_suggestion() -> None:
+    assert "'sip.prot' in line 2; did you mean 'port'?" in complaint("[sip]\nprot = 1")
+
+
+def test_a_mistyped_section_in_the_environment_is_refused() -> None:
+    assert "'sipp'" in complaint("", {"HOTLINE__SIPP__PORT": "1"})
+
+
+def test_a_wrong_value_is_shown() -> None:
+    said = complaint("[sip]\nport = 70000")
+    assert "[sip] port" in said
+    assert "70000" in said
+
+
+def test_what_is_not_toml_says_where() -> None:
+    assert "line 2" in complaint("[sip]\nport = = 1")
+
+
+def test_an_open_console_without_https_is_refused_with_the_remedy() -> None:
+    said = complaint('[console]\nlisten_ip = "0.0.0.0"')
+    assert "secure_cookies = true" in said
+
+
+def test_an_open_console_behind_https_is_allowed() -> None:
+    text = '[console]\nlisten_ip = "0.0.0.0"\nsecure_cookies = true'
+    assert read_settings(text, {}, file="x").console.secure_cookies
+
+
+def test_no_number_to_answer_is_refused() -> None:
+    assert "at least one number" in complaint("[sip]\nnumbers = []")
+
+
+def test_an_empty_port_range_is_refused() -> None:
+    assert "leaves no room" in complaint("[media]\nport_low = 20000\nport_high = 20000")
+
+
+def test_the_page_of_settings_is_the_one_that_the_settings_write() -> None:
+    """Made anew with `hotline config explain > docs/settings.md`."""
+    assert (ROOT / "docs" / "settings.md").read_text() == explain_settings()
+
+
+def test_every_setting_has_a_meaning() -> None:
+    for section in Settings.model_fields.values():
+        for name, setting in section.annotation.model_fields.items():  # type: ignore[union-attr]
+            assert setting.description, name
