@@ -1,0 +1,163 @@
+"""The header fields of one message, in order, as text (RFC 3261, 7.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, TypeVar
+
+from hotline.errors import LocalProtocolError
+from hotline.sip.grammar import is_token
+from hotline.sip.headers import COMPACT
+
+_T = TypeVar("_T")
+
+_LONG_NAMES: Final = (
+    "Accept Accept-Contact Accept-Encoding Accept-Language Allow Allow-Events Authorization Call-ID "
+    "Contact Content-Disposition Content-Encoding Content-Length Content-Type CSeq Date Event Expires "
+    "From Identity Identity-Info MIME-Version Max-Forwards Min-Expires Min-SE P-Access-Network-Info "
+    "P-Asserted-Identity P-Charging-Vector P-Early-Media P-Preferred-Identity Path Privacy "
+    "Proxy-Authenticate Proxy-Authorization Proxy-Require RAck RSeq Reason Record-Route Refer-To "
+    "Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To Request-Disposition Require "
+    "Retry-After Route Server Service-Route Session-Expires Subject Supported Timestamp To "
+    "Unsupported User-Agent Via WWW-Authenticate Warning"
+).split()  # noqa: SIM905 - read as a sentence, not as a column
+LONG_NAME: Final = {name.lower(): name for name in _LONG_NAMES}
+"""The long form of a header name, by its lower case."""
+_LINE_BREAK: Final = re.compile(r"[\r\n\x00]")
+
+
+class Headers:
+    """The header fields of a message: ordered, several of a name, names without case and compact forms.
+
+    Values are text as it came, unfolded. Typed values are parsed when first asked for, and kept until
+    the headers change.
+    """
+
+    __slots__ = ("_fields", "_index", "_typed")
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        self._fields: list[tuple[str, str, str]] = []
+        self._index: dict[str, list[str]] | None = None
+        self._typed: dict[str, object] = {}
+        for name, value in items:
+            self.add(name, value)
+
+    def get(self, name: str) -> str | None:
+        """Give the first value of a header, or None."""
+        values = self.by_key().get(_key(name))
+        return values[0] if values else None
+
+    def get_all(self, name: str) -> list[str]:
+        """Give every value of a header, one for each line, in their order."""
+        return list(self.by_key().get(_key(name), ()))
+
+    def add(self, name: str, value: str) -> None:
+        """Append a field.
+
+        :raises LocalProtocolError: if the name is no token or the value would break the line.
+        """
+        self._fields.append(_field(name, value))
+        self._changed()
+
+    def insert_first(self, name: str, value: str) -> None:
+        """Put a field before all others: the place of a new Via or Record-Route."""
+        self._fields.insert(0, _field(name, value))
+        self._changed()
+
+    def set(self, name: str, value: str) -> None:
+        """Replace every field of that name by one, at the place of the first or at the end."""
+        new = _field(name, value)
+        at = next((i for i, old in enumerate(self._fields) if old[0] == new[0]), len(self._fields))
+        kept = [old for old in self._fields if old[0] != new[0]]
+        kept.insert(at, new)
+        self._fields = kept
+        self._changed()
+
+    def remove(self, name: str) -> None:
+        """Drop every field of that name."""
+        key = _key(name)
+        self._fields = [old for old in self._fields if old[0] != key]
+        self._changed()
+
+    def items(self) -> list[tuple[str, str]]:
+        """Give every field, with the long form of its name."""
+        return [(name, value) for _, name, value in self._fields]
+
+    def fields(self) -> Iterable[tuple[str, str, str]]:
+        """Give every field as (long name in lower case, long name, value)."""
+        return self._fields
+
+    def copy(self) -> Headers:
+        """Make a copy that changes apart from this one."""
+        other = Headers()
+        other._fields = list(self._fields)
+        other._typed = dict(self._typed)
+        return other
+
+    def typed(self, name: str, parse: Callable[[list[str]], _T]) -> _T:
+        """Parse all values of a header, once.
+
+        :param name: the key of the cache as well; ask with the same parser always.
+        """
+        try:
+            return self._typed[name]  # type: ignore[return-value]  # the parser of this key put it there
+        except KeyError:
+            value = parse(self.by_key().get(_key(name), []))
+            self._typed[name] = value
+            return value
+
+    def __contains__(self, name: str) -> bool:
+        return _key(name) in self.by_key()
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.items())
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Headers):
+            return NotImplemented
+        return self._essence() == other._essence()
+
+    __hash__ = None  # type: ignore[assignment]  # they change
+
+    def __repr__(self) -> str:
+        return f"Headers({self.items()!r})"
+
+    def append_parsed(self, key: str, name: str, value: str) -> None:
+        """Append a field that the parser has checked, before anything is asked of these headers."""
+        self._fields.append((key, name, value))
+
+    def by_key(self) -> Mapping[str, list[str]]:
+        """Give the values by the long name in lower case; for reading only."""
+        index = self._index
+        if index is None:
+            index = self._index = {}
+            for key, _, value in self._fields:
+                if key in index:
+                    index[key].append(value)
+                else:
+                    index[key] = [value]
+        return index
+
+    def _essence(self) -> list[tuple[str, str]]:
+        # Content-Length is counted when a message is written: it says nothing of its own.
+        return [(key, value) for key, _, value in self._fields if key != "content-length"]
+
+    def _changed(self) -> None:
+        self._index = None
+        self._typed.clear()
+
+
+def _key(name: str) -> str:
+    key = name.lower()
+    return COMPACT.get(key, key)
+
+
+def _field(name: str, value: str) -> tuple[str, str, str]:
+    if not is_token(name) or _LINE_BREAK.search(value):
+        raise LocalProtocolError(f"cannot write the header {name!r}: {value[:80]!r}")
+    key = _key(name)
+    return key, LONG_NAME.get(key, name), value.strip(" \t")

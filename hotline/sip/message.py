@@ -1,0 +1,361 @@
+"""SIP messages: bytes in, checked messages out, and back (RFC 3261, sections 7, 8.1.1, 18.3, 20).
+
+Everything that a message must be is checked here, once. After parse_message the typed properties
+of a message never raise. Header text is kept as it came, octet for octet (octets that are no UTF-8
+live on as lone surrogates), because a response must echo it; text meant for people goes through
+``printable``. Control characters are refused, except behind a backslash in a quoted display name
+(RFC 4475, 3.1.1.2), from where they never reach a NameAddr.
+
+Leniencies, all of them unambiguous: spaces after the SIP-Version of a request, spaces inside <>,
+an unquoted display name with any characters, a bad Date, a message that ends without its empty line.
+Streams are cut into messages by hotline.sip.stream.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+
+from hotline.errors import LocalProtocolError, RemoteProtocolError
+from hotline.sip.fields import LONG_NAME, Headers
+from hotline.sip.grammar import is_token, parse_number, printable
+from hotline.sip.headers import COMPACT, Via, parse_via
+from hotline.sip.status import REASONS
+from hotline.sip.typed_view import TypedView
+from hotline.sip.uri import Uri, parse_uri
+
+__all__ = [
+    "MAX_HEADER_BYTES",
+    "MAX_MESSAGE_BYTES",
+    "REASONS",
+    "Headers",
+    "MalformedRequest",
+    "Request",
+    "Response",
+    "is_keepalive",
+    "note_source",
+    "parse_message",
+    "response_to",
+]
+
+MAX_HEADER_BYTES: Final = 8 * 1024
+"""Start line and headers: twice the longest torture message (RFC 4475, 3.1.1.7)."""
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+"""One whole message: what a UDP datagram can hold (RFC 3261, 18.1.1)."""
+MAX_HEADER_FIELDS: Final = 256
+"""Fields. A request through 70 proxies (the usual Max-Forwards) has 70 Vias and 70 Record-Routes."""
+
+# Two of these leave no way to know which one is meant (RFC 4475, 3.3.8).
+_SINGLE: Final = (
+    "from to call-id cseq max-forwards content-length content-type content-encoding content-disposition "
+    "expires min-expires session-expires min-se date event refer-to replaces rseq rack retry-after"
+).split()  # noqa: SIM905 - read as a sentence, not as a column
+_NAMES_PEOPLE: Final = frozenset(
+    "from to contact reply-to route record-route p-asserted-identity p-preferred-identity "
+    "remote-party-id referred-by refer-to".split()  # noqa: SIM905
+)
+
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_BARE_CONTROL: Final = re.compile(r"\\.|[\x00-\x08\x0a-\x1f\x7f]", re.DOTALL)
+_FOLD: Final = re.compile(r"\r\n[ \t]+")  # SWS: a line break followed by white space (RFC 3261, 7.3.1)
+_VERSION: Final = "SIP/2.0"
+_STATUS_LINE: Final = re.compile(r"SIP/2\.0 ([0-9]{3})(?: (.*))?", re.IGNORECASE | re.DOTALL)
+_LOOKS_LIKE_VERSION: Final = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
+_VIA_START: Final = re.compile(r"[^;,]+")
+_EMPTY: Final = b"\r\n"
+
+
+@dataclass(slots=True)
+class Request(TypedView):
+    """A request."""
+
+    method: str
+    uri: Uri
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+    def to_bytes(self) -> bytes:
+        """Write the message; Content-Length is counted, whatever the headers say."""
+        return _write(f"{self.method} {self.uri} {_VERSION}", self.headers, self.body)
+
+
+@dataclass(slots=True)
+class Response(TypedView):
+    """A response."""
+
+    status: int
+    reason: str = ""
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+    def to_bytes(self) -> bytes:
+        """Write the message; Content-Length is counted, whatever the headers say."""
+        return _write(f"{_VERSION} {self.status} {self.reason}", self.headers, self.body)
+
+
+class MalformedRequest(RemoteProtocolError):  # noqa: N818 - it is a message as much as an error
+    """A request that must not be carried out, with what is needed to say so.
+
+    :param method: as written; empty when the start line is beyond reading.
+    :param headers: the fields that could be split, possibly not all, none of them checked.
+    """
+
+    def __init__(self, message: str, *, status_hint: int, method: str, headers: Headers) -> None:
+        super().__init__(message, status_hint=status_hint)
+        self.method = method
+        self.headers = headers
+
+    @property
+    def via(self) -> Via | None:
+        """The top Via, at least its sent-by; None when even that cannot be read."""
+        values = self.headers.get_all("Via")
+        try:
+            return parse_via(values[:1])[0] if values else None
+        except RemoteProtocolError:
+            start = _VIA_START.match(values[0])
+            try:
+                return parse_via([start[0]])[0] if start else None
+            except RemoteProtocolError:
+                return None
+
+    def response(self, *, to_tag: str | None = None) -> Response | None:
+        """Make the response that refuses the request, out of what could be read.
+
+        :returns: None when there must be no response (ACK) or can be none (no Via).
+        """
+        if self.method == "ACK" or self.via is None:
+            return None
+        headers = Headers()
+        for value in self.headers.get_all("Via"):
+            headers.append_parsed("via", "Via", value)
+        for name in ("From", "To", "Call-ID", "CSeq"):
+            copied = self.headers.get(name)
+            if copied is not None:
+                headers.append_parsed(name.lower(), name, _tagged(copied, to_tag) if name == "To" else copied)
+        return Response(self.status_hint, REASONS.get(self.status_hint, ""), headers)
+
+
+def parse_message(data: bytes) -> Request | Response:
+    """Read one datagram.
+
+    Octets after Content-Length are ignored (RFC 3261, 18.3); without Content-Length the body goes
+    to the end. Empty lines before the start line are skipped (RFC 3261, 7.5).
+
+    :raises MalformedRequest: if it is a request in which something is wrong; ``status_hint`` 400, or
+        414 (URI too long), 505 (other version), 513 (too large).
+    :raises RemoteProtocolError: if it is a response in which something is wrong, or no SIP at all:
+        there is nothing to answer.
+    """
+    data = data.lstrip(_EMPTY)
+    head, separator, body = data.partition(b"\r\n\r\n")
+    if not separator:
+        head = head.removesuffix(_EMPTY)
+    opened = open_head(head)
+    length = opened.length()
+    if length is not None:
+        if length > len(body):
+            opened.refuse(f"Content-Length {length} but {len(body)} octets")
+        body = body[:length]
+    return opened.finish(body)
+
+
+def is_keepalive(data: bytes) -> bool:
+    """Tell whether a datagram is nothing but CRLFs or zeros: a NAT keep-alive (RFC 5626, 3.5.1)."""
+    return not data.strip(b"\r\n\0 ")
+
+
+def response_to(
+    request: Request, status: int, reason: str | None = None, *, to_tag: str | None = None
+) -> Response:
+    """Make a response to a request (RFC 3261, 8.2.6): Via, From, To, Call-ID, CSeq as they came.
+
+    :param to_tag: put into To unless To has a tag already; required but for 100.
+    """
+    headers = Headers()
+    source = request.headers.by_key()
+    for value in source.get("via", ()):
+        headers.append_parsed("via", "Via", value)
+    for key, name in (("from", "From"), ("to", "To"), ("call-id", "Call-ID"), ("cseq", "CSeq")):
+        values = source.get(key)
+        if not values:
+            raise LocalProtocolError(f"cannot answer a request without {name}")
+        value = values[0]
+        if key == "to" and request.to.tag is None:
+            value = _tagged(value, to_tag)
+        headers.append_parsed(key, name, value)
+    if status == 100 and "timestamp" in source:  # RFC 3261, 8.2.6.1
+        headers.append_parsed("timestamp", "Timestamp", source["timestamp"][0])
+    return Response(status, REASONS.get(status, "") if reason is None else reason, headers)
+
+
+def note_source(request: Request, host: str, port: int) -> None:
+    """Write where a request came from into its top Via (RFC 3261, 18.2.1; RFC 3581, 4).
+
+    ``received`` when sent-by is another address or a name, or rport is asked for; ``rport`` when asked for.
+
+    :param host: numeric source address, without brackets.
+    """
+    via, *others = request.vias
+    noted = via
+    if via.wants_rport:
+        noted = noted.with_param("received", host).with_param("rport", str(port))
+    elif via.address.lower() != host.lower():
+        noted = noted.with_param("received", host)
+    if noted is not via:
+        request.headers.set("Via", ", ".join(map(str, (noted, *others))))
+
+
+class Head:
+    """Start line and headers of a message whose body is still to come."""
+
+    def __init__(self, start_line: str, headers: Headers, fault: RemoteProtocolError | None) -> None:
+        self.headers = headers
+        self._start_line = start_line
+        self._fault = fault
+        self._is_response = start_line[:4].upper() == "SIP/"
+        parts = start_line.split(" ")
+        self._is_request = not self._is_response and _LOOKS_LIKE_VERSION.search(start_line) is not None
+        self._method = parts[0] if self._is_request and is_token(parts[0]) else ""
+
+    def length(self) -> int | None:
+        """Read Content-Length; None when absent.
+
+        :raises RemoteProtocolError: (MalformedRequest for a request) if it is no number, or given twice.
+        """
+        values = self.headers.get_all("Content-Length")
+        if not values:
+            return None
+        if len(values) > 1:
+            self.refuse("more than one Content-Length")
+        try:
+            return parse_number(values[0], "Content-Length", limit=2**32 - 1)
+        except RemoteProtocolError as error:
+            self.refuse(str(error))
+
+    def finish(self, body: bytes) -> Request | Response:
+        """Check everything and make the message.
+
+        :raises RemoteProtocolError: as parse_message.
+        """
+        try:
+            if self._fault is not None:
+                raise self._fault
+            message = self._request(body) if self._is_request else self._response(body)
+            _check(message)
+        except RemoteProtocolError as error:
+            self.refuse(str(error), error.status_hint)
+        return message
+
+    def refuse(self, message: str, status_hint: int = 400) -> NoReturn:
+        """Raise the error that fits: one that can be answered for a request."""
+        if self._is_request:
+            raise MalformedRequest(
+                message, status_hint=status_hint, method=self._method, headers=self.headers
+            ) from None
+        raise RemoteProtocolError(message, status_hint=status_hint) from None
+
+    def _request(self, body: bytes) -> Request:
+        parts = self._start_line.rstrip(" ").split(" ")
+        if len(parts) != 3 or not is_token(parts[0]) or not _LOOKS_LIKE_VERSION.fullmatch(parts[2]):
+            raise RemoteProtocolError(f"cannot read the start line {printable(self._start_line[:80])!r}")
+        method, uri_text, version = parts
+        if version.upper() != _VERSION:
+            raise RemoteProtocolError(f"version {version}", status_hint=505)
+        uri = parse_uri(uri_text)
+        if uri.headers:  # RFC 3261, 19.1.1, table 1; acting on them would let anybody write our requests
+            raise RemoteProtocolError("the Request-URI carries headers")
+        return Request(method, uri, self.headers, body)
+
+    def _response(self, body: bytes) -> Response:
+        match = _STATUS_LINE.fullmatch(self._start_line)
+        if match is None or not 100 <= int(match[1]) <= 699:
+            raise RemoteProtocolError(f"cannot read the start line {printable(self._start_line[:80])!r}")
+        return Response(int(match[1]), match[2] or "", self.headers, body)
+
+
+def open_head(data: bytes) -> Head:
+    """Split a start line and headers, without the empty line behind them.
+
+    Faults of single lines are kept for Head.finish, so that the rest can serve to answer.
+
+    :raises RemoteProtocolError: if the first line is neither a request nor a response of SIP.
+    """
+    too_large = len(data) > MAX_HEADER_BYTES
+    text = data[:MAX_HEADER_BYTES].decode("utf-8", "surrogateescape")
+    has_control = _CONTROL.search(data) is not None or not (
+        data.count(b"\r\n") == data.count(b"\r") == data.count(b"\n")
+    )
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    start_line, *lines = text.split("\r\n")
+    headers = Headers()
+    fault: RemoteProtocolError | None = None
+    if too_large or len(lines) > MAX_HEADER_FIELDS:
+        fault = RemoteProtocolError(f"{len(data)} octets of headers in {len(lines)} lines", status_hint=513)
+        del lines[MAX_HEADER_FIELDS:]
+    if has_control and _has_bare_control(start_line, ""):
+        fault = fault or RemoteProtocolError("control characters in the start line")
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name = name.rstrip(" \t")
+        key = name.lower()
+        key = COMPACT.get(key, key)
+        known = LONG_NAME.get(key)
+        if known is None:
+            if not colon or not is_token(name):
+                fault = fault or RemoteProtocolError(f"cannot read the line {printable(line[:60])!r}")
+                continue
+            known = name
+        elif not colon:
+            fault = fault or RemoteProtocolError(f"{known} without a colon")
+            continue
+        value = value.strip(" \t")
+        if has_control and _has_bare_control(value, key):
+            fault = fault or RemoteProtocolError(f"{known}: control characters")
+            continue
+        headers.append_parsed(key, known, value)
+    head = Head(start_line, headers, fault)
+    if not head._is_request and not head._is_response:
+        raise RemoteProtocolError(f"not SIP: {printable(start_line[:40])!r}")
+    return head
+
+
+def _has_bare_control(text: str, key: str) -> bool:
+    # "\\." steps over quoted pairs, which are told from bare controls by their length.
+    allows_pairs = key in _NAMES_PEOPLE
+    for match in _BARE_CONTROL.finditer(text):
+        found = match[0]
+        if len(found) == 1 or found[1] in "\r\n" or (not allows_pairs and not found[1].isprintable()):
+            return True
+    return False
+
+
+def _check(message: Request | Response) -> None:
+    """Check what RFC 3261, 8.1.1 and 20 ask of every message, and parse what its receiver will use."""
+    headers = message.headers
+    index = headers.by_key()
+    for key in _SINGLE:
+        values = index.get(key)
+        if values is not None and len(values) > 1:
+            raise RemoteProtocolError(f"more than one {LONG_NAME[key]}")
+    _ = message.top_via, message.from_, message.to, message.call_id
+    cseq = message.cseq
+    if isinstance(message, Request):
+        if cseq.method != message.method:
+            raise RemoteProtocolError(f"CSeq says {printable(cseq.method)}, the start line {message.method}")
+        _ = message.max_forwards, message.routes, message.require
+    if message.contact_is_star and not (isinstance(message, Request) and message.method == "REGISTER"):
+        raise RemoteProtocolError("Contact: * belongs in REGISTER (RFC 3261, 10.2.2)")
+    _ = message.record_routes, message.content_type, message.supported, message.expires, message.accept
+
+
+def _tagged(to: str, tag: str | None) -> str:
+    return f"{to};tag={tag}" if tag else to
+
+
+def _write(start_line: str, headers: Headers, body: bytes) -> bytes:
+    lines = [start_line]
+    lines += [f"{name}: {value}" for key, name, value in headers.fields() if key != "content-length"]
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
