@@ -21,8 +21,8 @@ _LONG_NAMES: Final = (
     "Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To Request-Disposition Require "
     "Retry-After Route Server Service-Route Session-Expires Subject Supported Timestamp To "
     "Unsupported User-Agent Via WWW-Authenticate Warning"
-).split()  # noqa: SIM905 - read as a sentence, not as a column
-LONG_NAME: Final = {name.lower(): name for name in _LONG_NAMES}
+)
+LONG_NAME: Final = {name.lower(): name for name in _LONG_NAMES.split()}
 """The long form of a header name, by its lower case."""
 _LINE_BREAK: Final = re.compile(r"[\r\n\x00]")
 

@@ -47,14 +47,17 @@ MAX_HEADER_FIELDS: Final = 256
 """Fields. A request through 70 proxies (the usual Max-Forwards) has 70 Vias and 70 Record-Routes."""
 
 # Two of these leave no way to know which one is meant (RFC 4475, 3.3.8).
-_SINGLE: Final = (
+_SINGLE_WORDS: Final = (
     "from to call-id cseq max-forwards content-length content-type content-encoding content-disposition "
     "expires min-expires session-expires min-se date event refer-to replaces rseq rack retry-after"
-).split()  # noqa: SIM905 - read as a sentence, not as a column
-_NAMES_PEOPLE: Final = frozenset(
-    "from to contact reply-to route record-route p-asserted-identity p-preferred-identity "
-    "remote-party-id referred-by refer-to".split()  # noqa: SIM905
 )
+_WITH_DISPLAY_NAMES: Final = (
+    "from to contact reply-to route record-route p-asserted-identity p-preferred-identity "
+    "remote-party-id referred-by refer-to"
+)
+
+_SINGLE: Final = _SINGLE_WORDS.split()
+_NAMES_PEOPLE: Final = frozenset(_WITH_DISPLAY_NAMES.split())
 
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BARE_CONTROL: Final = re.compile(r"\\.|[\x00-\x08\x0a-\x1f\x7f]", re.DOTALL)
