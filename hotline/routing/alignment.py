@@ -21,6 +21,7 @@ _MEAN_COST_BARE: Final = 0.1
 _MEAN_COST_WHOLE: Final = 0.34
 _MEAN_COST_SUFFIX: Final = 0.25
 """Highest mean cost of the suffix where the name itself is short and leans on it."""
+_ROUNDING: Final = 1e-9
 _WORTH: Final = 0.45
 """What a syllable of the right sound counts; its cost is taken off."""
 _SAME_CHARACTER: Final = 0.06
@@ -58,13 +59,13 @@ def align(form: Form, clause: Sequence[Sound]) -> Iterator[Hit]:
             yield _judge(form, clause, at, at + len(form.text), (0.0,) * len(form.text), gaps=0)
         return
     wanted = form.syllables
-    rows = _table(wanted, clause)
+    rows = _table(form, clause)
     limit = _MEAN_COST_WHOLE * len(wanted)
     taken: list[tuple[int, int]] = []
     for end in sorted(range(1, len(clause) + 1), key=rows[-1].__getitem__):
         if rows[-1][end] > limit:
             break
-        start, costs, gaps = _trace(rows, wanted, clause, end)
+        start, costs, gaps = _trace(rows, form, clause, end)
         if any(start < right and left < end for left, right in taken):
             continue
         taken.append((start, end))
@@ -72,42 +73,43 @@ def align(form: Form, clause: Sequence[Sound]) -> Iterator[Hit]:
             yield _judge(form, clause, start, end, costs, gaps=gaps)
 
 
-def _table(wanted: Sequence[str], clause: Sequence[Sound]) -> list[list[float]]:
+def _table(form: Form, clause: Sequence[Sound]) -> list[list[float]]:
     """Cheapest cost of the first i syllables of the name against a stretch that ends at sound j."""
     rows = [[0.0] * (len(clause) + 1)]
-    spoken = [sound.syllable for sound in clause]
-    for syllable in wanted:
+    spoken = [(sound.syllable, gap(sound.character)) for sound in clause]
+    for character, syllable in zip(form.text, form.syllables, strict=True):
         above = rows[-1]
-        lost = gap(syllable)
+        lost = gap(character)
         left = above[0] + lost
         row = [left]
-        for j, heard in enumerate(spoken):
-            left = min(above[j] + confusion(syllable, heard), above[j + 1] + lost, left + GAP)
+        for j, (heard, added) in enumerate(spoken):
+            left = min(above[j] + confusion(syllable, heard), above[j + 1] + lost, left + added)
             row.append(left)
         rows.append(row)
     return rows
 
 
 def _trace(
-    rows: Sequence[Sequence[float]], wanted: Sequence[str], clause: Sequence[Sound], end: int
+    rows: Sequence[Sequence[float]], form: Form, clause: Sequence[Sound], end: int
 ) -> tuple[int, tuple[float, ...], int]:
     """Walk back from the end of a stretch; a syllable too many is charged to the one before it."""
-    i, j = len(wanted), end
-    costs = [0.0] * len(wanted)
+    i, j = len(form.text), end
+    costs = [0.0] * i
     gaps = 0
     while i > 0:
         here = rows[i][j]
-        step = confusion(wanted[i - 1], clause[j - 1].syllable) if j else 0.0
-        if j and abs(rows[i - 1][j - 1] + step - here) < 1e-9:
+        step = confusion(form.syllables[i - 1], clause[j - 1].syllable) if j else 0.0
+        lost = gap(form.text[i - 1])
+        if j and abs(rows[i - 1][j - 1] + step - here) < _ROUNDING:
             costs[i - 1] += step
             i, j = i - 1, j - 1
-        elif abs(rows[i - 1][j] + gap(wanted[i - 1]) - here) < 1e-9:
-            costs[i - 1] += gap(wanted[i - 1])
-            gaps += 1
+            continue
+        gaps += 1
+        if abs(rows[i - 1][j] + lost - here) < _ROUNDING:
+            costs[i - 1] += lost
             i -= 1
         else:
-            costs[i - 1] += GAP
-            gaps += 1
+            costs[i - 1] += gap(clause[j - 1].character)
             j -= 1
     return j, tuple(costs), gaps
 
@@ -117,13 +119,13 @@ def _is_like(form: Form, costs: Sequence[float], gaps: int) -> bool:
     stem, suffix = costs[first:last], costs[last:]
     if gaps > 1 or sum(costs) / len(costs) > _MEAN_COST_WHOLE:
         return False
-    if gaps and len(costs) <= 4 and sum(costs) > GAP + 1e-9:
+    if gaps and len(costs) <= 4 and sum(costs) > GAP + _ROUNDING:
         return False  # a short name can miss a syllable, or have another one wrong, not both
     if len(stem) <= 3 and suffix and sum(suffix) / len(suffix) > _MEAN_COST_SUFFIX:
         return False
     if len(stem) == 3 == len(costs):
-        return sum(stem) / 3 <= _MEAN_COST_BARE + 1e-9
-    return sum(stem) / len(stem) <= _MEAN_COST.get(len(stem), _MEAN_COST_LONG) + 1e-9
+        return sum(stem) / 3 <= _MEAN_COST_BARE + _ROUNDING
+    return sum(stem) / len(stem) <= _MEAN_COST.get(len(stem), _MEAN_COST_LONG) + _ROUNDING
 
 
 def _judge(

@@ -187,7 +187,9 @@ def _found(
     likeness = 1.0 - 2.0 * best.mean - (0.25 if best.form.is_weak else 0.0) - (0.0 if is_verbatim else 0.05)
     elsewhere = max((value for street, value in support.items() if street != entity.street), default=0.0)
     share = support[entity.street] / (support[entity.street] + elsewhere)
-    doubtful = best.form.is_weak or best.mean > READ_BACK_COST or is_close or share < _SHARE_SURE
+    doubtful = (
+        best.form.is_weak or best.gaps > 0 or best.mean > READ_BACK_COST or is_close or share < _SHARE_SURE
+    )
     return Found(
         name=entity.name,
         level=entity.level,

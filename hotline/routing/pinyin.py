@@ -24,7 +24,7 @@ FAR: Final = 0.6
 GAP: Final = 0.8
 """Cost of a syllable too many or too few."""
 GAP_ERHUA: Final = 0.25
-"""Cost of the syllable ``er``, which Beijing speech swallows and adds."""
+"""Cost of the diminutive 儿, which Beijing speech swallows and adds."""
 
 _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff"
 _CLAUSE: Final = re.compile(rf"[{_HAN}0-9]+")
@@ -126,9 +126,9 @@ def confusion(one: str, other: str) -> float:
     return min(1.0, cost)
 
 
-def gap(syllable: str) -> float:
-    """Cost of leaving this syllable out, or of saying it where it does not belong."""
-    return GAP_ERHUA if syllable == "er" else GAP
+def gap(character: str) -> float:
+    """Cost of leaving this character out, or of saying it where it does not belong."""
+    return GAP_ERHUA if character == "儿" else GAP
 
 
 _FOLD_INITIAL: Final = {"zh": "z", "ch": "c", "sh": "s", "l": "n", "r": "n"}
