@@ -84,11 +84,20 @@ class WriteEnded:
     """``caller`` (she hung up), ``finished`` (the flow ended it), ``cancelled``, ``refused``, ``no_ack``
     or ``fault`` (store or media failed)."""
     path: Sequence[str]
-    """Names of the flow's steps in the order they were entered."""
+    """The flow as ``main@3f2a9c1d2e4b`` (name and version), then the names of its steps in the order
+    they were entered, then notes, which begin with ``!`` (``!not opened: <recording id>``)."""
 
 
 CallCommand = (
-    WriteOffered | Answer | Refuse | WriteAnswered | OpenRequest | LookUpRequest | HangUp | WriteEnded | MediaCommand
+    WriteOffered
+    | Answer
+    | Refuse
+    | WriteAnswered
+    | OpenRequest
+    | LookUpRequest
+    | HangUp
+    | WriteEnded
+    | MediaCommand
 )
 
 # -- events: past participles -----------------------------------------------------------------------
@@ -103,7 +112,10 @@ class OfferedWritten:
 
 @dataclass(frozen=True, slots=True)
 class WriteFailed:
-    """The store could not do what it was asked last."""
+    """The store could not carry out WriteOffered, OpenRequest or LookUpRequest.
+
+    Not reported for WriteAnswered and WriteEnded, which nothing waits for.
+    """
 
     call_id: CallId
     reason: str
@@ -111,7 +123,7 @@ class WriteFailed:
 
 @dataclass(frozen=True, slots=True)
 class RequestOpened:
-    """The request is committed; its number may be read to the caller."""
+    """The request of the last OpenRequest is committed; its number may be read to the caller."""
 
     call_id: CallId
     number: RequestNumber
@@ -151,5 +163,12 @@ class CallerLeft:
 
 
 CallInput = (
-    OfferedWritten | WriteFailed | RequestOpened | StatusFound | StatusMissing | CallerConfirmed | CallerLeft | MediaEvent
+    OfferedWritten
+    | WriteFailed
+    | RequestOpened
+    | StatusFound
+    | StatusMissing
+    | CallerConfirmed
+    | CallerLeft
+    | MediaEvent
 )

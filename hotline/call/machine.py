@@ -1,0 +1,403 @@
+"""One call, from the offer to the last row written about it.
+
+A pure machine: events in (``CallInput``), commands out (``CallCommand``), time as ``now``. Its moves
+are the table in ``states.py``; within TALKING the flow decides (``hotline.ivr.runner``), and the
+requests to be opened are kept by ``openings.py``. It knows no SIP, no files and no store.
+
+The promise it keeps: a recording with a second of speech leads to exactly one request, whatever the
+flow does and whenever the caller leaves. Where it is in doubt it opens one request too many rather
+than one too few (``DOUBTFUL_S``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from hotline.call.messages import (
+    Answer,
+    CallCommand,
+    CallerConfirmed,
+    CallerLeft,
+    CallInput,
+    HangUp,
+    LookUpRequest,
+    OfferedWritten,
+    OpenRequest,
+    Refuse,
+    RequestOpened,
+    StatusFound,
+    StatusMissing,
+    WriteAnswered,
+    WriteEnded,
+    WriteFailed,
+    WriteOffered,
+)
+from hotline.call.openings import Openings
+from hotline.call.states import FAREWELL_S, LIMITS_S, TRANSITIONS, A, I, S
+from hotline.events.ids import RecordingId
+from hotline.ivr.flow import OPEN_REQUEST, REQUEST_STATUS, Flow
+from hotline.ivr.runner import ENOUGH_SPEECH_MS, Answered, Ask, FlowEnded, Runner
+from hotline.media.plan import (
+    ClosePort,
+    Codec,
+    DigitPressed,
+    MediaFailed,
+    OpenPort,
+    PortOpened,
+    PromptEnded,
+    Record,
+    RecordingClosed,
+    SpeechEnded,
+    SpeechStarted,
+)
+from hotline.sip.events import CallArrived
+
+DOUBTFUL_S: Final = 3.0
+"""A recording so long with little speech in it may be a quiet voice: a person shall listen."""
+SAMPLES_PER_S: Final = 8000  # of every recording (media.plan)
+UNAVAILABLE: Final = 503  # RFC 3261, 21.5.4: a trunk tries its next route
+
+_CAUSES: Final[Mapping[str, str]] = {
+    # cause of sip.events.CallEnded -> cause in the call record
+    "bye": "caller",
+    "cancel": "cancelled",
+    "no_ack": "no_ack",
+    "hung_up": "finished",
+    "refused": "refused",
+}
+
+_PLAIN_INPUTS: Final[Mapping[type[object], I]] = {
+    OfferedWritten: I.WRITTEN,
+    CallerConfirmed: I.CONFIRMED,
+}
+
+
+class Call:
+    """The machine of one call.
+
+    :param facts: what the user agent told about the offer.
+    :param flow: the flow that answers; the call keeps it, also when a newer one is published.
+    :param may_latch: whether the media plane may follow the caller behind a NAT (settings.media).
+    """
+
+    def __init__(self, facts: CallArrived, flow: Flow, now: float, *, may_latch: bool = False) -> None:
+        self.facts = facts
+        self.call_id = facts.call_id
+        self.flow = flow
+        self.state = S.WRITING
+        self.cause = ""
+        """Why the call ended, as in WriteEnded; empty while nobody knows."""
+        self._may_latch = may_latch
+        self._commands: list[CallCommand] = [WriteOffered(self.call_id)]
+        self._runner: Runner | None = None
+        self._openings = Openings()
+        self._recordings: dict[RecordingId, RecordingClosed] = {}
+        self._openings_of: dict[RecordingId, OpenRequest] = {}
+        self._cut_off: set[RecordingId] = set()
+        self._open_recording: RecordingId | None = None
+        self._asked: Ask | None = None
+        self._lookups: deque[str] = deque()
+        self._port = PortOpened(self.call_id, "", 0)
+        self._notes: list[str] = []
+        self._limit: float | None = now + LIMITS_S[S.WRITING]
+        self._is_winding_up = False
+
+    # -- the machine's verbs ------------------------------------------------------------------------
+
+    def handle(self, event: CallInput, now: float) -> None:
+        """Take one event; what does not fit the state is dropped, as it crossed a command of ours."""
+        if self.is_over:
+            return
+        if type(event) in _PLAIN_INPUTS:
+            self._move(_PLAIN_INPUTS[type(event)], now)
+        else:
+            self._take(event, now)
+        self._follow_up(now)
+
+    def next_timer(self) -> float | None:
+        """Tell when to call handle_timer; None: never."""
+        if self.is_over:
+            return None
+        timers = [self._limit, self._openings.next_timer()]
+        if self._runner is not None and self.state is S.TALKING:
+            timers.append(self._runner.next_timer())
+        return min((one for one in timers if one is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Fire what is due, in order of time."""
+        while (due := self.next_timer()) is not None and due <= now:
+            if due == self._limit:
+                self._limit = None
+                self._move(I.TIMEOUT, now)
+            elif due == self._openings.next_timer():
+                self._openings.handle_timer(now)
+            elif self._runner is not None:
+                self._runner.handle_timer(now)
+            self._follow_up(now)
+
+    def take_commands(self) -> list[CallCommand]:
+        """Give what is to be done, in this order, and forget it."""
+        commands, self._commands = self._commands, []
+        return commands
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more will be commanded and no timer waits: the call may be forgotten."""
+        return self.state is S.ENDED
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The flow with its version, the steps in the order they were entered, and notes (``!...``)."""
+        steps = self._runner.path if self._runner is not None else ()
+        notes = [*self._notes, *(f"!not opened: {one}" for one in self._openings.given_up)]
+        return (f"{self.flow.name}@{self.flow.version}", *steps, *notes)
+
+    # -- events -------------------------------------------------------------------------------------
+
+    def _take(self, event: CallInput, now: float) -> None:
+        match event:
+            case WriteFailed():
+                self._write_failed(now)
+            case PortOpened():
+                self._port = event
+                self._move(I.PORT_OPENED, now)
+            case MediaFailed():
+                self._media_failed(event, now)
+            case CallerLeft():
+                self._left(_CAUSES.get(event.cause, "caller"), now)
+            case RequestOpened():
+                self._request_opened(event, now)
+            case StatusFound():
+                self._status_known(event.state, now)
+            case StatusMissing():
+                self._status_known("missing", now)
+            case RecordingClosed():
+                self._recording_closed(event, now)
+            case DigitPressed() | PromptEnded() | SpeechStarted() | SpeechEnded():
+                if self._runner is not None and self.state is S.TALKING:
+                    self._runner.handle(event, now)
+
+    def _write_failed(self, now: float) -> None:
+        if self.state in (S.WRITING, S.ABANDONED):
+            self._move(I.NOT_WRITTEN, now)
+        elif self._openings.is_asking:
+            self._openings.failed(now)
+        elif self._lookups:
+            self._status_known("failed", now)
+
+    def _media_failed(self, event: MediaFailed, now: float) -> None:
+        if self.state in (S.OPENING_MEDIA, S.ANSWERING, S.TALKING):
+            self.cause = self.cause or "fault"
+            self._notes.append(f"!media failed: {event.reason}")
+        self._move(I.MEDIA_FAILED, now)
+
+    def _left(self, cause: str, now: float) -> None:
+        if (self.state, I.LEFT) in TRANSITIONS:
+            self.cause = self.cause or cause
+            self._move(I.LEFT, now)
+
+    def _request_opened(self, event: RequestOpened, now: float) -> None:
+        recording_id = self._openings.opened(event.number, now)
+        if self._asked is None or self._asked.recording is None:
+            return
+        if recording_id is not None and self._asked.recording.recording_id == recording_id:
+            self._answer(Answered(OPEN_REQUEST, "opened", event.number), now)
+
+    def _status_known(self, state: str, now: float) -> None:
+        number = self._lookups.popleft() if self._lookups else None
+        if (
+            self._asked is not None
+            and self._asked.question == REQUEST_STATUS
+            and self._asked.number == number
+        ):
+            self._answer(Answered(REQUEST_STATUS, state), now)
+
+    def _answer(self, answer: Answered, now: float) -> None:
+        self._asked = None
+        if self._runner is not None and self.state is S.TALKING:
+            self._runner.handle(answer, now)
+
+    def _recording_closed(self, event: RecordingClosed, now: float) -> None:
+        if event.recording_id in self._recordings:
+            return
+        self._recordings[event.recording_id] = event
+        if event.recording_id == self._open_recording:
+            self._open_recording = None
+        runner = self._runner
+        if runner is not None and self.state is S.TALKING:
+            runner.handle(event, now)
+        self._openings_of[event.recording_id] = OpenRequest(
+            self.call_id,
+            event,
+            language=runner.language if runner else self.flow.languages[0],
+            for_agent=runner.for_agent if runner else False,
+        )
+        if self.state in (S.CLOSING, S.SETTLING):
+            self._cut_off.add(event.recording_id)
+        if self.state is S.SETTLING:
+            self._move(I.RECORDING_CLOSED, now)
+
+    # -- moving -------------------------------------------------------------------------------------
+
+    def _move(self, event: I, now: float) -> None:
+        row = TRANSITIONS.get((self.state, event))
+        if row is None:
+            return
+        action, state = row
+        if state is not self.state:
+            self.state = state
+            limit_s = LIMITS_S.get(state)
+            self._limit = None if limit_s is None else now + limit_s
+        _ACTIONS[action](self, now)
+
+    def _follow_up(self, now: float) -> None:
+        """Carry the flow's and the openings' wishes on, until nobody has any left."""
+        while True:
+            self._commands.extend(self._openings.take_commands())
+            if self.state is S.TALKING and self._runner is not None:
+                wishes = self._runner.take_commands()
+                for wish in wishes:
+                    self._carry_on(wish, now)
+                if wishes:
+                    continue
+            if self.state is S.CLOSING and self._open_recording is None:
+                self._move(I.RECORDING_CLOSED, now)
+                continue
+            if self.state is S.SETTLING and self._openings.is_settled:
+                self._move(I.SETTLED, now)
+            return
+
+    def _carry_on(self, wish: object, now: float) -> None:
+        match wish:
+            case FlowEnded():
+                self.cause = self.cause or wish.cause
+                self._move(I.FLOW_ENDED, now)
+            case Ask(question=question) if question == OPEN_REQUEST:
+                self._ask_open(wish, now)
+            case Ask():
+                self._asked = wish
+                self._lookups.append(wish.number)
+                self._commands.append(LookUpRequest(self.call_id, wish.number))
+            case Record():
+                self._open_recording = wish.recording_id
+                self._commands.append(wish)
+            case _:
+                self._commands.append(wish)  # type: ignore[arg-type]
+
+    def _ask_open(self, ask: Ask, now: float) -> None:
+        assert ask.recording is not None
+        self._asked = ask
+        recording_id = ask.recording.recording_id
+        if recording_id in self._openings.given_up:
+            self._answer(Answered(OPEN_REQUEST, "failed"), now)
+        elif recording_id in self._openings.numbers:
+            self._answer(Answered(OPEN_REQUEST, "opened", self._openings.numbers[recording_id]), now)
+        else:
+            self._openings.add(self._openings_of[recording_id], now)
+
+    # -- actions, one for each member of A ----------------------------------------------------------
+
+    def _open_port(self, _now: float) -> None:
+        facts = self.facts
+        self._commands.append(
+            OpenPort(
+                self.call_id,
+                facts.remote_ip,
+                facts.remote_port,
+                Codec(facts.payload_type),
+                facts.event_payload_type,
+                self._may_latch,
+            )
+        )
+
+    def _refuse(self, _now: float) -> None:
+        self.cause = self.cause or "fault"
+        self._commands.append(Refuse(self.call_id, UNAVAILABLE))
+
+    def _refuse_and_close(self, now: float) -> None:
+        self._refuse(now)
+        self._close_unused(now)
+
+    def _send_answer(self, _now: float) -> None:
+        self._commands.append(Answer(self.call_id, self._port.local_ip, self._port.local_port))
+        self._commands.append(WriteAnswered(self.call_id))
+
+    def _begin_flow(self, now: float) -> None:
+        self._limit = now + self.flow.longest_s
+        self._runner = Runner(self.flow, self.call_id, now)
+
+    def _close_unused(self, now: float) -> None:
+        self._close(now)
+        self._write_ended(now)
+
+    def _drop(self, now: float) -> None:
+        self.cause = self.cause or "no_ack"
+        self._hang_up(now)
+        self._write_ended(now)
+
+    def _close(self, _now: float) -> None:
+        self._commands.append(ClosePort(self.call_id))
+
+    def _hang_up(self, now: float) -> None:
+        self._commands.append(HangUp(self.call_id))
+        self._close(now)
+
+    def _wind_up(self, now: float) -> None:
+        assert self._runner is not None
+        if self._is_winding_up:
+            self._move(I.FLOW_ENDED, now)
+            return
+        self._is_winding_up = True
+        self.cause = "finished"
+        self._notes.append("!too long")
+        self._limit = now + FAREWELL_S
+        self._runner.wind_up(now)
+
+    def _settle(self, now: float) -> None:
+        """Open a request for all words that have none yet."""
+        unopened = [one for key, one in self._openings_of.items() if not self._openings.knows(key)]
+        for one in unopened:
+            recording = one.recording
+            is_long = recording.length_samples >= DOUBTFUL_S * SAMPLES_PER_S
+            if recording.speech_ms >= ENOUGH_SPEECH_MS or (
+                is_long and recording.recording_id in self._cut_off
+            ):
+                self._openings.add(one, now)
+        doubtful = [
+            one
+            for one in unopened
+            if one.recording.length_samples >= DOUBTFUL_S * SAMPLES_PER_S and one.recording.speech_ms > 0
+        ]
+        if doubtful and not self._openings.count:
+            self._openings.add(max(doubtful, key=lambda one: one.recording.speech_ms), now)
+
+    def _settle_without_file(self, now: float) -> None:
+        self._notes.append(f"!no file: {self._open_recording}")
+        self._open_recording = None
+        self._settle(now)
+
+    def _write_ended(self, _now: float) -> None:
+        self._commands.append(WriteEnded(self.call_id, self.cause or "fault", self.path))
+
+    def _nothing(self, _now: float) -> None:
+        return
+
+
+_ACTIONS: Final[Mapping[A, Callable[[Call, float], None]]] = {
+    A.OPEN_PORT: Call._open_port,
+    A.REFUSE: Call._refuse,
+    A.REFUSE_AND_CLOSE: Call._refuse_and_close,
+    A.ANSWER: Call._send_answer,
+    A.BEGIN_FLOW: Call._begin_flow,
+    A.CLOSE_UNUSED: Call._close_unused,
+    A.DROP: Call._drop,
+    A.CLOSE: Call._close,
+    A.HANG_UP: Call._hang_up,
+    A.WIND_UP: Call._wind_up,
+    A.SETTLE: Call._settle,
+    A.SETTLE_WITHOUT_FILE: Call._settle_without_file,
+    A.WRITE_ENDED: Call._write_ended,
+    A.NOTHING: Call._nothing,
+}
