@@ -66,4 +66,14 @@ class CallEnded:
     acknowledged: 64*T1), ``hung_up`` (we sent BYE), ``refused`` (we sent a final error)."""
 
 
-SipEvent = CallArrived | CallConfirmed | MediaMoved | CallEnded
+@dataclass(frozen=True, slots=True)
+class DigitArrived:
+    """The caller pressed a key, and her exchange told it by INFO instead of in the voice stream."""
+
+    call_id: CallId
+    digit: str
+    """One of ``0123456789*#ABCD``."""
+    duration_ms: int
+
+
+SipEvent = CallArrived | CallConfirmed | MediaMoved | CallEnded | DigitArrived

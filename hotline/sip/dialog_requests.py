@@ -1,0 +1,148 @@
+"""What a caller asks within a call: BYE, re-INVITE, UPDATE, INFO, OPTIONS, and the ACK (RFC 3261, 12.2.2)."""
+
+from __future__ import annotations
+
+from hotline.errors import RemoteProtocolError
+from hotline.sip.body import SDP, find_sdp, parts_of
+from hotline.sip.call_book import CallBook
+from hotline.sip.call_leg import CallLeg
+from hotline.sip.config import UserAgentConfig
+from hotline.sip.dialog import Order
+from hotline.sip.dtmf_info import DTMF_TYPES, read_dtmf
+from hotline.sip.events import DigitArrived
+from hotline.sip.incoming_call import Given, State
+from hotline.sip.inspection import Refusal, check_accept, check_body, check_method, check_require
+from hotline.sip.message import Request, Response, response_to
+from hotline.sip.replies import Replies
+from hotline.sip.sdp import parse_sdp
+from hotline.sip.transaction_layer import Server, TransactionLayer
+
+
+class DialogRequests:
+    """Serves the requests inside the dialogs of one user agent."""
+
+    def __init__(
+        self, config: UserAgentConfig, layer: TransactionLayer, replies: Replies, book: CallBook
+    ) -> None:
+        self._config, self._layer, self._replies, self._book = config, layer, replies, book
+
+    def handle(self, server: Server, now: float) -> None:
+        """Serve a request with a To tag, other than ACK and CANCEL."""
+        refusal = check_method(server.request, self._replies.allow)
+        leg = self._book.of_dialog(server.request)
+        if refusal is None and leg is None:
+            refusal = Refusal(481)
+        if refusal is not None or leg is None:
+            self._refuse(server, refusal or Refusal(481), now)
+            return
+        server.call_id = leg.call_id
+        order = leg.dialog.order_of(server.request)
+        if order is not Order.NEXT:
+            # 12.2.2 for a late one; the same number again, but no repetition, came by another way.
+            self._refuse(server, Refusal(500 if order is Order.LATE else 482), now)
+            return
+        refusal = check_require(server.request, self._config.supported)
+        if refusal is not None:
+            self._refuse(server, refusal, now)
+            return
+        try:
+            leg.dialog.note(server.request)
+            leg.flow = server.source
+            self._serve(leg, server, now)
+        except RemoteProtocolError as error:
+            self._refuse(server, Refusal(error.status_hint), now)
+
+    def acknowledge(self, request: Request, now: float) -> None:
+        """Take the ACK to a 2xx; one that belongs to nothing is dropped."""
+        leg = self._book.of_dialog(request)
+        if leg is None or request.cseq.number != leg.ok_cseq:
+            return
+        if not leg.awaits_answer:
+            self._book.move(leg, Given.ACK, now)
+            return
+        before = leg.plan
+        try:
+            is_usable = leg.take_answer(request)
+        except RemoteProtocolError:
+            is_usable = False
+        if is_usable and leg.has_moved(before):
+            self._book.events.append(leg.media_moved())
+        self._book.move(leg, Given.ACK if is_usable else Given.ACK_UNUSABLE, now)
+
+    def _serve(self, leg: CallLeg, server: Server, now: float) -> None:
+        match server.request.method:
+            case "BYE":
+                self._book.move(leg, Given.BYE, now, server, self._replies.reply(server, 200))
+            case "INVITE":
+                self._layer.respond(server, response_to(server.request, 100), now)
+                self._reinvite(leg, server, now)
+            case "UPDATE":
+                self._update(leg, server, now)
+            case "INFO":
+                self._info(leg, server, now)
+            case "OPTIONS":
+                self._respond(server, self._replies.reply(server, 200, self._replies.capabilities()), now)
+            case _:
+                # PRACK: we send no reliable provisional response that it could mean (RFC 3262, 3).
+                self._refuse(server, Refusal(481), now)
+
+    def _reinvite(self, leg: CallLeg, server: Server, now: float) -> None:
+        if leg.machine.state is not State.CONFIRMED:
+            if leg.machine.allows(Given.REINVITE):
+                self._book.move(leg, Given.REINVITE, now, server)
+            else:
+                self._refuse(server, Refusal(481), now)
+            return
+        refusal = check_body(server.request, (SDP,)) or check_accept(server.request)
+        sdp = find_sdp(parts_of(server.request))
+        offer = parse_sdp(sdp) if sdp is not None else None
+        if refusal is None and offer is not None and leg.choose(offer) is None:
+            refusal = self._replies.unfit(server, offer, leg.local_ip)
+        if refusal is not None:
+            self._refuse(server, refusal, now)  # 14.2: the call goes on as it was
+            return
+        before, body = leg.plan, leg.answer(offer)
+        response = self._replies.reply(server, 200, self._replies.contact(leg), body)
+        self._book.move(leg, Given.REINVITE, now, server, response)
+        if offer is not None and leg.has_moved(before):
+            self._book.events.append(leg.media_moved())
+
+    def _update(self, leg: CallLeg, server: Server, now: float) -> None:
+        sdp = find_sdp(parts_of(server.request))
+        offer = parse_sdp(sdp) if sdp is not None else None
+        refusal = check_body(server.request, (SDP,))
+        if refusal is None and leg.machine.state is State.ENDING:
+            refusal = Refusal(481)
+        if refusal is None and offer is not None and leg.awaits_answer:
+            refusal = Refusal(491)  # RFC 3311, 5.2: our own offer is still open
+        if refusal is None and offer is not None and leg.choose(offer) is None:
+            refusal = self._replies.unfit(server, offer, leg.local_ip)
+        if refusal is not None:
+            self._refuse(server, refusal, now)
+            return
+        before = leg.plan
+        body = leg.answer(offer) if offer is not None else b""
+        self._respond(server, self._replies.reply(server, 200, self._replies.contact(leg), body), now)
+        if offer is not None and leg.has_moved(before):
+            self._book.events.append(leg.media_moved())
+
+    def _info(self, leg: CallLeg, server: Server, now: float) -> None:
+        if server.request.headers.get("Info-Package") is not None:
+            refusal: Refusal | None = Refusal(
+                469, (("Recv-Info", ""),), "Bad Info Package"
+            )  # RFC 6086, 4.2.2
+        else:
+            refusal = check_body(server.request, DTMF_TYPES)
+        if refusal is not None:
+            self._refuse(server, refusal, now)
+            return
+        self._respond(server, self._replies.reply(server, 200), now)
+        key = read_dtmf(parts_of(server.request))
+        if key is not None:
+            self._book.events.append(DigitArrived(leg.call_id, *key))
+
+    def _respond(self, server: Server, response: Response, now: float) -> None:
+        self._layer.respond(server, response, now)
+
+    def _refuse(self, server: Server, refusal: Refusal, now: float) -> None:
+        self._respond(server, self._replies.refuse(server, refusal), now)

@@ -1,0 +1,100 @@
+"""Where a message came from and where one goes: flows, and the address of a response (RFC 3261, 18.2)."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from hotline.events.ids import CallId
+from hotline.sip.headers import Via
+from hotline.sip.uri import Uri
+
+DEFAULT_PORT: Final = 5060
+"""Of UDP and TCP (RFC 3261, 19.1.2)."""
+
+Transport = Literal["udp", "tcp"]
+Address = tuple[str, int]
+"""Numeric IP without brackets, and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One way between us and a peer."""
+
+    transport: Transport
+    local: Address
+    """Our address as the peer reaches it, never a wildcard."""
+    remote: Address
+    connection: int = 0
+    """Names the socket or connection at the edge; a closed TCP connection is opened anew to ``remote``."""
+
+    @property
+    def is_reliable(self) -> bool:
+        """Tell whether the transport repeats lost messages by itself."""
+        return self.transport != "udp"
+
+    def towards(self, remote: Address) -> Flow:
+        """Make the flow from the same socket to another address."""
+        return self if remote == self.remote else replace(self, remote=remote)
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{host_text(self.remote[0])}:{self.remote[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to be sent."""
+
+    flow: Flow
+    data: bytes
+    call_id: CallId | None = None
+    """The call that it belongs to, for the log."""
+
+
+def host_text(ip: str) -> str:
+    """Write an address as a host: IPv6 in brackets."""
+    return f"[{ip}]" if ":" in ip else ip
+
+
+def numeric(host: str) -> str | None:
+    """Write an address in its usual form, without brackets; None for a name."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
+
+
+def is_behind_nat(via: Via, remote: Address) -> bool:
+    """Tell whether a request came from elsewhere than its sender believes.
+
+    Another port alone is no sign: old gateways send from one and listen at another. It counts when
+    the sender asked for rport, which promises that it listens where it sends (RFC 3581, 3).
+    """
+    moved = via.wants_rport and (via.port or DEFAULT_PORT) != remote[1]
+    return moved or numeric(via.address) != numeric(remote[0])
+
+
+def response_flow(via: Via, flow: Flow) -> Flow:
+    """Find where the response to a request goes (RFC 3261, 18.2.2; RFC 3581, 4).
+
+    Over TCP it goes back on the connection; over UDP to the address the request came from, and there
+    to the port that sent it if ``rport`` was asked for, else to the port of the sent-by. ``maddr`` is
+    not followed: it would let a stranger point our answers at a third party.
+    """
+    if flow.is_reliable:
+        return flow
+    port = via.port or DEFAULT_PORT
+    return flow.towards((flow.remote[0], flow.remote[1] if via.wants_rport else port))
+
+
+def request_flow(target: Uri, flow: Flow, *, use_source: bool) -> Flow:
+    """Find where a request inside a dialog goes.
+
+    A numeric target is taken as it says. A name, which only the carrier's own name server may know,
+    and a peer behind a NAT (``use_source``) are reached where their last request came from.
+    """
+    ip = numeric(target.address) if target.is_sip else None
+    if ip is None or use_source:
+        return flow
+    return flow.towards((ip, target.port or DEFAULT_PORT))

@@ -1,0 +1,79 @@
+"""How our responses look: the headers that a user agent puts in by itself (RFC 3261, 8.2.6, 11.2, 12.1.1)."""
+
+from __future__ import annotations
+
+from hotline.sip.body import SDP
+from hotline.sip.call_leg import CallLeg
+from hotline.sip.config import UserAgentConfig
+from hotline.sip.flow import Flow, host_text
+from hotline.sip.inspection import HeaderFields, Refusal
+from hotline.sip.message import Response, response_to
+from hotline.sip.offer import refusal
+from hotline.sip.sdp import SessionDescription
+from hotline.sip.transaction_layer import Server
+
+
+class Replies:
+    """Writes the responses of one user agent.
+
+    :param allow: methods that it serves.
+    """
+
+    def __init__(self, config: UserAgentConfig, allow: tuple[str, ...]) -> None:
+        self._config = config
+        self.allow = allow
+
+    def reply(
+        self,
+        server: Server,
+        status: int,
+        headers: HeaderFields = (),
+        sdp: bytes = b"",
+        *,
+        reason: str | None = None,
+    ) -> Response:
+        """Write a response, with a session description if one is given."""
+        response = response_to(server.request, status, reason, to_tag=server.to_tag)
+        for name, value in headers:
+            response.headers.add(name, value)
+        response.headers.add("Server", self._config.server)
+        if sdp:
+            response.headers.add("Content-Type", SDP)
+            response.body = sdp
+        return response
+
+    def refuse(self, server: Server, refusal: Refusal) -> Response:
+        """Write a final error."""
+        return self.reply(server, refusal.status, refusal.headers, reason=refusal.reason)
+
+    def overloaded(self) -> Refusal:
+        """Say that we take no more for now (21.5.4)."""
+        return Refusal(503, (("Retry-After", str(self._config.retry_after_s)),))
+
+    def unfit(self, server: Server, offer: SessionDescription, local_ip: str) -> Refusal:
+        """Say what in an offer we cannot carry (21.4.26)."""
+        agent = f"{self.host(server.flow)}:{server.flow.local[1]}"
+        return Refusal(488, (("Warning", str(refusal(offer, local_ip=local_ip, agent=agent))),))
+
+    def capabilities(self) -> HeaderFields:
+        """List what we can do, as OPTIONS asks (11.2)."""
+        return (
+            *self._extensions(),
+            ("Accept", SDP),
+            ("Accept-Encoding", "identity"),
+            ("Accept-Language", "zh, en"),
+        )
+
+    def contact(self, leg: CallLeg) -> HeaderFields:
+        """Name the place where requests inside a dialog reach us, and what we can do (12.1.1, 13.3.1.4)."""
+        flow = leg.flow
+        transport = ";transport=tcp" if flow.transport == "tcp" else ""
+        contact = f"<sip:{leg.called}@{self.host(flow)}:{flow.local[1]}{transport}>"
+        return (("Contact", contact), *self._extensions())
+
+    def host(self, flow: Flow) -> str:
+        """Tell our own address as the peer must write it."""
+        return host_text(self._config.public_ip or flow.local[0])
+
+    def _extensions(self) -> HeaderFields:
+        return (("Allow", ", ".join(self.allow)), ("Supported", ", ".join(self._config.supported)))

@@ -1,0 +1,265 @@
+"""All transactions of one user agent: matching (RFC 3261, 17.1.3 and 17.2.3), sending, and their timers.
+
+The user agent hands messages in and gets those that are new: a request that no server transaction
+knows, a response that belongs to one of ours. Repetitions, ACKs to errors and strays end here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hotline.events.ids import CallId
+from hotline.sip.agenda import Agenda
+from hotline.sip.flow import Flow, Outgoing
+from hotline.sip.message import Headers, Request, Response
+from hotline.sip.transaction import I, Kind, Outcome, S, Transaction
+
+Key = tuple[object, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Server:
+    """A request that came to us, and its transaction."""
+
+    key: Key
+    request: Request
+    flow: Flow
+    """Where responses go."""
+    source: Flow
+    """Where the request came from."""
+    transaction: Transaction
+    to_tag: str
+    """Tag that our responses carry."""
+    call_id: CallId | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Client:
+    """A request of ours, and its transaction."""
+
+    key: Key
+    request: Request
+    flow: Flow
+    transaction: Transaction
+    call_id: CallId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A transaction that ended without what it waited for."""
+
+    side: Server | Client
+    outcome: Outcome
+
+
+def server_key(request: Request, method: str | None = None) -> Key:
+    """Make the key that a request's server transaction is found by (17.2.3).
+
+    With the cookie, branch, sent-by and method decide. Call-ID and CSeq number are in the key as well:
+    every repetition, ACK and CANCEL of a transaction repeats them, and peers that send one constant
+    branch are told apart. Without the cookie, or with nothing behind it, the rules for RFC 2543 hold;
+    the To tag of an ACK is compared by ``acknowledges``.
+
+    :param method: the method to look for in place of the request's own: INVITE for a CANCEL.
+    """
+    method = method or ("INVITE" if request.method == "ACK" else request.method)
+    via, cseq = request.top_via, request.cseq
+    if via.has_cookie:
+        return (via.branch, via.host.lower(), via.port, request.call_id, cseq.number, method)
+    to_tag = None if method == "INVITE" else request.to_tag
+    sent_by = (via.host.lower(), via.port, via.branch)
+    return (str(request.uri), to_tag, request.from_tag, request.call_id, cseq.number, sent_by, method)
+
+
+def client_key(message: Request | Response) -> Key:
+    """Make the key that a response's client transaction is found by (17.1.3)."""
+    return (message.top_via.branch, message.cseq.method)
+
+
+def ack_for(request: Request, response: Response) -> Request:
+    """Write the ACK to a final error (17.1.1.3): the INVITE's own branch, Route and Request-URI."""
+    headers = Headers()
+    headers.add("Via", str(request.top_via))
+    headers.add("Max-Forwards", "70")
+    for route in request.headers.get_all("Route"):
+        headers.add("Route", route)
+    headers.add("From", request.headers.get("From") or "")
+    headers.add("To", response.headers.get("To") or "")
+    headers.add("Call-ID", request.call_id)
+    headers.add("CSeq", f"{request.cseq.number} ACK")
+    return Request("ACK", request.uri, headers, b"")
+
+
+class TransactionLayer:
+    """The transactions of one user agent."""
+
+    def __init__(self) -> None:
+        self._servers: dict[Key, Server] = {}
+        self._clients: dict[Key, Client] = {}
+        self._merged: dict[Key, Key] = {}
+        self._agenda: Agenda[Server | Client] = Agenda()
+        self._outbox: list[Outgoing] = []
+        self._failed: list[Failed] = []
+
+    def __len__(self) -> int:
+        return len(self._servers) + len(self._clients)
+
+    # -- from the wire ----------------------------------------------------------------------------
+
+    def receive_request(
+        self, request: Request, flow: Flow, source: Flow, to_tag: str, now: float
+    ) -> Server | None:
+        """Take a request other than ACK.
+
+        :param flow: where responses go.
+        :param source: where it came from.
+        :param to_tag: tag for our responses, should it be new and carry none.
+        :returns: its new server transaction, or None for a repetition, which is answered here.
+        """
+        key = server_key(request)
+        known = self._servers.get(key)
+        if known is not None:
+            self._step(known, I.REQUEST, now)
+            return None
+        kind = Kind.INVITE_SERVER if request.method == "INVITE" else Kind.SERVER
+        server = Server(
+            key, request, flow, source, Transaction(kind, flow.is_reliable), request.to_tag or to_tag
+        )
+        self._servers[key] = server
+        if request.to_tag is None and request.from_tag:
+            self._merged.setdefault(_merge_key(request), key)
+        return server
+
+    def knows(self, request: Request) -> bool:
+        """Tell whether a request is a repetition."""
+        return server_key(request) in self._servers
+
+    def receive_ack(self, request: Request, now: float) -> bool:
+        """Take an ACK.
+
+        :returns: True when it belongs to an error of ours and ends here; False when it belongs to a
+            dialog, or to nothing.
+        """
+        server = self._servers.get(server_key(request))
+        if server is None or server.transaction.state not in {S.COMPLETED, S.CONFIRMED}:
+            return False
+        if not request.top_via.has_cookie and request.to_tag != server.to_tag:
+            return False
+        self._step(server, I.ACK, now)
+        return True
+
+    def receive_response(self, response: Response, now: float) -> Client | None:
+        """Take a response.
+
+        :returns: the client transaction, when the layer above should see the response; None for a
+            repetition or a stray: those are dropped (RFC 3261, 8.1.3.3 and 17.1.3).
+        """
+        if len(response.vias) != 1:
+            return None
+        client = self._clients.get(client_key(response))
+        if client is None:
+            return None
+        if client.transaction.kind is Kind.INVITE_CLIENT and response.status >= 300:
+            client.transaction.ack = ack_for(client.request, response).to_bytes()
+        told = self._step(client, _received(response.status), now)
+        return client if Outcome.MESSAGE in told else None
+
+    def lose_connection(self, connection: int, now: float) -> None:
+        """Tell the transactions of a connection that it is gone."""
+        sides: list[Server | Client] = [*self._servers.values(), *self._clients.values()]
+        for side in sides:
+            if side.flow.is_reliable and side.flow.connection == connection:
+                self._step(side, I.TRANSPORT_ERROR, now)
+
+    # -- from above -------------------------------------------------------------------------------
+
+    def find_invite(self, cancel: Request) -> Server | None:
+        """Find the INVITE that a CANCEL means (9.2)."""
+        return self._servers.get(server_key(cancel, "INVITE"))
+
+    def is_merged(self, server: Server) -> bool:
+        """Tell whether the same request came by another way before (8.2.2.2)."""
+        request = server.request
+        if request.to_tag is not None or not request.from_tag:
+            return False
+        return self._merged.get(_merge_key(request)) != server.key
+
+    def respond(self, server: Server, response: Response, now: float) -> None:
+        """Send a response through its transaction."""
+        self._step(server, _sends(response.status), now, response.to_bytes())
+
+    def request(self, request: Request, flow: Flow, now: float, call_id: CallId | None = None) -> Client:
+        """Send a request other than ACK through a new client transaction."""
+        kind = Kind.INVITE_CLIENT if request.method == "INVITE" else Kind.CLIENT
+        client = Client(client_key(request), request, flow, Transaction(kind, flow.is_reliable), call_id)
+        self._clients[client.key] = client
+        client.transaction.start(request.to_bytes(), now)
+        self._settle(client)
+        return client
+
+    def send(self, flow: Flow, data: bytes, call_id: CallId | None = None) -> None:
+        """Send bytes that no transaction repeats: an ACK to 2xx, a 2xx again, a stateless error."""
+        self._outbox.append(Outgoing(flow, data, call_id))
+
+    # -- timers and effects -----------------------------------------------------------------------
+
+    def next_timer(self) -> float | None:
+        """Tell when ``handle_timer`` wants to be called; None: never."""
+        return self._agenda.next_due()
+
+    def handle_timer(self, now: float) -> None:
+        """Fire what is due, in order of time."""
+        while (side := self._agenda.take_due(now)) is not None:
+            side.transaction.handle_timer(now)
+            self._settle(side)
+
+    def take_outbox(self) -> list[Outgoing]:
+        """Hand out what is to be sent, once."""
+        taken, self._outbox = self._outbox, []
+        return taken
+
+    def take_failed(self) -> list[Failed]:
+        """Hand out the transactions that failed, once."""
+        taken, self._failed = self._failed, []
+        return taken
+
+    def _step(self, side: Server | Client, given: I, now: float, data: bytes = b"") -> list[Outcome]:
+        side.transaction.handle(given, now, data)
+        return self._settle(side)
+
+    def _settle(self, side: Server | Client) -> list[Outcome]:
+        transaction = side.transaction
+        for data in transaction.take_outbox():
+            self._outbox.append(Outgoing(side.flow, data, side.call_id))
+        told = transaction.take_told()
+        self._failed += [Failed(side, outcome) for outcome in told if outcome is not Outcome.MESSAGE]
+        self._agenda.put(side, transaction.next_timer())
+        if transaction.is_over:
+            if isinstance(side, Client):
+                self._clients.pop(side.key, None)
+            else:
+                self._forget(side)
+        return told
+
+    def _forget(self, server: Server) -> None:
+        self._servers.pop(server.key, None)
+        if server.request.to_tag is None:
+            merge = _merge_key(server.request)
+            if self._merged.get(merge) == server.key:
+                del self._merged[merge]
+
+
+def _merge_key(request: Request) -> Key:
+    return (request.from_tag, request.call_id, request.cseq.number, request.method)
+
+
+def _received(status: int) -> I:
+    if status < 200:
+        return I.RECEIVE_1XX
+    return I.RECEIVE_2XX if status < 300 else I.RECEIVE_ERROR
+
+
+def _sends(status: int) -> I:
+    if status < 200:
+        return I.SEND_1XX
+    return I.SEND_2XX if status < 300 else I.SEND_ERROR
