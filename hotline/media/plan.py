@@ -37,7 +37,8 @@ class OpenPort:
     event_payload_type: int | None
     """Payload type of telephone-event/8000 in the agreed SDP (RFC 4733); None when not agreed."""
     may_latch: bool = False
-    """True where the peer may be behind a NAT: the first packet with an agreed payload type fixes the source, once."""
+    """True where the peer may be behind a NAT: the first packet with an agreed payload type
+    fixes the source, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +161,6 @@ class MediaFailed:
     reason: str
 
 
-MediaEvent = PortOpened | PromptEnded | DigitPressed | SpeechStarted | SpeechEnded | RecordingClosed | MediaFailed
+MediaEvent = (
+    PortOpened | PromptEnded | DigitPressed | SpeechStarted | SpeechEnded | RecordingClosed | MediaFailed
+)

@@ -1,0 +1,81 @@
+"""Whose packet is this: by sender and local port, for a whole batch at once; and who gets which port.
+
+A packet belongs to a call only if it comes from exactly the address that the call listens to, on
+the call's own port. Everybody else is a stranger: counted, never heard, never answered (the
+attack called RTP Bleed). One call a port is the rule; the same code serves several, because the
+sender tells calls on one port apart.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+PORT_BITS: Final = 16
+NO_KEY: Final = np.uint64(2**64 - 1)
+STRANGER: Final = -1
+
+
+class Demux:
+    """Sorted keys; rebuilt when a call comes, goes or moves, searched for each batch."""
+
+    def __init__(self) -> None:
+        self._keys = np.array([NO_KEY], np.uint64)
+        self._slots = np.array([STRANGER], np.int64)
+
+    def rebuild(
+        self, slots: NDArray[np.int64], remotes: NDArray[np.uint64], ports: NDArray[np.int64]
+    ) -> None:
+        """Know these calls from now on; calls without a remote address (0) are left out."""
+        slots = slots[remotes[slots] != 0]
+        keys = _keys(remotes[slots], ports[slots])
+        order = np.argsort(keys)
+        self._keys = np.append(keys[order], NO_KEY)
+        self._slots = np.append(slots[order], STRANGER)
+
+    def find(self, remotes: NDArray[np.uint64], ports: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the slot of each packet, or STRANGER."""
+        keys = _keys(remotes, ports)
+        places = np.searchsorted(self._keys, keys)
+        return np.where(self._keys[places] == keys, self._slots[places], STRANGER)
+
+
+def _keys(remotes: NDArray[np.uint64], ports: NDArray[np.int64]) -> NDArray[np.uint64]:
+    return remotes << np.uint64(PORT_BITS) | ports.astype(np.uint64)
+
+
+class Seats:
+    """The places that calls take at the local ports; a freed one is taken again as late as possible.
+
+    :param ports: how many local ports there are.
+    :param calls_per_port: how many calls may share one.
+    """
+
+    def __init__(self, ports: int, calls_per_port: int = 1) -> None:
+        self._free = deque(port for _ in range(calls_per_port) for port in range(ports))
+        self._at: dict[int, list[tuple[int, bool]]] = {port: [] for port in range(ports)}
+
+    def take(self, remote: int, may_latch: bool) -> int | None:
+        """Give a port; None when all are taken.
+
+        Calls that share a port must differ in their remote address, and only one of them may be
+        waiting for an address yet unknown: otherwise a packet could belong to two calls.
+        """
+        is_waiting = may_latch or remote == 0
+        for _ in range(len(self._free)):
+            port = self._free.popleft()
+            others = self._at[port]
+            if any(there == remote or (waits and is_waiting) for there, waits in others):
+                self._free.append(port)
+                continue
+            others.append((remote, is_waiting))
+            return port
+        return None
+
+    def give_back(self, port: int, remote: int, may_latch: bool) -> None:
+        """Return a place, told as it was taken."""
+        self._at[port].remove((remote, may_latch or remote == 0))
+        self._free.append(port)

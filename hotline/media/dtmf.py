@@ -1,0 +1,54 @@
+"""Keys that arrive as RTP events: each counts once, however many packets tell of it.
+
+Source: RFC 4733 (2.3, 2.5.1.2 to 2.5.1.4, table 3). A key counts with the first packet of its
+event timestamp that arrives; so lost first, last or marked packets do no harm. A key held so long
+that its duration overflows goes on under a new timestamp (2.5.1.3) and is still one key.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from hotline.media.rtp import FRAME, timestamp_step
+
+KEYS: Final = "0123456789*#ABCD"
+"""Event codes 0 to 15 (RFC 4733, table 3)."""
+LONGEST_SEGMENT: Final = 0xFFFF  # timestamp units that one event's duration can count
+REMEMBERED: Final = 4  # timestamps of finished keys whose straggling packets are still known
+STRAGGLE: Final = 6 * FRAME  # how much of a held key's end may be lost before its next segment
+
+
+class EventKeys:
+    """The keys of one call."""
+
+    def __init__(self) -> None:
+        self._seen: deque[int] = deque(maxlen=REMEMBERED)
+        self._code = -1
+        self._is_ended = True
+        self._duration = 0
+
+    def press(self, timestamp: int, payload: bytes) -> str | None:
+        """Take one telephone-event payload; give the key when this packet is the first of it.
+
+        Payloads that are too short, and codes that are no keys (flash, tones), count as nothing.
+        """
+        if len(payload) < 4:
+            return None
+        code, is_end = payload[0], bool(payload[1] & 0x80)
+        duration = int.from_bytes(payload[2:4], "big")
+        if timestamp in self._seen:
+            if timestamp == self._seen[-1]:
+                self._is_ended |= is_end
+                self._duration = max(self._duration, duration)
+            return None
+        goes_on = self._goes_on(timestamp, code)
+        self._seen.append(timestamp)
+        self._code, self._is_ended, self._duration = code, is_end, duration
+        return None if goes_on or code >= len(KEYS) else KEYS[code]
+
+    def _goes_on(self, timestamp: int, code: int) -> bool:
+        """Tell whether this is the next segment of the key that is still held (2.5.1.3)."""
+        if self._is_ended or code != self._code or self._duration < LONGEST_SEGMENT - STRAGGLE:
+            return False
+        return self._duration <= timestamp_step(timestamp, self._seen[-1]) <= LONGEST_SEGMENT + FRAME

@@ -1,0 +1,297 @@
+"""The product's side of the media plane: starts it, talks to it, and starts it again when it dies.
+
+Every call that the plane was serving when it died gets MediaFailed; what it had recorded stays on
+disk as ``.part`` files. A new plane is started after a back-off; until it is ready, calls that ask
+for a port get MediaFailed at once, so that they can be refused politely.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from hotline.errors import ConfigError, LocalProtocolError, OutsideError
+from hotline.events.ids import CallId, RecordingId
+from hotline.media.plan import (
+    ClosePort,
+    MediaCommand,
+    MediaEvent,
+    MediaFailed,
+    OpenPort,
+    Record,
+    RecordingClosed,
+    StopPlaying,
+    StopRecording,
+)
+from hotline.wire.media_messages import (
+    LONGEST_MESSAGE,
+    Complained,
+    Configure,
+    PlaneMessage,
+    PlaneReady,
+    PlaneRefused,
+    read_message,
+    write_message,
+)
+from hotline.wire.reactor import Clock, Delayed
+from hotline.wire.recorder import RESERVE_BYTES
+
+LOCK_WAIT_S: Final = 5.0
+START_WAIT_S: Final = 15.0
+STOP_WAIT_S: Final = 6.0
+BACK_OFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # after the n-th death in a row; then the last
+STEADY_S: Final = 30.0  # a plane that lived so long has made good its predecessors' deaths
+READ_AT_ONCE: Final = 500
+
+_log = structlog.get_logger()
+
+
+class MediaPlane:
+    """The media plane process, seen from the reactor's thread.
+
+    :param reactor: for the back-off's timer.
+    :param recordings_dir: made when missing; one media plane at a time may use it.
+    :param prompts_dir: holds ``<language>/<name>.wav``.
+    :param listen_ip: IPv4 address for voice, told in PortOpened.
+    :param port_low: first UDP port; even ones up to ``port_high`` are used, one a call.
+    :param on_event: called in the reactor's thread for every event, also MediaFailed after a death.
+    :param time_zone: zone of the day in the recordings' folder names.
+    :param reserve_bytes: below so much free disk space no recording is begun.
+    """
+
+    def __init__(
+        self,
+        reactor: Clock,
+        *,
+        recordings_dir: Path,
+        prompts_dir: Path,
+        listen_ip: str,
+        port_low: int,
+        port_high: int,
+        on_event: Callable[[MediaEvent], None],
+        time_zone: str = "Asia/Shanghai",
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
+        self._reactor, self._on_event = reactor, on_event
+        self._configure = Configure(
+            str(recordings_dir.absolute()),
+            str(prompts_dir.absolute()),
+            listen_ip,
+            port_low,
+            port_high,
+            time_zone,
+            reserve_bytes,
+            LOCK_WAIT_S,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._end: socket.socket | None = None
+        self._unsent: deque[bytes] = deque()
+        self._first_answer: asyncio.Future[PlaneReady | PlaneRefused] | None = None
+        self._ended: asyncio.Future[None] | None = None
+        self._is_ready = self._is_stopping = False
+        self._ready_at = 0.0
+        self._deaths = 0
+        self._respawn: Delayed | None = None
+        self._open: set[CallId] = set()
+        self._recording: dict[RecordingId, CallId] = {}
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the plane; None while there is none."""
+        return self._process.pid if self._process else None
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether the plane takes calls."""
+        return self._is_ready
+
+    async def start(self) -> PlaneReady:
+        """Start the plane and wait until its ports are open.
+
+        :raises ConfigError: when the ports are taken, a prompt cannot be used, or another plane
+            holds the recordings folder; with the remedy.
+        :raises OutsideError: when the process dies or says nothing.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._first_answer = self._loop.create_future()
+        self._spawn()
+        try:
+            answer = await asyncio.wait_for(self._first_answer, START_WAIT_S)
+        except TimeoutError:
+            await self.stop()
+            raise OutsideError(f"the media plane was not ready within {START_WAIT_S:.0f} s") from None
+        if isinstance(answer, PlaneRefused):
+            await self.stop()
+            raise ConfigError(answer.message, file=answer.file)
+        return answer
+
+    def send(self, command: MediaCommand) -> None:
+        """Hand a command to the plane; what cannot be done is answered by MediaFailed."""
+        if not self._is_ready:
+            if not isinstance(command, StopPlaying | StopRecording | ClosePort):
+                failed = MediaFailed(command.call_id, "the media plane is being restarted")
+                self._reactor.callLater(0, self._on_event, failed)
+            return
+        if isinstance(command, OpenPort):
+            self._open.add(command.call_id)
+        elif isinstance(command, Record):
+            self._recording[command.recording_id] = command.call_id
+        elif isinstance(command, ClosePort):
+            self._open.discard(command.call_id)
+        self._write(command)
+
+    async def stop(self) -> None:
+        """End all calls' media, seal all recordings, and wait for the process to end.
+
+        RecordingClosed events still come while this waits.
+        """
+        self._is_stopping, self._is_ready = True, False
+        if self._respawn is not None and self._respawn.active():
+            self._respawn.cancel()
+        process = self._process
+        if process is None or self._loop is None:
+            return
+        self._ended = self._loop.create_future()
+        if self._end is None:
+            self._ended.set_result(None)
+        else:
+            with contextlib.suppress(OSError):
+                self._end.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended, STOP_WAIT_S)
+        await self._loop.run_in_executor(None, _reap_blocking, process)
+        self._lose_end()
+        self._process = None
+
+    # -- the process --------------------------------------------------------------------------------
+
+    def _spawn(self) -> None:
+        assert self._loop is not None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            ours.setblocking(False)
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "hotline.wire.media_process", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            )
+        self._end = ours
+        self._loop.add_reader(ours, self._read)
+        self._write(self._configure)
+
+    def _read(self) -> None:
+        for _ in range(READ_AT_ONCE):
+            if self._end is None:
+                return
+            try:
+                datagram = self._end.recv(LONGEST_MESSAGE)
+            except BlockingIOError:
+                return
+            except OSError:
+                datagram = b""
+            if not datagram:
+                self._died()
+                return
+            self._hear(read_message(datagram))
+
+    def _hear(self, message: PlaneMessage) -> None:
+        if isinstance(message, MediaEvent):
+            if isinstance(message, RecordingClosed):
+                self._recording.pop(message.recording_id, None)
+            self._on_event(message)
+        elif isinstance(message, Complained):
+            _log.warning("media_plane_complained", call_id=message.call_id, text=message.text)
+        elif isinstance(message, PlaneReady):
+            self._is_ready, self._ready_at = not self._is_stopping, self._reactor.seconds()
+            _log.info(
+                "media_plane_ready", ports=message.ports, prompts=message.prompts, refused=message.refused
+            )
+            self._answer(message)
+        elif isinstance(message, PlaneRefused):
+            _log.error("media_plane_refused", reason=message.message)
+            self._answer(message)
+        else:
+            raise LocalProtocolError(f"a media plane does not send {type(message).__name__}")
+
+    def _answer(self, message: PlaneReady | PlaneRefused) -> None:
+        if self._first_answer is not None and not self._first_answer.done():
+            self._first_answer.set_result(message)
+
+    def _died(self) -> None:
+        """Clean up after the plane: the stream from it has ended."""
+        self._lose_end()
+        if self._is_ready and self._reactor.seconds() - self._ready_at > STEADY_S:
+            self._deaths = 0
+        self._is_ready = False
+        lost = sorted(self._open | set(self._recording.values()))
+        self._open.clear()
+        self._recording.clear()
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+        if self._first_answer is not None and not self._first_answer.done():
+            reason = "the media plane ended while it was starting; its last words are in the log"
+            self._first_answer.set_exception(OutsideError(reason))
+            self._is_stopping = True
+        if not self._is_stopping:
+            wait_s = BACK_OFF_S[min(self._deaths, len(BACK_OFF_S) - 1)]
+            self._deaths += 1
+            _log.error("media_plane_died", pid=self.pid, calls=len(lost), restart_in_s=wait_s)
+            self._respawn = self._reactor.callLater(wait_s, self._start_again)
+        for call_id in lost:
+            self._on_event(MediaFailed(call_id, "the media plane died"))
+
+    def _start_again(self) -> None:
+        if self._loop is not None and self._process is not None:
+            self._loop.run_in_executor(None, _reap_blocking, self._process)
+        self._spawn()
+
+    def _lose_end(self) -> None:
+        if self._end is not None and self._loop is not None:
+            self._loop.remove_reader(self._end)
+            self._loop.remove_writer(self._end)
+            self._end.close()
+        self._end = None
+        self._unsent.clear()
+
+    # -- writing ------------------------------------------------------------------------------------
+
+    def _write(self, message: PlaneMessage) -> None:
+        self._unsent.append(write_message(message))
+        if len(self._unsent) == 1:
+            self._pump()
+
+    def _pump(self) -> None:
+        assert self._loop is not None
+        while self._unsent and self._end is not None:
+            try:
+                self._end.send(self._unsent[0])
+            except BlockingIOError:
+                self._loop.add_writer(self._end, self._pump)
+                return
+            except OSError:  # the plane is gone; the reader will see it and clean up
+                self._unsent.clear()
+                break
+            self._unsent.popleft()
+        if self._end is not None:
+            self._loop.remove_writer(self._end)
+
+
+def _reap_blocking(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a process whose stream has ended; kill it when it does not come."""
+    try:
+        process.wait(STOP_WAIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

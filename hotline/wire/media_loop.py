@@ -1,0 +1,194 @@
+"""The media plane's own loop: a step every 5 ms on a grid that nothing moves.
+
+One step: read commands; read the sockets of one phase; tick that phase; send its packets; hand
+blocks to the recorder; tell events. Nothing in it waits. Each step's deadline is counted from the
+first, so a late step does not make the next one late; only after a pause longer than LONGEST_LAG
+(a stopped machine) the grid begins anew, and the log says so.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from hotline.errors import LocalProtocolError
+from hotline.media.plan import MediaCommand, MediaFailed, PortOpened, Record
+from hotline.media.plane import PHASES, Plane
+from hotline.media.rtp import FRAME_MS
+from hotline.wire.media_messages import (
+    LONGEST_MESSAGE,
+    Complained,
+    Configure,
+    PlaneMessage,
+    PlaneReady,
+    PlaneRefused,
+    read_message,
+    write_message,
+)
+from hotline.wire.mmsg import Receiver, Sender, SendList
+from hotline.wire.recorder import Recorder
+
+STEP_S: Final = FRAME_MS / 1000 / PHASES
+LONGEST_LAG: Final = 0.2  # seconds behind the grid after which it begins anew
+IDLE_WAIT_S: Final = 1.0
+COMMANDS_AT_ONCE: Final = 256  # of one step
+LONGEST_UNTOLD: Final = 100_000  # messages kept for a product that does not read
+
+
+class Control:
+    """The plane's end of the socket pair to the product."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self._end = end
+        self._untold: deque[bytes] = deque()
+        self.is_over = False
+        """True when the product has closed its end, or died."""
+
+    def fileno(self) -> int:
+        """Give the descriptor, for select."""
+        return self._end.fileno()
+
+    def read(self) -> list[PlaneMessage]:
+        """Take the messages that wait, up to COMMANDS_AT_ONCE; never waits."""
+        messages: list[PlaneMessage] = []
+        while not self.is_over and len(messages) < COMMANDS_AT_ONCE:
+            try:
+                datagram = self._end.recv(LONGEST_MESSAGE)
+            except BlockingIOError:
+                break
+            except OSError:
+                datagram = b""
+            if not datagram:
+                self.is_over = True
+            else:
+                messages.append(read_message(datagram))
+        return messages
+
+    def tell(self, message: PlaneMessage) -> None:
+        """Send a message, or keep it until there is room; never waits."""
+        if len(self._untold) < LONGEST_UNTOLD:
+            self._untold.append(write_message(message))
+        self.pump()
+
+    def pump(self) -> None:
+        """Send what was kept."""
+        while self._untold:
+            try:
+                self._end.send(self._untold[0])
+            except BlockingIOError:
+                return
+            except OSError:  # nobody is there any more; recordings are sealed all the same
+                self._untold.clear()
+                return
+            self._untold.popleft()
+
+
+class MediaLoop:
+    """The plane between its sockets, its recorder and the product.
+
+    :param sockets: one for each of the plane's ports, in their order.
+    """
+
+    def __init__(
+        self, plane: Plane, sockets: Sequence[socket.socket], recorder: Recorder, control: Control
+    ) -> None:
+        self._plane, self._recorder, self._control = plane, recorder, control
+        self._sockets = sockets
+        self._descriptors = [end.fileno() for end in sockets]
+        self._by_port = {end.getsockname()[1]: end for end in sockets}
+        self._receiver, self._sender = Receiver(), Sender(plane.packets)
+        self._send_lists: list[SendList] = []
+        self._ports: list[list[tuple[int, int]]] = []
+        self._version = -1
+        self.skipped_s = 0.0
+        """Time that the grid was moved by, in all."""
+
+    def run_blocking(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        """Run until the product goes away; then close all recordings (the recorder still seals them)."""
+        due, phase = seconds(), 0
+        while not self._control.is_over:
+            self.step(phase)
+            phase = (phase + 1) % PHASES
+            if self._plane.is_idle() and self._recorder.is_idle:
+                select.select([self._control], [], [], IDLE_WAIT_S)
+                due = seconds()
+                continue
+            due += STEP_S
+            lag = seconds() - due
+            if lag < 0:
+                time.sleep(-lag)
+            elif lag > LONGEST_LAG:
+                self.skipped_s += lag
+                self._control.tell(Complained("", f"the media plane was held up for {lag * 1000:.0f} ms"))
+                due = seconds()
+        self._plane.close_all()
+        self._hand_over()
+
+    def step(self, phase: int) -> None:
+        """Do everything once; the calls of one phase move on by 20 ms."""
+        for message in self._control.read():
+            self._obey(message)
+        plane = self._plane
+        if plane.version != self._version:
+            self._relist()
+        if phase < plane.phases:
+            for batch in self._receiver.batches(self._ports[phase]):
+                plane.receive(batch)
+            if plane.version != self._version:  # a caller was found behind her NAT, or spoke first
+                self._relist()
+            plane.tick(phase)
+            self._sender.send(self._send_lists[phase])
+        self._hand_over()
+
+    def _obey(self, message: PlaneMessage) -> None:
+        if isinstance(message, Record) and self._recorder.is_short_of_space:
+            self._control.tell(MediaFailed(message.call_id, "the disk of the recordings is nearly full"))
+            return
+        if isinstance(message, Configure | PlaneReady | PlaneRefused | Complained) or not isinstance(
+            message, MediaCommand
+        ):
+            raise LocalProtocolError(f"{type(message).__name__} is no command for a media plane")
+        self._plane.command(message)
+
+    def _relist(self) -> None:
+        plane = self._plane
+        self._version = plane.version
+        self._ports = [
+            [(index, self._descriptors[index]) for index in plane.listening(phase)]
+            for phase in range(plane.phases)
+        ]
+        self._send_lists = [
+            self._sender.prepare(plane.sending(phase), plane.remote, plane.port_index, self._descriptors)
+            for phase in range(plane.phases)
+        ]
+
+    def _hand_over(self) -> None:
+        for order in self._plane.take_orders():
+            self._recorder.submit(order)
+        for event in self._plane.take_events():
+            if isinstance(event, PortOpened):
+                self._drain(self._by_port[event.local_port])
+            self._control.tell(event)
+        for call_id, text in self._plane.take_complaints():
+            self._control.tell(Complained(call_id, text))
+        self.tell_recorder_events()
+
+    def tell_recorder_events(self) -> None:
+        """Pass on what the recorder has done, and what could not be told before."""
+        for event in self._recorder.take_events():
+            self._control.tell(event)
+        self._control.pump()
+
+    @staticmethod
+    def _drain(end: socket.socket) -> None:
+        """Throw away what came to a port for the call before."""
+        for _ in range(1024):
+            try:
+                end.recv(1)
+            except OSError:
+                return

@@ -1,0 +1,134 @@
+"""How the product and its media plane process write to each other: one JSON object a datagram.
+
+The socket pair is of type SOCK_SEQPACKET, so a message is a datagram and the end of the stream is
+the death, or the goodbye, of the other side. Both ends are this module of the same version.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from hotline.errors import LocalProtocolError
+from hotline.media.plan import (
+    Aim,
+    ClosePort,
+    Codec,
+    DigitPressed,
+    MediaCommand,
+    MediaEvent,
+    MediaFailed,
+    OpenPort,
+    Play,
+    PortOpened,
+    PromptEnded,
+    Record,
+    RecordingClosed,
+    SpeechEnded,
+    SpeechStarted,
+    StopPlaying,
+    StopRecording,
+)
+
+LONGEST_MESSAGE: Final = 65_536  # bytes
+KIND: Final = "is"
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """The first message to a new plane: all it needs to know of the site."""
+
+    recordings_dir: str
+    prompts_dir: str
+    listen_ip: str
+    port_low: int
+    port_high: int
+    time_zone: str
+    reserve_bytes: int
+    lock_wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneReady:
+    """The plane's first message: its ports are open and its prompts loaded."""
+
+    ports: int
+    prompts: int
+    refused: tuple[str, ...]
+    """What the system did not allow (real-time priority, locked memory), in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneRefused:
+    """Or this: the site's settings do not let it start. It exits next."""
+
+    message: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Complained:
+    """Something for the log."""
+
+    call_id: str
+    text: str
+
+
+PlaneMessage = MediaCommand | MediaEvent | Configure | PlaneReady | PlaneRefused | Complained
+
+_KINDS: Final[dict[str, type[PlaneMessage]]] = {
+    kind.__name__: kind
+    for kind in (
+        OpenPort, Aim, Play, StopPlaying, Record, StopRecording, ClosePort,
+        PortOpened, PromptEnded, DigitPressed, SpeechStarted, SpeechEnded, RecordingClosed, MediaFailed,
+        Configure, PlaneReady, PlaneRefused, Complained,
+    )
+}  # fmt: skip
+
+
+def write_message(message: PlaneMessage) -> bytes:
+    """Write a message as one datagram.
+
+    :raises LocalProtocolError: when it is longer than LONGEST_MESSAGE.
+    """
+    tree = {KIND: type(message).__name__, **asdict(message)}
+    datagram = json.dumps(tree, default=_plain, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
+    if len(datagram) > LONGEST_MESSAGE:
+        raise LocalProtocolError(
+            f"{tree[KIND]} is {len(datagram)} bytes long; {LONGEST_MESSAGE} is the limit"
+        )
+    return datagram
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in a message")
+
+
+def read_message(datagram: bytes) -> PlaneMessage:
+    """Read what ``write_message`` wrote.
+
+    :raises LocalProtocolError: for anything else.
+    """
+    try:
+        tree: dict[str, Any] = json.loads(datagram.decode("utf-8", "surrogatepass"))
+        kind = _KINDS[tree.pop(KIND)]
+        known = {field.name for field in fields(kind)}
+        if tree.keys() != known:
+            raise LocalProtocolError(f"{kind.__name__} has the fields {sorted(known)}, not {sorted(tree)}")
+        if "codec" in tree:
+            tree["codec"] = Codec[tree["codec"]]
+        values: Any = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in tree.items()
+        }
+        return kind(**values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LocalProtocolError(f"the media plane's message is not understood: {error!r}") from error

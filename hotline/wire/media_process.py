@@ -1,0 +1,196 @@
+"""The media plane as a process of its own: ``python -m hotline.wire.media_process FD``.
+
+FD is its end of a SOCK_SEQPACKET pair; the first message there is Configure. No Twisted here: a
+page, a query or a garbage collection of the product must never make a voice frame late. When the
+other end closes, for whatever reason, all open recordings are sealed and the process ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import gc
+import os
+import resource
+import secrets
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from hotline.errors import ConfigError
+from hotline.media.plane import Plane
+from hotline.media.prompts import PromptBank
+from hotline.wire.media_loop import Control, MediaLoop
+from hotline.wire.media_messages import Configure, PlaneReady, PlaneRefused
+from hotline.wire.prompt_files import read_prompts_blocking
+from hotline.wire.reactor import wall_now
+from hotline.wire.recorder import Recorder
+
+CONFIGURE_WAIT_S: Final = 10.0
+SEAL_WAIT_S: Final = 4.0  # a restarted product waits a second longer for the lock
+LOCK_FILE: Final = ".lock"
+LOCK_RETRY_S: Final = 0.05
+PRIORITY: Final = 10  # of SCHED_RR; above ordinary tasks, below the kernel's own
+NICE: Final = -15
+SPARE_DESCRIPTORS: Final = 256
+MCL_CURRENT: Final = 1  # mlockall(2)
+MCL_ONFAULT: Final = 4
+PR_SET_TIMERSLACK: Final = 29  # prctl(2)
+SWITCH_INTERVAL_S: Final = 0.0005
+
+
+def main() -> int:
+    """Run the media plane on the descriptor that the command line names."""
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # these reach the whole group; the product says when to end
+        signal.signal(number, signal.SIG_IGN)
+    control = Control(socket.socket(fileno=int(sys.argv[1])))
+    settings = _await_configure(control)
+    if settings is None:
+        return 0
+    try:
+        lock = _take_lock_blocking(Path(settings.recordings_dir), settings.lock_wait_s)
+        plane, sockets, prompts = _build_blocking(settings)
+    except ConfigError as error:
+        control.tell(PlaneRefused(error.message, ""))
+        return 1
+    zone = ZoneInfo(settings.time_zone)
+    recorder = Recorder(
+        Path(settings.recordings_dir),
+        lambda: wall_now().astimezone(zone).date().isoformat(),
+        reserve_bytes=settings.reserve_bytes,
+    )
+    loop = MediaLoop(plane, sockets, recorder, control)
+    gc.collect()
+    gc.freeze()
+    refused = _ask_for_priority()
+    control.tell(PlaneReady(len(sockets), prompts, tuple(refused)))
+    loop.run_blocking()
+    is_done = recorder.close_blocking(SEAL_WAIT_S)
+    loop.tell_recorder_events()
+    os.close(lock)
+    return 0 if is_done else 1
+
+
+def _await_configure(control: Control) -> Configure | None:
+    deadline = time.monotonic() + CONFIGURE_WAIT_S
+    while not control.is_over and (left := deadline - time.monotonic()) > 0:
+        select.select([control], [], [], left)
+        for message in control.read():
+            if isinstance(message, Configure):
+                return message
+    return None
+
+
+def _take_lock_blocking(folder: Path, wait_s: float) -> int:
+    """Hold the recordings folder alone; wait for a plane of a killed product to finish sealing."""
+    deadline = time.monotonic() + wait_s
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise ConfigError(f"the recordings folder {folder} cannot be used: {error.strerror}") from error
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(lock)
+                raise ConfigError(
+                    f"another media plane uses the recordings folder {folder}: "
+                    "is hotline running already? stop it, or set another site.data_dir"
+                ) from None
+            time.sleep(LOCK_RETRY_S)
+        else:
+            return lock
+
+
+def _build_blocking(settings: Configure) -> tuple[Plane, list[socket.socket], int]:
+    bank = PromptBank(read_prompts_blocking(Path(settings.prompts_dir)))
+    sockets = open_ports(settings.listen_ip, settings.port_low, settings.port_high)
+    plane = Plane(
+        local_ip=settings.listen_ip,
+        ports=[end.getsockname()[1] for end in sockets],
+        bank=bank,
+        new_token=secrets.randbits,
+    )
+    return plane, sockets, len(bank)
+
+
+def open_ports(listen_ip: str, port_low: int, port_high: int) -> list[socket.socket]:
+    """Open the even UDP ports from ``port_low`` to ``port_high`` (RFC 3550, 11).
+
+    :raises ConfigError: when there is none, one is taken, or too many files would be open.
+    """
+    ports = range(port_low + port_low % 2, port_high + 1, 2)
+    if not ports:
+        raise ConfigError(
+            f"there is no even port from media.port_low = {port_low} to media.port_high = {port_high}; "
+            "widen the range"
+        )
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = len(ports) + SPARE_DESCRIPTORS
+    if soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+    sockets: list[socket.socket] = []
+    for port in ports:
+        end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sockets.append(end)
+        try:
+            end.setblocking(False)
+            end.bind((listen_ip, port))
+        except OSError as error:
+            for opened in sockets:
+                opened.close()
+            raise ConfigError(
+                f"UDP port {port} of {listen_ip} cannot be opened for voice ({error.strerror}); "
+                "see who has it with `ss -ulpn`, or set media.port_low and media.port_high to a free range"
+            ) from error
+    return sockets
+
+
+def _ask_for_priority() -> list[str]:
+    """Ask for what keeps frames punctual; give in words what the system refused."""
+    refused: list[str] = []
+
+    def attempt(what: str, action: Callable[[], object]) -> bool:
+        try:
+            action()
+        except OSError as error:
+            refused.append(f"{what}: {error.strerror}")
+            return False
+        return True
+
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def lock_memory() -> None:
+        if libc.mlockall(MCL_CURRENT | MCL_ONFAULT) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    libc.prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)
+    real_time = (
+        os.SCHED_RR | os.SCHED_RESET_ON_FORK
+    )  # the recorder's threads run already, at ordinary priority
+    if not attempt(
+        "real-time priority (CAP_SYS_NICE or LimitRTPRIO)",
+        lambda: os.sched_setscheduler(0, real_time, os.sched_param(PRIORITY)),
+    ):
+        attempt("priority (LimitNICE)", lambda: os.setpriority(os.PRIO_PROCESS, 0, NICE))
+    attempt("locked memory (LimitMEMLOCK)", lock_memory)
+    return refused
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""Many datagrams a system call: recvmmsg and sendmmsg straight into numpy arrays.
+
+The kernel's structs are rows of numpy arrays, filled once; no Python object is made for a packet.
+The layouts are those of 64-bit Linux (recvmmsg(2), sendmmsg(2), sendmsg(2)); elsewhere making a
+``Receiver`` raises ConfigError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotline.errors import ConfigError
+from hotline.media.outgoing import PACKET
+from hotline.media.packets import Batch
+
+MSG_DONTWAIT: Final = 0x40
+MSG_TRUNC: Final = 0x20
+SOCKADDR_IN: Final = 16
+ROWS: Final = 2048  # datagrams that one batch may hold
+WIDTH: Final = 1024  # bytes of a row: 125 ms of G.711 with room for extensions
+AT_ONCE: Final = 64  # datagrams taken from one port before the next has its turn
+BATCHES: Final = 2  # a receive is bounded: under overload the kernel drops, the tick goes on
+
+_MMSGHDR: Final = np.dtype(
+    {
+        "names": ["name", "name_length", "iov", "iov_count", "control", "control_length", "flags", "length"],
+        "formats": ["<u8", "<u4", "<u8", "<u8", "<u8", "<u8", "<i4", "<u4"],
+        "offsets": [0, 8, 16, 24, 32, 40, 48, 56],
+        "itemsize": 64,
+    }
+)
+_IOVEC: Final = np.dtype([("base", "<u8"), ("length", "<u8")])
+_MMSGHDR_BYTES: Final = 64
+
+
+def _system_calls() -> tuple[Any, Any]:
+    is_fit = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
+    libc = ctypes.CDLL(None, use_errno=True) if is_fit else None
+    if libc is None or not hasattr(libc, "recvmmsg") or not hasattr(libc, "sendmmsg"):
+        raise ConfigError(
+            f"the media plane needs 64-bit little-endian Linux with recvmmsg and sendmmsg; this is "
+            f"{platform.system()} {platform.machine()}: run hotline on such a machine or in a container"
+        )
+    receive, send = libc.recvmmsg, libc.sendmmsg
+    send.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
+    receive.argtypes = [*send.argtypes, ctypes.c_void_p]
+    return receive, send
+
+
+def _address(array: NDArray[Any]) -> int:
+    return array.ctypes.data
+
+
+def _row_addresses(array: NDArray[Any]) -> NDArray[np.uint64]:
+    rows = np.arange(len(array), dtype=np.uint64) * np.uint64(array.strides[0])
+    return rows + np.uint64(_address(array))
+
+
+class Receiver:
+    """One staging area for the datagrams of many sockets.
+
+    :raises ConfigError: where the system calls or their layouts are not those of 64-bit Linux.
+    """
+
+    def __init__(self) -> None:
+        self._receive, _ = _system_calls()
+        self._data = np.zeros((ROWS, WIDTH), np.uint8)
+        self._names = np.zeros((ROWS, SOCKADDR_IN), np.uint8)
+        self._iov, self._headers = np.zeros(ROWS, _IOVEC), np.zeros(ROWS, _MMSGHDR)
+        self._iov["base"], self._iov["length"] = _row_addresses(self._data), WIDTH
+        self._headers["name"], self._headers["name_length"] = _row_addresses(self._names), SOCKADDR_IN
+        self._headers["iov"], self._headers["iov_count"] = _row_addresses(self._iov), 1
+        self._start = _address(self._headers)
+
+    def batches(self, ports: Sequence[tuple[int, int]]) -> Iterator[Batch]:
+        """Read what waits at the ports, in at most BATCHES batches; each is valid until the next.
+
+        :param ports: index and file descriptor of each socket.
+        """
+        place = 0
+        for _ in range(BATCHES):
+            counts: list[int] = []
+            indexes: list[int] = []
+            filled = 0
+            while place < len(ports) and filled < ROWS:
+                index, descriptor = ports[place]
+                room = min(AT_ONCE, ROWS - filled)
+                start = self._start + _MMSGHDR_BYTES * filled
+                got = self._receive(descriptor, start, room, MSG_DONTWAIT, None)
+                if got > 0:
+                    counts.append(got)
+                    indexes.append(index)
+                    filled += got
+                place += 1
+            if not filled:
+                return
+            yield self._batch(filled, np.repeat(indexes, counts))
+
+    def _batch(self, filled: int, port_index: NDArray[np.int64]) -> Batch:
+        headers = self._headers[:filled]
+        length = headers["length"].astype(np.int64)
+        length[headers["flags"] & MSG_TRUNC != 0] = -1
+        # sockaddr_in: family (2 bytes), then port and address in network order: port << 32 | address
+        remote = self._names[:filled].view(">u8")[:, 0].astype(np.uint64) & np.uint64(0xFFFF_FFFF_FFFF)
+        return Batch(self._data[:filled], length, remote, port_index)
+
+
+class Sender:
+    """Sends rows of one array of packets, each to its own address and from its own socket.
+
+    :param packets: ``(slots, 172)``; must stay where it is in memory.
+    """
+
+    def __init__(self, packets: NDArray[np.uint8]) -> None:
+        _, self._send = _system_calls()
+        slots = len(packets)
+        self._packets = packets  # keeps the memory alive that the kernel reads
+        self._names = np.zeros((slots, SOCKADDR_IN), np.uint8)
+        self._iov, self._headers = np.zeros(slots, _IOVEC), np.zeros(slots, _MMSGHDR)
+        self._iov["base"], self._iov["length"] = _row_addresses(packets), PACKET
+        self._headers["name"], self._headers["name_length"] = _row_addresses(self._names), SOCKADDR_IN
+        self._headers["iov"], self._headers["iov_count"] = _row_addresses(self._iov), 1
+        self.refused = 0
+        """Packets that the kernel did not take."""
+
+    def prepare(
+        self,
+        slots: NDArray[np.int64],
+        remotes: NDArray[np.uint64],
+        ports: NDArray[np.int64],
+        descriptors: Sequence[int],
+    ) -> SendList:
+        """Make the list of system calls for these slots; it stays good until one of them changes.
+
+        :param slots: ordered by port.
+        :param remotes: where each of all slots sends to.
+        :param ports: index of the local port of each of all slots.
+        :param descriptors: socket of each local port.
+        """
+        self._names.view(">u8")[slots, 0] = remotes[slots]
+        self._names.view("<u2")[slots, 0] = socket.AF_INET
+        headers = self._headers[slots]  # a copy, so that the slots of one port are neighbours
+        indexes, firsts, counts = np.unique(ports[slots], return_index=True, return_counts=True)
+        start = _address(headers)
+        calls = [
+            (descriptors[index], start + _MMSGHDR_BYTES * first, count)
+            for index, first, count in zip(indexes.tolist(), firsts.tolist(), counts.tolist(), strict=True)
+        ]
+        return SendList(headers, calls)
+
+    def send(self, send_list: SendList) -> None:
+        """Send one packet of each slot of the list; a peer that cannot be reached stops no other."""
+        send = self._send
+        for descriptor, start, count in send_list.calls:
+            done = 0
+            while done < count:
+                sent = send(descriptor, start + _MMSGHDR_BYTES * done, count - done, MSG_DONTWAIT)
+                if sent <= 0:  # an error tells of the first one only: skip it
+                    self.refused += 1
+                    sent = 1
+                done += sent
+
+
+class SendList:
+    """System calls that send one tick's packets of one phase."""
+
+    def __init__(self, headers: NDArray[Any], calls: list[tuple[int, int, int]]) -> None:
+        self._headers = headers  # keeps the memory alive that ``calls`` points into
+        self.calls = calls
