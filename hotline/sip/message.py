@@ -342,15 +342,17 @@ def _check(message: Request | Response) -> None:
         values = index.get(key)
         if values is not None and len(values) > 1:
             raise RemoteProtocolError(f"more than one {LONG_NAME[key]}")
-    _ = message.top_via, message.from_, message.to, message.call_id
+    _ = message.top_via, message.from_, message.to, message.call_id, message.contacts, message.routes
+    _ = message.record_routes, message.max_forwards, message.content_type, message.accept
+    _ = message.require, message.supported, message.expires
     cseq = message.cseq
     if isinstance(message, Request):
         if cseq.method != message.method:
             raise RemoteProtocolError(f"CSeq says {printable(cseq.method)}, the start line {message.method}")
-        _ = message.max_forwards, message.routes, message.require
-    if message.contact_is_star and not (isinstance(message, Request) and message.method == "REGISTER"):
-        raise RemoteProtocolError("Contact: * belongs in REGISTER (RFC 3261, 10.2.2)")
-    _ = message.record_routes, message.content_type, message.supported, message.expires, message.accept
+        if message.contact_is_star and message.method != "REGISTER":
+            raise RemoteProtocolError("Contact: * belongs in REGISTER (RFC 3261, 10.2.2)")
+    elif message.contact_is_star:
+        raise RemoteProtocolError("Contact: * in a response")
 
 
 def _tagged(to: str, tag: str | None) -> str:
