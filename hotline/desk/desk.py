@@ -2,97 +2,326 @@
 
 Each method is one action of a person. It checks the role policy, asks the store, and returns
 views or raises Refused. It does no I/O of its own.
+
+A session is a random token in the browser and its SHA-256 in the store. It ends twelve hours after
+it was opened (a shift and its hand-over) or eight hours after it was used last, whichever is first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
 
-from hotline.desk.views import Actor, KindChoice, OrderView, RecordingFile, RequestLine, RequestPage, UnitChoice
+from hotline.desk.passwords import LoginLimit, check_password
+from hotline.desk.policy import Action, demand, may, role_of, scope, shown_caller
+from hotline.desk.ports import Decision, DeskStore, NewUser, PasswordHasher
+from hotline.desk.views import (
+    Actor,
+    KindChoice,
+    OrderView,
+    RecordingFile,
+    RequestLine,
+    RequestPage,
+    UnitChoice,
+)
+from hotline.errors import Refused
 from hotline.events.record import Event
+from hotline.tickets.lifecycle import (
+    OrderMove,
+    OrderState,
+    RequestMove,
+    RequestState,
+    can_move_order,
+    can_move_request,
+    routing_move,
+)
+from hotline.tickets.masking import mask
+from hotline.tickets.number import read_number
+from hotline.tickets.roles import Role
+
+SHIFT: Final = timedelta(hours=12)
+IDLE: Final = timedelta(hours=8)
+TOUCH_EVERY: Final = timedelta(minutes=1)
+"""Noting each use of a session would make every page a write."""
+LANGUAGES: Final = ("zh", "en")
+LONGEST_PAGE: Final = 200
+"""Lines or events at once."""
+LONGEST_TEXT: Final = 10_000
+LONGEST_NOTE: Final = 2_000
+LONGEST_PLACE: Final = 200
+_USER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 
 
 class Desk:
-    """What a person may do at a console."""
+    """What a person may do at a console.
+
+    :param new_token: gives 256 random bits as text, anew each time.
+    :param at: asks the wall clock; the answer has a zone.
+    """
+
+    def __init__(
+        self,
+        store: DeskStore,
+        passwords: PasswordHasher,
+        new_token: Callable[[], str],
+        at: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._passwords = passwords
+        self._new_token = new_token
+        self._at = at
+        self._limit = LoginLimit()
 
     # -- who is there ---------------------------------------------------------------------------
     async def needs_set_up(self) -> bool:
         """Tell whether no administrator exists yet."""
-        raise NotImplementedError
+        return not await self._store.has_admin()
 
     async def set_up(self, user_name: str, display_name: str, password: str) -> None:
         """Create the first administrator; refuses weak passwords, and when one exists already."""
-        raise NotImplementedError
+        if await self._store.has_admin():
+            raise Refused("an administrator exists already; log in", code="state")
+        user = await self._new_user(user_name, display_name, password, Role.ADMIN, None)
+        await self._store.add_user(user, only_first_admin=True)
 
     async def log_in(self, user_name: str, password: str, remote: str) -> str:
         """Check a password and open a session; returns its token. Raises Refused(code="login")."""
-        raise NotImplementedError
+        name = user_name.strip().lower()
+        if self._limit.is_exhausted(name, remote, self._at()):
+            raise Refused("too many wrong passwords; wait a quarter of an hour", code="login")
+        # Counted before the slow check, so that guesses made at the same time count as well.
+        self._limit.note_try(name, remote, self._at())
+        user = await self._store.find_user(name) if _USER_NAME.fullmatch(name) else None
+        # Unknown names cost the same time, or the time would tell which names exist.
+        fits = await self._passwords.verify(user.password_hash if user else "", password)
+        if user is None or not fits:
+            await self._store.note_refused_login(name[:32], remote)
+            raise Refused("user name or password is wrong", code="login")
+        self._limit.note_accepted(name, remote)
+        token = self._new_token()
+        await self._store.open_session(_hash(token), name, remote)
+        return token
 
     async def who(self, token: str) -> Actor | None:
         """Tell whose session a token is; None when unknown, ended or idle for too long."""
-        raise NotImplementedError
+        if not token:
+            return None
+        session = await self._store.find_session(_hash(token))
+        if session is None:
+            return None
+        at = self._at()
+        if at >= session.opened_at + SHIFT or at >= session.seen_at + IDLE:
+            await self._store.close_session(_hash(token))
+            return None
+        if at >= session.seen_at + TOUCH_EVERY:
+            await self._store.touch_session(_hash(token))
+        return session.actor
 
     async def log_out(self, token: str) -> None:
         """End a session; harmless when it is over already."""
-        raise NotImplementedError
+        if token:
+            await self._store.close_session(_hash(token))
 
     async def set_language(self, actor: Actor, language: str) -> None:
         """Remember the console language of a user."""
-        raise NotImplementedError
+        if language not in LANGUAGES:
+            raise Refused(f"the console speaks {' and '.join(LANGUAGES)}", code="input")
+        await self._store.set_language(actor.user_name, language)
+
+    async def users(self, actor: Actor) -> Sequence[Actor]:
+        """List who may log in; for administrators."""
+        demand(actor, Action.USERS)
+        return await self._store.list_users()
+
+    async def add_user(
+        self,
+        actor: Actor,
+        *,
+        user_name: str,
+        display_name: str,
+        password: str,
+        role: str,
+        unit_code: str | None = None,
+    ) -> None:
+        """Add a person who may log in; for administrators. A ``unit`` user needs her unit's code."""
+        demand(actor, Action.USERS)
+        if role not in set(Role) - {Role.SYSTEM}:
+            raise Refused(f"there is no role {role!r}", code="input")
+        if (role == Role.UNIT) != bool(unit_code):
+            raise Refused("users of a unit, and only they, need the unit's code", code="input")
+        user = await self._new_user(user_name, display_name, password, Role(role), unit_code or None)
+        await self._store.add_user(user, by=actor.user_name)
+
+    async def _new_user(
+        self, user_name: str, display_name: str, password: str, role: Role, unit_code: str | None
+    ) -> NewUser:
+        name = user_name.strip().lower()
+        if not _USER_NAME.fullmatch(name):
+            raise Refused(
+                "a user name has 2 to 32 letters, digits, dots, hyphens or underscores", code="input"
+            )
+        check_password(password, name)
+        display = " ".join(display_name.split())[:64] or name
+        return NewUser(name, display, role, unit_code, LANGUAGES[0], await self._passwords.hash(password))
 
     # -- requests -------------------------------------------------------------------------------
-    async def queue(self, actor: Actor, *, state: str = "", before: str = "", limit: int = 50) -> Sequence[RequestLine]:
+    async def queue(
+        self, actor: Actor, *, state: str = "", before: str = "", limit: int = 50
+    ) -> Sequence[RequestLine]:
         """List requests, newest first; ``before`` is the number that the last page ended with."""
-        raise NotImplementedError
+        demand(actor, Action.SEE)
+        if state and state not in set(RequestState):
+            raise Refused(f"there is no state {state!r}", code="input")
+        lines = await self._store.lines(
+            scope(actor), state=state, before=before, limit=min(max(limit, 1), LONGEST_PAGE)
+        )
+        return [_masked(line) for line in lines]
 
     async def line(self, actor: Actor, number: str) -> RequestLine | None:
         """Get one line of the queue; None when it is not for this person."""
-        raise NotImplementedError
+        demand(actor, Action.SEE)
+        known = read_number(number)
+        line = await self._store.request_line(scope(actor), known) if known else None
+        return _masked(line) if line else None
 
     async def request(self, actor: Actor, number: str) -> RequestPage:
         """Get all that this person may see of a request. Raises Refused(code="missing")."""
-        raise NotImplementedError
+        demand(actor, Action.SEE)
+        known = read_number(number)
+        page = await self._store.request_page(scope(actor), known) if known else None
+        if page is None:
+            raise _missing(number)
+        caller = shown_caller(actor, page.line.caller, page.line.state, _own_states(actor, page))
+        return replace(
+            page,
+            line=replace(page.line, caller=caller),
+            earlier=[_masked(line) for line in page.earlier],
+            may=_allowed(actor, page),
+        )
 
     async def edit(
-        self, actor: Actor, number: str, version: int, *, kind_code: str, region_code: str, place: str, text: str
+        self,
+        actor: Actor,
+        number: str,
+        version: int,
+        *,
+        kind_code: str,
+        region_code: str,
+        place: str,
+        text: str,
     ) -> None:
         """Decide kind, region, place and wording. Raises Refused(code="stale") when it changed meanwhile."""
-        raise NotImplementedError
+        demand(actor, Action.EDIT)
+        _check_length("the place", place, LONGEST_PLACE)
+        _check_length("the text", text, LONGEST_TEXT)
+        decision = Decision(kind_code.strip(), region_code.strip(), place.strip(), text.strip())
+        await self._store.edit_request(actor, _known(number), version, decision)
 
     async def route(self, actor: Actor, number: str, version: int, unit_code: str, note: str) -> None:
         """Dispatch the request to a unit: work order, events and letter in one transaction."""
-        raise NotImplementedError
+        demand(actor, Action.ROUTE)
+        _check_length("the note", note, LONGEST_NOTE)
+        await self._store.route_request(actor, _known(number), version, unit_code.strip(), note.strip())
 
     async def units(self, actor: Actor) -> Sequence[UnitChoice]:
         """List the units that a request can be routed to."""
-        raise NotImplementedError
+        demand(actor, Action.SEE)
+        return await self._store.unit_choices()
 
     async def kinds(self, actor: Actor) -> Sequence[KindChoice]:
         """List the kinds of demand of the catalogue."""
-        raise NotImplementedError
+        demand(actor, Action.SEE)
+        return await self._store.kind_choices()
 
     async def recording(self, actor: Actor, recording_id: str) -> RecordingFile:
         """Find a recording that this person may hear, and note that she heard it."""
-        raise NotImplementedError
+        demand(actor, Action.PLAY)
+        file = await self._store.recording_file(actor, scope(actor), recording_id)
+        if file is None:
+            raise Refused(f"there is no recording {recording_id} for you", code="missing")
+        return file
 
     # -- a unit's side --------------------------------------------------------------------------
     async def inbox(self, actor: Actor, unit_code: str = "") -> Sequence[OrderView]:
         """List a unit's work orders, open ones first; a unit's user sees her own unit only."""
-        raise NotImplementedError
+        demand(actor, Action.INBOX)
+        own = scope(actor)
+        if own is not None and unit_code not in {"", own}:
+            raise Refused("this is another unit's inbox", code="role")
+        return await self._store.orders(own or unit_code or None)
 
     async def sign(self, actor: Actor, order_id: int) -> None:
         """Take a work order over for the unit (签收)."""
-        raise NotImplementedError
+        demand(actor, Action.SIGN)
+        await self._store.sign_order(actor, order_id)
 
     async def reply(self, actor: Actor, order_id: int, text: str) -> None:
         """Report back what was done (反馈)."""
-        raise NotImplementedError
+        demand(actor, Action.REPLY)
+        if not text.strip():
+            raise Refused("say what was done", code="input")
+        _check_length("the reply", text, LONGEST_TEXT)
+        await self._store.reply_order(actor, order_id, text.strip())
 
     # -- what changed ---------------------------------------------------------------------------
     async def events_after(self, actor: Actor, position: int, limit: int = 200) -> Sequence[Event]:
         """Read the events after a position that this person may know of."""
-        raise NotImplementedError
+        demand(actor, Action.SEE)
+        return await self._store.events(
+            scope(actor),
+            after=max(position, 0),
+            limit=min(max(limit, 1), LONGEST_PAGE),
+            with_logins=may(actor, Action.USERS),
+        )
 
     async def newest_position(self) -> int:
         """Tell the position that a browser starting now resumes from."""
-        raise NotImplementedError
+        return await self._store.newest_position()
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _masked(line: RequestLine) -> RequestLine:
+    return replace(line, caller=mask(line.caller))
+
+
+def _missing(number: str) -> Refused:
+    return Refused(f"there is no request {number} for you", code="missing")
+
+
+def _known(number: str) -> str:
+    known = read_number(number)
+    if known is None:
+        raise _missing(number)
+    return known
+
+
+def _check_length(what: str, text: str, most: int) -> None:
+    if len(text) > most:
+        raise Refused(f"{what} has {len(text)} characters; {most} are possible", code="input")
+
+
+def _own_states(actor: Actor, page: RequestPage) -> list[OrderState]:
+    return [OrderState(order.state) for order in page.orders if order.unit_code == actor.unit_code]
+
+
+def _allowed(actor: Actor, page: RequestPage) -> frozenset[str]:
+    """Tell what an actor may do with a request now: policy and state together."""
+    role, state = role_of(actor), RequestState(page.line.state)
+    own = _own_states(actor, page)
+    allowed = {
+        Action.EDIT: can_move_request(state, RequestMove.EDIT, role),
+        Action.ROUTE: can_move_request(state, routing_move(state), role),
+        Action.PLAY: bool(page.recordings),
+        Action.SIGN: any(can_move_order(order, OrderMove.SIGN, role) for order in own),
+        Action.REPLY: any(can_move_order(order, OrderMove.REPLY, role) for order in own),
+    }
+    return frozenset(
+        str(action) for action, is_possible in allowed.items() if is_possible and may(actor, action)
+    )

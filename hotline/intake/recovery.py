@@ -1,0 +1,127 @@
+"""After a crash: every recording that nobody wrote down becomes a service request.
+
+The plan is made here; the store and the disk do what it says through ``Remains``. Each step is
+idempotent by recording_id, so a crash during recovery only means that it begins again. Nothing
+that holds sound is ever deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Final, Protocol
+
+from hotline.events.ids import RecordingId, RequestNumber
+from hotline.media.plan import Codec
+
+LEAST_SOUND_MS: Final = 200
+"""Less sound than this is a line's crackle, not a word; asked only where the flow itself ended the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecording:
+    """A recording file without a row."""
+
+    recording_id: RecordingId
+    path: str
+    """Relative to the recordings folder, as found."""
+    codec: Codec
+    is_open: bool
+    """True for ``.part``: nobody closed it."""
+    length_bytes: int
+    sound_ms: int
+    """How much of it is louder than an idle line."""
+    written_at: datetime
+    """When the last of it reached the disk."""
+    call_cause: str | None
+    """Cause in the call record; None while the record is open, or when there is none."""
+
+
+class Fate(Enum):
+    """What becomes of a found recording."""
+
+    REQUEST = "request"
+    """Seal it and open a service request."""
+    KEEP = "keep"
+    """Note it without a request: the flow itself found nothing said in it."""
+    REMOVE = "remove"
+    """Take the empty file away, and note that."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What recovery did."""
+
+    requests: Sequence[RequestNumber]
+    """Numbers of the requests that were opened."""
+    kept: int
+    removed: int
+    closed_calls: int
+    odd: Sequence[str]
+    """Files in the day folders that no name of ours fits; they are left alone."""
+
+
+class Remains(Protocol):
+    """What a dead process left, on disk and in the store."""
+
+    async def found_recordings(self) -> tuple[Sequence[FoundRecording], Sequence[str]]:
+        """List recording files without a row, oldest first, and files whose names are not ours."""
+        ...
+
+    async def adopt(
+        self, found: FoundRecording, *, cut_short: bool, with_request: bool
+    ) -> RequestNumber | None:
+        """Seal, hash and write a recording, with a request where wished for."""
+        ...
+
+    async def remove_empty(self, found: FoundRecording) -> None:
+        """Take a file of zero length away and note it."""
+        ...
+
+    async def close_open_calls(self, cause: str) -> int:
+        """Close the call records that a dead process left open; tells how many."""
+        ...
+
+
+def fate(found: FoundRecording) -> Fate:
+    """Decide what becomes of a recording file without a row.
+
+    The benefit of the doubt is the resident's: only a recording of a call whose record was closed
+    in good order can be kept without a request, and only when it is silent.
+    """
+    if found.length_bytes == 0:
+        return Fate.REMOVE
+    ended_well = found.call_cause not in {None, "fault"} and not found.is_open
+    if ended_well and found.sound_ms < LEAST_SOUND_MS:
+        return Fate.KEEP
+    return Fate.REQUEST
+
+
+async def recover(remains: Remains, *, running: bool = False) -> RecoveryReport:
+    """Turn what a dead process left into recordings and requests.
+
+    :param running: True to look again while the product is at work (after the store was full):
+        then open files and calls belong to the living and are left alone.
+    :raises OutsideError: when store or disk fail; what was done until then stays done.
+    """
+    found, odd = await remains.found_recordings()
+    requests: list[RequestNumber] = []
+    kept = removed = 0
+    for recording in found:
+        if running and (recording.is_open or recording.call_cause is None):
+            continue
+        decision = fate(recording)
+        if decision is Fate.REMOVE:
+            await remains.remove_empty(recording)
+            removed += 1
+            continue
+        cut_short = recording.is_open or recording.call_cause is None
+        number = await remains.adopt(recording, cut_short=cut_short, with_request=decision is Fate.REQUEST)
+        if number is None:
+            kept += 1
+        else:
+            requests.append(number)
+    closed = 0 if running else await remains.close_open_calls("fault")
+    return RecoveryReport(requests, kept, removed, closed, odd)

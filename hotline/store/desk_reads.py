@@ -1,0 +1,325 @@
+"""What the desk reads: lines, pages, choices, orders, events. Every query is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from hotline.desk.views import (
+    HistoryLine,
+    KindChoice,
+    NoticeView,
+    OrderView,
+    RecordingView,
+    RequestLine,
+    RequestPage,
+    SegmentView,
+    UnitChoice,
+)
+from hotline.events.record import USER_ADDED, USER_LOGGED_IN, USER_LOGIN_REFUSED, Event
+from hotline.intake.path import excerpt
+from hotline.routing.suggestion import KIND, PLACE, Suggestion
+from hotline.store.tables import (
+    CallRow,
+    EventRow,
+    KindRow,
+    NoticeRow,
+    OrderRow,
+    OrganisationRow,
+    RecordingRow,
+    RequestRow,
+    SegmentRow,
+    SuggestionRow,
+    UserRow,
+)
+from hotline.store.work import Work
+from hotline.tickets.lifecycle import OPEN_ORDER_STATES, OrderState
+
+RATE_HZ: Final = 8000
+HISTORY_LIMIT: Final = 500
+EARLIER_LIMIT: Final = 20
+ORDERS_LIMIT: Final = 500
+OF_PEOPLE: Final = (USER_LOGGED_IN, USER_LOGIN_REFUSED, USER_ADDED)
+UNIT_KINDS: Final = ("street", "department", "community")
+"""In this order units are offered: most requests go to a street."""
+
+
+class SqlDeskReads(Work):
+    """The reading half of the DeskStore port."""
+
+    async def lines(self, unit: str | None, *, state: str, before: str, limit: int) -> Sequence[RequestLine]:
+        """List requests, newest first."""
+        return await self.read(lambda session: _lines(session, unit, state, before, limit))
+
+    async def request_line(self, unit: str | None, number: str) -> RequestLine | None:
+        """Get one line."""
+        return await self.read(lambda session: _line(session, unit, number))
+
+    async def request_page(self, unit: str | None, number: str) -> RequestPage | None:
+        """Get a whole request; ``may`` is empty."""
+        return await self.read(lambda session: _page(session, unit, number))
+
+    async def unit_choices(self) -> Sequence[UnitChoice]:
+        """List active units: streets, departments, communities."""
+        return await self.read(_unit_choices)
+
+    async def kind_choices(self) -> Sequence[KindChoice]:
+        """List active kinds."""
+        return await self.read(_kind_choices)
+
+    async def orders(self, unit: str | None) -> Sequence[OrderView]:
+        """List work orders, open ones first, newest first within each."""
+        return await self.read(lambda session: _inbox(session, unit))
+
+    async def events(self, unit: str | None, *, after: int, limit: int, with_logins: bool) -> Sequence[Event]:
+        """Read events after a position; a unit's user gets those of her unit only."""
+        return await self.read(lambda session: _events(session, unit, after, limit, with_logins))
+
+    async def newest_position(self) -> int:
+        """Tell the position of the newest event; 0 when there is none."""
+        newest = await self.read(lambda session: session.scalar(select(func.max(EventRow.position))))
+        return newest or 0
+
+
+# -- lines --------------------------------------------------------------------------------------------
+def _select_lines(unit: str | None) -> Select[RequestRow, CallRow, str, str]:
+    # The two names may be None: both tables are joined loosely.
+    query = (
+        select(RequestRow, CallRow, OrganisationRow.name, KindRow.label)
+        .join(CallRow, CallRow.call_id == RequestRow.call_id)
+        .outerjoin(OrganisationRow, OrganisationRow.code == RequestRow.lead_unit)
+        .outerjoin(KindRow, KindRow.code == RequestRow.kind_code)
+    )
+    return query.where(has_order(unit)) if unit is not None else query
+
+
+def has_order(unit: str) -> ColumnElement[bool]:
+    """Say in SQL that a unit was given a request and still has it, or has done it."""
+    return exists().where(
+        OrderRow.number == RequestRow.number,
+        OrderRow.unit_code == unit,
+        OrderRow.state != OrderState.RETURNED,
+    )
+
+
+def _lines(session: Session, unit: str | None, state: str, before: str, limit: int) -> list[RequestLine]:
+    # Numbers grow with time, so they order the list and mark its pages.
+    query = _select_lines(unit).order_by(RequestRow.number.desc()).limit(limit)
+    if state:
+        query = query.where(RequestRow.state == state)
+    if before:
+        query = query.where(RequestRow.number < before)
+    return _to_lines(session, query)
+
+
+def _line(session: Session, unit: str | None, number: str) -> RequestLine | None:
+    lines = _to_lines(session, _select_lines(unit).where(RequestRow.number == number))
+    return lines[0] if lines else None
+
+
+def _to_lines(session: Session, query: Select[RequestRow, CallRow, str, str]) -> list[RequestLine]:
+    found = session.execute(query).all()
+    best = _best_labels(session, [request.number for request, *_ in found])
+    return [
+        RequestLine(
+            number=request.number,
+            state=request.state,
+            priority=request.priority,
+            opened_at=request.opened_at,
+            caller="" if call.withheld else call.caller,
+            kind_label=kind_label or best.get((request.number, KIND), ""),
+            place=request.place or best.get((request.number, PLACE), ""),
+            unit_name=unit_name or "",
+            excerpt=excerpt(request.edited_text or request.text),
+            transcript_state=request.transcript_state,
+            for_agent=request.for_agent,
+            version=request.version,
+        )
+        for request, call, unit_name, kind_label in found
+    ]
+
+
+def _best_labels(session: Session, numbers: Sequence[str]) -> Mapping[tuple[str, str], str]:
+    found = session.execute(
+        select(SuggestionRow.number, SuggestionRow.field, SuggestionRow.label).where(
+            SuggestionRow.number.in_(numbers),
+            SuggestionRow.ordinal == 0,
+            SuggestionRow.field.in_((KIND, PLACE)),
+        )
+    )
+    return {(number, field): label for number, field, label in found}
+
+
+# -- one request --------------------------------------------------------------------------------------
+def _page(session: Session, unit: str | None, number: str) -> RequestPage | None:
+    line = _line(session, unit, number)
+    request = session.get(RequestRow, number)
+    if line is None or request is None:
+        return None
+    call = session.get_one(CallRow, request.call_id)
+    return RequestPage(
+        line=line,
+        text=request.text,
+        edited_text=request.edited_text,
+        kind_code=request.kind_code or "",
+        region_code=request.region_code or "",
+        segments=_segments(session, request.recording_id),
+        suggestions=_suggestions(session, number),
+        recordings=_recordings(session, request.recording_id),
+        orders=_orders_of(session, number, unit),
+        history=_history(session, request, unit),
+        earlier=_earlier(session, call, number, unit),
+        called=call.called,
+        language=request.language,
+        may=frozenset(),
+    )
+
+
+def _segments(session: Session, recording_id: str) -> list[SegmentView]:
+    rows = session.scalars(
+        select(SegmentRow).where(SegmentRow.recording_id == recording_id).order_by(SegmentRow.ordinal)
+    )
+    return [SegmentView(row.start_ms, row.end_ms, row.text, row.raw_text, row.confidence) for row in rows]
+
+
+def _suggestions(session: Session, number: str) -> list[Suggestion]:
+    rows = session.scalars(
+        select(SuggestionRow)
+        .where(SuggestionRow.number == number)
+        .order_by(SuggestionRow.field, SuggestionRow.ordinal)
+    )
+    return [
+        Suggestion(row.field, row.value, row.label, row.score, row.reason, row.source_text) for row in rows
+    ]
+
+
+def _recordings(session: Session, recording_id: str) -> list[RecordingView]:
+    row = session.get_one(RecordingRow, recording_id)
+    return [RecordingView(row.recording_id, row.started_at, row.length_samples / RATE_HZ, row.cut_short)]
+
+
+def _history(session: Session, request: RequestRow, unit: str | None) -> list[HistoryLine]:
+    about = or_(
+        EventRow.request_number == request.number,
+        and_(EventRow.call_id == request.call_id, EventRow.request_number.is_(None)),
+    )
+    query = select(EventRow).where(about).order_by(EventRow.position).limit(HISTORY_LIMIT)
+    if unit is not None:  # what other units were told or did is not for this one
+        query = query.where(or_(EventRow.unit_code == unit, EventRow.unit_code.is_(None)))
+    return [HistoryLine(row.at, row.kind, row.actor, row.payload) for row in session.scalars(query)]
+
+
+def _earlier(session: Session, call: CallRow, number: str, unit: str | None) -> list[RequestLine]:
+    if not call.caller or call.withheld:
+        return []
+    query = (
+        _select_lines(unit)
+        .where(CallRow.caller == call.caller, CallRow.withheld.is_(False), RequestRow.number != number)
+        .order_by(RequestRow.number.desc())
+        .limit(EARLIER_LIMIT)
+    )
+    return _to_lines(session, query)
+
+
+# -- work orders --------------------------------------------------------------------------------------
+def _select_orders() -> Select[OrderRow, str, str]:
+    return (
+        select(OrderRow, OrganisationRow.name, UserRow.display_name)
+        .join(OrganisationRow, OrganisationRow.code == OrderRow.unit_code)
+        .join(UserRow, UserRow.user_name == OrderRow.routed_by)
+    )
+
+
+def _orders_of(session: Session, number: str, unit: str | None) -> list[OrderView]:
+    query = _select_orders().where(OrderRow.number == number).order_by(OrderRow.order_id.desc())
+    if unit is not None:
+        query = query.where(OrderRow.unit_code == unit)
+    return _to_orders(session, query)
+
+
+def _inbox(session: Session, unit: str | None) -> list[OrderView]:
+    is_over = case((OrderRow.state.in_(OPEN_ORDER_STATES), 0), else_=1)
+    query = _select_orders().order_by(is_over, OrderRow.order_id.desc()).limit(ORDERS_LIMIT)
+    if unit is not None:
+        query = query.where(OrderRow.unit_code == unit)
+    return _to_orders(session, query.where(OrderRow.state != OrderState.RETURNED))
+
+
+def _to_orders(session: Session, query: Select[OrderRow, str, str]) -> list[OrderView]:
+    found = session.execute(query).all()
+    notices = _notices(session, [order.order_id for order, *_ in found])
+    return [
+        OrderView(
+            order_id=order.order_id,
+            number=order.number,
+            unit_code=order.unit_code,
+            unit_name=unit_name,
+            part=order.part,
+            state=order.state,
+            note=order.note,
+            reply=order.reply,
+            routed_at=order.routed_at,
+            routed_by=routed_by,
+            notices=notices.get(order.order_id, []),
+        )
+        for order, unit_name, routed_by in found
+    ]
+
+
+def _notices(session: Session, order_ids: Iterable[int]) -> Mapping[int, list[NoticeView]]:
+    rows = session.scalars(
+        select(NoticeRow).where(NoticeRow.order_id.in_(list(order_ids))).order_by(NoticeRow.notice_id)
+    )
+    notices: dict[int, list[NoticeView]] = {}
+    for row in rows:
+        view = NoticeView(
+            notice_id=row.notice_id,
+            channel=row.channel,
+            address=row.address,
+            state=row.state,
+            attempts=row.attempts,
+            last_error=row.last_error,
+            at=row.at,
+        )
+        notices.setdefault(row.order_id, []).append(view)
+    return notices
+
+
+# -- choices and events -------------------------------------------------------------------------------
+def _unit_choices(session: Session) -> list[UnitChoice]:
+    rows = session.scalars(select(OrganisationRow).where(OrganisationRow.active)).all()
+    ordered = sorted(rows, key=lambda row: (UNIT_KINDS.index(row.kind), row.code))
+    return [UnitChoice(row.code, row.name, row.kind, row.email) for row in ordered]
+
+
+def _kind_choices(session: Session) -> list[KindChoice]:
+    rows = session.scalars(select(KindRow).where(KindRow.active).order_by(KindRow.code))
+    return [KindChoice(row.code, row.label, f"{row.level1} › {row.level2}") for row in rows]
+
+
+def _events(session: Session, unit: str | None, after: int, limit: int, with_logins: bool) -> list[Event]:
+    query = select(EventRow).where(EventRow.position > after).order_by(EventRow.position).limit(limit)
+    if unit is not None:
+        query = query.where(EventRow.unit_code == unit)
+    if not with_logins:
+        query = query.where(EventRow.kind.not_in(OF_PEOPLE))
+    return [read_event(row) for row in session.scalars(query)]
+
+
+def read_event(row: EventRow) -> Event:
+    """Read an event back."""
+    at: datetime = row.at
+    return Event(
+        position=row.position,
+        at=at,
+        kind=row.kind,
+        call_id=row.call_id,
+        request_number=row.request_number,
+        unit_code=row.unit_code,
+        actor=row.actor,
+        payload=row.payload,
+    )

@@ -1,0 +1,172 @@
+"""What a dead process left, on disk and in the store (implements intake.recovery.Remains)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hotline.errors import LocalProtocolError
+from hotline.events.ids import CallId, RequestNumber
+from hotline.events.record import RECORDING_EMPTY
+from hotline.intake.path import split_recording_id
+from hotline.intake.ports import ClosedRecording, RequestDraft
+from hotline.intake.recovery import FoundRecording
+from hotline.store.journal import add_recording, close_call, open_request
+from hotline.store.recordings import (
+    RecordingName,
+    read_name,
+    scan_blocking,
+    seal_blocking,
+    sha256_blocking,
+    sound_ms_blocking,
+)
+from hotline.store.tables import CallRow, RecordingRow
+from hotline.store.work import Work, Writing
+
+RATE_HZ = 8000
+LANGUAGE = "zh"
+"""Nobody wrote down which language she chose before the end; most speak this one."""
+
+
+class SqlRemains(Work):
+    """Remains in SQL and in the recordings folder."""
+
+    async def found_recordings(self) -> tuple[Sequence[FoundRecording], Sequence[str]]:
+        """List recording files without a row, oldest first, and files whose names are not ours."""
+        named, odd = await asyncio.to_thread(self._scan_blocking)
+        known, causes = await self.read(lambda session: _known(session, [name for _, name in named]))
+        missing = [(path, name) for path, name in named if name.recording_id not in known]
+        found = await asyncio.to_thread(self._measure_blocking, missing, causes)
+        return found, odd
+
+    def _scan_blocking(self) -> tuple[list[tuple[Path, RecordingName]], list[str]]:
+        named: list[tuple[Path, RecordingName]] = []
+        odd: list[str] = []
+        for path in scan_blocking(self.recordings_dir):
+            name = read_name(path.name)
+            if name is None:
+                odd.append(str(path.relative_to(self.recordings_dir)))
+            else:
+                named.append((path, name))
+        return named, odd
+
+    def _measure_blocking(
+        self, missing: Sequence[tuple[Path, RecordingName]], causes: Mapping[str, str | None]
+    ) -> list[FoundRecording]:
+        found = []
+        for path, name in missing:
+            try:
+                status = path.stat()
+                sound_ms = sound_ms_blocking(path, name.codec)
+            except FileNotFoundError:
+                continue  # an old media plane has just given it its final name; the next look finds it
+            found.append(
+                FoundRecording(
+                    recording_id=name.recording_id,
+                    path=str(path.relative_to(self.recordings_dir)),
+                    codec=name.codec,
+                    is_open=name.is_open,
+                    length_bytes=status.st_size,
+                    sound_ms=sound_ms,
+                    written_at=datetime.fromtimestamp(status.st_mtime, UTC),
+                    call_cause=causes.get(_call_of(name.recording_id)),
+                )
+            )
+        return found
+
+    async def adopt(
+        self, found: FoundRecording, *, cut_short: bool, with_request: bool
+    ) -> RequestNumber | None:
+        """Seal, hash and write a recording, with a request where wished for."""
+        recording = await asyncio.to_thread(self._seal_blocking, found, cut_short)
+        return await self.write(lambda writing: _adopt(writing, recording, found, with_request))
+
+    def _seal_blocking(self, found: FoundRecording, cut_short: bool) -> ClosedRecording:
+        final = seal_blocking(self.recordings_dir / found.path)
+        length_bytes = final.stat().st_size
+        return ClosedRecording(
+            recording_id=found.recording_id,
+            call_id=_call_of(found.recording_id),
+            path=str(final.relative_to(self.recordings_dir)),
+            codec=found.codec,
+            length_samples=length_bytes,
+            speech_ms=None,
+            sha256=sha256_blocking(final),
+            started_at=found.written_at - timedelta(seconds=length_bytes / RATE_HZ),
+            cut_short=cut_short,
+        )
+
+    async def remove_empty(self, found: FoundRecording) -> None:
+        """Take a file of zero length away and note it."""
+        await asyncio.to_thread(_remove_blocking, self.recordings_dir / found.path)
+        await self.write(
+            lambda writing: writing.event(
+                RECORDING_EMPTY,
+                call_id=_call_of(found.recording_id),
+                payload={"recording_id": found.recording_id},
+            )
+        )
+
+    async def close_open_calls(self, cause: str) -> int:
+        """Close the call records that a dead process left open; tells how many."""
+        return await self.write(lambda writing: _close_open_calls(writing, cause))
+
+
+def _remove_blocking(path: Path) -> None:
+    if path.stat().st_size != 0:
+        raise LocalProtocolError(f"{path} holds sound and must not be removed")
+    path.unlink()
+
+
+def _call_of(recording_id: str) -> CallId:
+    parts = split_recording_id(recording_id)
+    if parts is None:
+        raise LocalProtocolError(f"{recording_id!r} names no recording")
+    return parts[0]
+
+
+def _known(session: Session, names: Sequence[RecordingName]) -> tuple[set[str], dict[str, str | None]]:
+    """Read which recordings have rows, and the causes of the calls of those that have none."""
+    known = set(session.scalars(select(RecordingRow.recording_id)))
+    wanted = {_call_of(name.recording_id) for name in names if name.recording_id not in known}
+    calls = (session.get(CallRow, call_id) for call_id in wanted)
+    return known, {call.call_id: call.cause for call in calls if call is not None}
+
+
+def _adopt(
+    writing: Writing, recording: ClosedRecording, found: FoundRecording, with_request: bool
+) -> RequestNumber | None:
+    if writing.session.get(CallRow, recording.call_id) is None:
+        # The file outlived its call record (a database restored from yesterday's backup).
+        writing.session.add(
+            CallRow(
+                call_id=recording.call_id,
+                sip_call_id="",
+                caller="",
+                caller_raw="",
+                called="",
+                source="recovered",
+                withheld=False,
+                offered_at=recording.started_at,
+                ended_at=found.written_at,
+                cause="fault",
+                path=[],
+            )
+        )
+        writing.session.flush()
+    if not with_request:
+        add_recording(writing, recording)
+        return None
+    return open_request(writing, RequestDraft(recording, LANGUAGE, for_agent=False, at=writing.at))
+
+
+def _close_open_calls(writing: Writing, cause: str) -> int:
+    open_calls = writing.session.scalars(select(CallRow.call_id).where(CallRow.ended_at.is_(None))).all()
+    for call_id in open_calls:
+        close_call(writing, call_id, writing.at, cause, ())
+    return len(open_calls)

@@ -1,0 +1,31 @@
+"""The store: all its ports on one pair of engines and one writer thread."""
+
+from __future__ import annotations
+
+from hotline.store.desk_reads import SqlDeskReads
+from hotline.store.desk_writes import SqlDeskWrites
+from hotline.store.journal import SqlJournal
+from hotline.store.notices import SqlNotices
+from hotline.store.outbox import SqlOutbox
+from hotline.store.recovery import SqlRemains
+from hotline.store.seed import SqlSeed
+from hotline.store.transcripts import SqlTranscripts
+from hotline.store.users import SqlUsers
+
+
+class Store(
+    SqlJournal,
+    SqlTranscripts,
+    SqlOutbox,
+    SqlNotices,
+    SqlRemains,
+    SqlSeed,
+    SqlUsers,
+    SqlDeskReads,
+    SqlDeskWrites,
+):
+    """Everything durable. Fills Journal, Transcripts, Notices, Remains, Outbox and DeskStore.
+
+    Constructor and life (``start``, ``stop``, ``migrate_blocking``) are those of
+    ``hotline.store.work.Work``.
+    """
