@@ -1,9 +1,9 @@
 """What a district is made of: regions, units, kinds of demand and places, as rows read from text.
 
-The site edits five files (catalogue.csv, departments.csv, contacts.csv, places.csv, regions.json);
-this module reads their *text* and checks it. A line that cannot be used is not a reason to stop the
-hotline: it comes back as ``Rejected`` with its line and the remedy, and everything else is used. Only a
-file whose form is wrong as a whole (a missing column, no JSON) raises ``ConfigError``.
+The site edits six files (catalogue.csv, departments.csv, contacts.csv, places.csv, regions.json,
+urgent.csv); this module reads their *text* and checks it. A line that cannot be used is not a reason
+to stop the hotline: it comes back as ``Rejected`` with its line and the remedy, and everything else is
+used. Only a file whose form is wrong as a whole (a missing column, no JSON) raises ``ConfigError``.
 
 It does not open files and does not know the database: the store loads these rows into its tables.
 """
@@ -25,7 +25,15 @@ DEPARTMENTS_FILE: Final = "departments.csv"
 CONTACTS_FILE: Final = "contacts.csv"
 PLACES_FILE: Final = "places.csv"
 REGIONS_FILE: Final = "regions.json"
-DISTRICT_FILES: Final = (CATALOGUE_FILE, DEPARTMENTS_FILE, CONTACTS_FILE, PLACES_FILE, REGIONS_FILE)
+URGENT_FILE: Final = "urgent.csv"
+DISTRICT_FILES: Final = (
+    CATALOGUE_FILE,
+    DEPARTMENTS_FILE,
+    CONTACTS_FILE,
+    PLACES_FILE,
+    REGIONS_FILE,
+    URGENT_FILE,
+)
 """The files of the configuration folder that ``read_district`` needs."""
 
 CATALOGUE_SHAPE: Final = (8, 22, 60)
@@ -80,6 +88,8 @@ class KindRow:
     first_contact_hours: float
     sla_hours: float
     tier: str
+    weak_keywords: tuple[str, ...] = ()
+    """Words that many callers use for many things; they only tip the balance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +142,8 @@ class District:
     regions: tuple[RegionRow, ...]
     units: tuple[UnitRow, ...]
     places: tuple[PlaceRow, ...]
+    urgent: tuple[str, ...] = ()
+    """Words that make any demand a P1: fire, gas, somebody trapped."""
 
 
 def read_district(texts: Mapping[str, str]) -> tuple[District, tuple[Rejected, ...]]:
@@ -167,8 +179,9 @@ def read_district(texts: Mapping[str, str]) -> tuple[District, tuple[Rejected, .
         for kind in kinds
         if kind.default_department not in names
     )
-    district = District(kinds=kinds, regions=regions, units=units, places=places)
-    return district, (*bad_kinds, *lost, *bad_regions, *bad_units, *bad_places)
+    urgent, bad_urgent = read_urgent(texts[URGENT_FILE], URGENT_FILE)
+    district = District(kinds=kinds, regions=regions, units=units, places=places, urgent=urgent)
+    return district, (*bad_kinds, *lost, *bad_regions, *bad_units, *bad_places, *bad_urgent)
 
 
 def read_catalogue(text: str, file: str) -> tuple[tuple[KindRow, ...], tuple[Rejected, ...]]:
@@ -202,6 +215,7 @@ def read_catalogue(text: str, file: str) -> tuple[tuple[KindRow, ...], tuple[Rej
                 first_contact_hours=float(row["first_contact_hours"]),
                 sla_hours=float(row["sla_hours"]),
                 tier=row["tier"],
+                weak_keywords=_words(row.get("weak_keywords_zh", "")),
             )
         )
     return tuple(rows), tuple(bad)
@@ -406,6 +420,26 @@ def read_places(
         aliases = tuple(alias for alias in _words(row["alias"]) if len(alias) >= 2)
         rows.append(PlaceRow(name, aliases, street, verified=row["verified"] == "1"))
     return tuple(rows), tuple(bad)
+
+
+def read_urgent(text: str, file: str) -> tuple[tuple[str, ...], tuple[Rejected, ...]]:
+    """Read the phrases that make a demand urgent, Chinese or English.
+
+    :raises ConfigError: when the column is missing.
+    """
+    phrases: list[str] = []
+    bad: list[Rejected] = []
+    for line, row, why in _csv_rows(text, file, ("phrase",)):
+        phrase = row.get("phrase", "")
+        if not why and len(phrase) < 2:
+            why = f"phrase {phrase!r} needs at least two characters, or every other call is urgent"
+        if not why and phrase in phrases:
+            why = f"phrase {phrase!r} stands twice; take one away"
+        if why:
+            bad.append(Rejected(file, line, why))
+        else:
+            phrases.append(phrase)
+    return tuple(phrases), tuple(bad)
 
 
 def _words(cell: str) -> tuple[str, ...]:

@@ -55,8 +55,7 @@ def misheard(text: str, rate: float, seed: random.Random, *, near: float = 0.25,
     """Write each character wrong with a probability: a homophone, or (share ``near``) a near-homophone,
     or (share ``gaps``) one character lost or one too many."""
     written = []
-    for character in text:
-        syllable = syllables_of(character)[0]
+    for character, syllable in zip(text, syllables_of(text), strict=True):
         if seed.random() >= rate or syllable not in homophones():
             written.append(character)
             continue
