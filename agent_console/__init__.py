@@ -1,1 +1,1 @@
-"""Everything a browser sees."""
+"""Everything a browser sees: pages, live events, sound. Knows hotline.desk and hotline.events only."""

@@ -1,0 +1,141 @@
+"""First run, log in, log out, language."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from agent_console.console import SharedConsole, SignedIn, go_to, local_path, reason_of
+from hotline.errors import Refused
+
+router = APIRouter()
+Short = Annotated[str, Form(max_length=200)]
+
+
+@router.get("/")
+async def home(actor: SignedIn) -> Response:
+    """Lead a person to her own page."""
+    return RedirectResponse("/inbox" if actor.role == "unit" else "/desk", status_code=303)
+
+
+@router.get("/set-up")
+async def set_up_page(request: Request, console: SharedConsole) -> Response:
+    """Ask for the first administrator, once in the life of an installation."""
+    if not await console.desk.needs_set_up():
+        return RedirectResponse("/login", status_code=303)
+    return console.page(request, "set_up.html", problem="", detail="", user_name="", display_name="")
+
+
+@router.post("/set-up")
+async def set_up(
+    *,
+    request: Request,
+    console: SharedConsole,
+    user_name: Short,
+    display_name: Short,
+    password: Short,
+    repeated: Short,
+) -> Response:
+    """Create the first administrator and log her in."""
+    typed = {"user_name": user_name.strip(), "display_name": display_name.strip()}
+    if password != repeated:
+        return console.page(request, "set_up.html", 422, problem="repeat", detail="", **typed)
+    try:
+        await console.desk.set_up(typed["user_name"], typed["display_name"], password)
+    except Refused as error:
+        if error.code != "input":
+            raise
+        return console.page(request, "set_up.html", 422, problem="input", detail=str(error), **typed)
+    return await _enter(request, console, typed["user_name"], password, "/")
+
+
+@router.get("/login")
+async def login_page(request: Request, console: SharedConsole, next: str = "/") -> Response:
+    """Ask who is there."""
+    if await console.desk.needs_set_up():
+        return RedirectResponse("/set-up", status_code=303)
+    return console.page(request, "login.html", problem="", user_name="", next=local_path(next))
+
+
+@router.post("/login")
+async def login(
+    request: Request,
+    console: SharedConsole,
+    user_name: Short = "",
+    password: Short = "",
+    next: Short = "/",
+) -> Response:
+    """Open a session."""
+    try:
+        return await _enter(request, console, user_name.strip(), password, local_path(next))
+    except Refused as error:
+        status, words, _ = reason_of(error)
+        return console.page(
+            request, "login.html", status, problem=words, user_name=user_name.strip(), next=local_path(next)
+        )
+
+
+async def _enter(
+    request: Request, console: SharedConsole, user_name: str, password: str, path: str
+) -> Response:
+    remote = request.client.host if request.client else ""
+    token = await console.desk.log_in(user_name, password, remote)
+    response = RedirectResponse(path, status_code=303)
+    console.set_cookie(response, console.cookie_name, token)
+    return response
+
+
+@router.post("/logout")
+async def logout(request: Request, console: SharedConsole) -> Response:
+    """End the session and its event stream."""
+    token = console.token(request)
+    if token:
+        await console.desk.log_out(token)
+        console.streams.end_session(token)
+    response = RedirectResponse("/login", status_code=303)
+    console.drop_cookie(response, console.cookie_name)
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+@router.post("/language")
+async def choose_language(
+    request: Request,
+    console: SharedConsole,
+    language: Short,
+    next: Short = "/",
+) -> Response:
+    """Change the language, for this browser and for the person when she is logged in."""
+    if language not in console.languages:
+        raise Refused(f"no such language: {language}", code="input")
+    token = console.token(request)
+    actor = await console.desk.who(token) if token else None
+    if actor:
+        await console.desk.set_language(actor, language)
+    response = RedirectResponse(local_path(next), status_code=303)
+    console.set_cookie(response, "language", language)
+    return response
+
+
+@router.get("/session")
+async def session(_actor: SignedIn) -> Response:
+    """Tell a script that the session still stands."""
+    return Response(status_code=204)
+
+
+def login_path(request: Request) -> str:
+    """Tell where to log in, and where to come back to."""
+    back = request.headers.get("referer", "") if request.headers.get("hx-request") else ""
+    path = request.url.path if not back and request.method == "GET" else ""
+    query = f"?{request.url.query}" if path and request.url.query else ""
+    return f"/login?next={quote(path + query)}" if path and path != "/" else "/login"
+
+
+def ask_to_log_in(request: Request) -> Response:
+    """Answer somebody who is not logged in."""
+    if request.url.path in {"/session", "/events"} or request.url.path.startswith("/recordings/"):
+        return Response(status_code=401)
+    return go_to(request, login_path(request))

@@ -1,0 +1,120 @@
+"""A real Chromium against the served console: one server thread, one browser, a fresh desk each test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console.conftest import an_app
+from console.fake_desk import PASSWORD, FakeDesk
+
+from agent_console.serve import RunningConsole, serve
+from hotline.events.bus import LocalBus
+
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed (pip install playwright)"
+)
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+    "--autoplay-policy=no-user-gesture-required",
+)  # fmt: skip
+SCREENSHOTS = Path("var/screenshots")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.interop)
+            if CHROMIUM is None:
+                item.add_marker(
+                    pytest.mark.skip(reason="no chromium found (apt install chromium fonts-noto-cjk)")
+                )
+
+
+class Stand:
+    """A console that is being served, and the desk behind it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, desk: FakeDesk, console: RunningConsole) -> None:
+        self.loop, self.desk, self.console = loop, desk, console
+        self.url = f"http://localhost:{console.port}"
+
+    def do(self, action: Callable[..., Any], *values: Any, **named: Any) -> Any:
+        """Run something on the server's loop, where the desk lives."""
+
+        async def run() -> Any:
+            result = action(*values, **named)
+            return await result if asyncio.iscoroutine(result) else result
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
+
+
+@pytest.fixture(scope="session")
+def server_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield loop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture
+def stand(server_loop: asyncio.AbstractEventLoop) -> Iterator[Stand]:
+    desk = FakeDesk(LocalBus())
+    desk.add_staff()
+
+    async def start() -> RunningConsole:
+        return await serve(an_app(desk), "127.0.0.1", 0)
+
+    console = asyncio.run_coroutine_threadsafe(start(), server_loop).result(10)
+    yield Stand(server_loop, desk, console)
+    asyncio.run_coroutine_threadsafe(console.stop(), server_loop).result(10)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_browser(chromium: Any, stand: Stand) -> Iterator[Callable[..., Any]]:
+    """``open_browser("wang")`` logs wang in by the form and gives her page; each has its own cookies."""
+    contexts = []
+    faults: list[str] = []
+
+    def open_one(user_name: str = "", **options: Any) -> Any:
+        settings = {"locale": "zh-CN", "viewport": {"width": 1440, "height": 900}, "base_url": stand.url}
+        context = chromium.new_context(**(settings | options))
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        if user_name:
+            page.goto("/login")
+            page.fill("[name=user_name]", user_name)
+            page.fill("[name=password]", PASSWORD)
+            page.click("button.primary")
+            page.wait_for_url("**/desk" if user_name not in {"street", "other"} else "**/inbox")
+        return page
+
+    open_one.faults = faults  # type: ignore[attr-defined]
+    yield open_one
+    for context in contexts:
+        context.close()
+    # A refused form answers 409 or 422, which Chromium logs as an error of its own.
+    own = [fault for fault in faults if "status of 4" not in fault]
+    assert own == [], own

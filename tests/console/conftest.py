@@ -1,0 +1,63 @@
+"""Builders for the console's tests: a desk in memory, the application, a browser-like client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import httpx2 as httpx
+import pytest
+from fastapi import FastAPI
+
+from agent_console.web import create_app
+from console.fake_desk import NOON, FakeDesk, read_tone
+from hotline.events.bus import LocalBus
+
+ORIGIN = "http://console.test"
+SAME_SITE = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
+
+
+def an_app(desk: FakeDesk, **options: object) -> FastAPI:
+    values: dict[str, object] = {
+        "site_name": "东城区 96156 服务热线", "time_zone": "Asia/Shanghai", "secure_cookies": False,
+        "read_audio": read_tone, "at": lambda: desk.now,
+    }  # fmt: skip
+    return create_app(desk, desk.bus, **(values | options))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def desk() -> FakeDesk:
+    made = FakeDesk(LocalBus())
+    made.add_staff()
+    made.now = NOON
+    return made
+
+
+@pytest.fixture
+def app(desk: FakeDesk) -> FastAPI:
+    return an_app(desk)
+
+
+Visit = Callable[..., httpx.AsyncClient]
+
+
+@pytest.fixture
+async def visit(app: FastAPI, desk: FakeDesk) -> AsyncIterator[Visit]:
+    """``visit("wang")`` is wang's browser; ``visit()`` is one that nobody is logged in to."""
+    clients: list[httpx.AsyncClient] = []
+
+    def open_browser(user_name: str = "", **headers: str) -> httpx.AsyncClient:
+        cookies = {"hotline": desk.token_for(user_name)} if user_name else {}
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url=ORIGIN, cookies=cookies, headers=SAME_SITE | headers
+        )
+        clients.append(client)
+        return client
+
+    yield open_browser
+    for client in clients:
+        await client.aclose()
