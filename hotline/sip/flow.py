@@ -26,8 +26,9 @@ class Flow:
     local: Address
     """Our address as the peer reaches it, never a wildcard."""
     remote: Address
+    """The peer's address; for a message to go over TCP, where to connect should the connection be gone."""
     connection: int = 0
-    """Names the socket or connection at the edge; a closed TCP connection is opened anew to ``remote``."""
+    """Names the socket or connection at the edge; 0 for a TCP connection that is still to be made."""
 
     @property
     def is_reliable(self) -> bool:
@@ -78,23 +79,26 @@ def is_behind_nat(via: Via, remote: Address) -> bool:
 def response_flow(via: Via, flow: Flow) -> Flow:
     """Find where the response to a request goes (RFC 3261, 18.2.2; RFC 3581, 4).
 
-    Over TCP it goes back on the connection; over UDP to the address the request came from, and there
-    to the port that sent it if ``rport`` was asked for, else to the port of the sent-by. ``maddr`` is
-    not followed: it would let a stranger point our answers at a third party.
+    Over UDP it goes to the address the request came from, and there to the port that sent it if
+    ``rport`` was asked for, else to the port of the sent-by. Over TCP it goes back on the connection;
+    the port of the sent-by counts should that be gone. ``maddr`` is not followed: it would let a
+    stranger point our answers at a third party.
     """
-    if flow.is_reliable:
-        return flow
-    port = via.port or DEFAULT_PORT
-    return flow.towards((flow.remote[0], flow.remote[1] if via.wants_rport else port))
+    returns_to_source = via.wants_rport and not flow.is_reliable
+    return flow.towards((flow.remote[0], flow.remote[1] if returns_to_source else via.port or DEFAULT_PORT))
 
 
 def request_flow(target: Uri, flow: Flow, *, use_source: bool) -> Flow:
     """Find where a request inside a dialog goes.
 
-    A numeric target is taken as it says. A name, which only the carrier's own name server may know,
-    and a peer behind a NAT (``use_source``) are reached where their last request came from.
+    A numeric target is taken as it says; over TCP the connection that stands is used, whatever the
+    target. A name, which only the carrier's own name server may know, and a peer behind a NAT
+    (``use_source``) are reached where their last request came from.
     """
     ip = numeric(target.address) if target.is_sip else None
     if ip is None or use_source:
         return flow
-    return flow.towards((ip, target.port or DEFAULT_PORT))
+    remote = (ip, target.port or DEFAULT_PORT)
+    if flow.transport == "udp" and (target.param("transport") or "").lower() == "tcp":
+        return Flow("tcp", flow.local, remote)
+    return flow.towards(remote)
