@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hotline.errors import RemoteProtocolError
 from hotline.sip.message import (
     MAX_HEADER_BYTES,
@@ -12,6 +14,8 @@ from hotline.sip.message import (
     Response,
     open_head,
 )
+
+_PING: Final = b"\r\n\r\n"
 
 
 class FramingError(RemoteProtocolError):
@@ -48,7 +52,7 @@ class StreamParser:
     @property
     def is_idle(self) -> bool:
         """True between two messages: no read timeout should run."""
-        return not self._buffer and self._head is None
+        return self._head is None and _PING.startswith(self._buffer)
 
     def take_pings(self) -> int:
         """Tell how many CRLF CRLF keep-alives came since last asked; each wants one CRLF back."""
@@ -121,14 +125,13 @@ class StreamParser:
 
     def _skip_pings(self) -> None:
         # Two CRLFs between messages are a ping, a single one is noise that RFC 3261, 7.5 lets pass.
-        if not self._buffer.startswith((b"\r", b"\n")):
-            return
-        start = 0
-        while self._buffer.startswith(b"\r\n", start):
-            if self._buffer.startswith(b"\r\n\r\n", start):
+        # What may yet become a ping stays.
+        while self._buffer.startswith(b"\r\n"):
+            if self._buffer.startswith(_PING):
                 self._pings += 1
-                start += 4
+                del self._buffer[: len(_PING)]
+            elif _PING.startswith(self._buffer):
+                return
             else:
-                start += 2
-        del self._buffer[:start]
-        self._searched = 0
+                del self._buffer[:2]
+            self._searched = 0

@@ -149,13 +149,14 @@ def parse_uri(text: str) -> Uri:
 def is_ipv6(text: str) -> bool:
     """Tell whether a text is an IPv6 address, without brackets.
 
+    Zones (``%eth0``) are refused: they mean nothing to another host.
     ``:::`` passes for ``::``: the grammar of RFC 3261 produced it by mistake (RFC 5118, 4.10).
     """
     try:
-        IPv6Address(text.replace(":::", "::", 1))
+        address = IPv6Address(text.replace(":::", "::", 1))
     except AddressValueError:
         return False
-    return True
+    return address.scope_id is None
 
 
 def _parse_sip(text: str, scheme: str, start: int) -> Uri:
