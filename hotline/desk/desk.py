@@ -85,7 +85,7 @@ class Desk:
         """Create the first administrator; refuses weak passwords, and when one exists already."""
         if await self._store.has_admin():
             raise Refused("an administrator exists already; log in", code="state")
-        user = await self._new_user(user_name, display_name, password, Role.ADMIN, None)
+        user = await self._new_user(user_name, display_name, password, Role.ADMIN)
         await self._store.add_user(user, only_first_admin=True)
 
     async def log_in(self, user_name: str, password: str, remote: str) -> str:
@@ -137,36 +137,64 @@ class Desk:
         demand(actor, Action.USERS)
         return await self._store.list_users()
 
-    async def add_user(
+    async def create_user(
         self,
         actor: Actor,
+        user_name: str,
+        display_name: str,
+        password: str,
+        role: str,
         *,
+        unit_code: str | None = None,
+        language: str = LANGUAGES[0],
+    ) -> None:
+        """Add a person who may log in; for administrators. A ``unit`` user needs her unit's code."""
+        demand(actor, Action.USERS)
+        user = await self._new_user(
+            user_name, display_name, password, role, unit_code=unit_code, language=language
+        )
+        await self._store.add_user(user, by=actor.user_name)
+
+    async def add_user(
+        self,
         user_name: str,
         display_name: str,
         password: str,
         role: str,
         unit_code: str | None = None,
+        language: str = LANGUAGES[0],
     ) -> None:
-        """Add a person who may log in; for administrators. A ``unit`` user needs her unit's code."""
-        demand(actor, Action.USERS)
-        if role not in set(Role) - {Role.SYSTEM}:
-            raise Refused(f"there is no role {role!r}", code="input")
-        if (role == Role.UNIT) != bool(unit_code):
-            raise Refused("users of a unit, and only they, need the unit's code", code="input")
-        user = await self._new_user(user_name, display_name, password, Role(role), unit_code or None)
-        await self._store.add_user(user, by=actor.user_name)
+        """Add a person from the machine's own command line; browsers go through create_user."""
+        user = await self._new_user(
+            user_name, display_name, password, role, unit_code=unit_code, language=language
+        )
+        await self._store.add_user(user, by="command line")
 
     async def _new_user(
-        self, user_name: str, display_name: str, password: str, role: Role, unit_code: str | None
+        self,
+        user_name: str,
+        display_name: str,
+        password: str,
+        role: str,
+        *,
+        unit_code: str | None = None,
+        language: str = LANGUAGES[0],
     ) -> NewUser:
         name = user_name.strip().lower()
         if not _USER_NAME.fullmatch(name):
             raise Refused(
                 "a user name has 2 to 32 letters, digits, dots, hyphens or underscores", code="input"
             )
+        if role not in set(Role) - {Role.SYSTEM}:
+            raise Refused(f"there is no role {role!r}", code="input")
+        if (role == Role.UNIT) != bool(unit_code):
+            raise Refused("users of a unit, and only they, need the unit's code", code="input")
+        if language not in LANGUAGES:
+            raise Refused(f"the console speaks {' and '.join(LANGUAGES)}", code="input")
         check_password(password, name)
         display = " ".join(display_name.split())[:64] or name
-        return NewUser(name, display, role, unit_code, LANGUAGES[0], await self._passwords.hash(password))
+        password_hash = await self._passwords.hash(password)
+        return NewUser(name, display, role, unit_code or None, language, password_hash)
 
     # -- requests -------------------------------------------------------------------------------
     async def queue(

@@ -79,6 +79,10 @@ class SqlDeskReads(Work):
         """Read events after a position; a unit's user gets those of her unit only."""
         return await self.read(lambda session: _events(session, unit, after, limit, with_logins))
 
+    async def events_after(self, position: int, *, limit: int = 500) -> Sequence[Event]:
+        """Read all events after a position, for whoever works on the machine itself."""
+        return await self.events(None, after=position, limit=limit, with_logins=True)
+
     async def newest_position(self) -> int:
         """Tell the position of the newest event; 0 when there is none."""
         newest = await self.read(lambda session: session.scalar(select(func.max(EventRow.position))))
