@@ -108,3 +108,170 @@ class Browser:
 def step(sign: str, text: str) -> None:
     """Tell one thing that happened."""
     screen.print(f"[bold cyan]{sign}[/] {text}")
+
+
+class Story:
+    """What the product says happens, followed live with `hotline events --follow`."""
+
+    def __init__(self, product: Product) -> None:
+        self.events: list[dict[str, Any]] = []
+        self._grown = threading.Condition()
+        self._process = subprocess.Popen(
+            product.command("events", "--follow"), env=product.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def wait(self, kind: str, *, other: str = "") -> dict[str, Any]:
+        """Wait for an event of a kind; ``other`` is a kind that means it will not come."""
+        until = time.monotonic() + WAITS_S
+        with self._grown:
+            while True:
+                for event in self.events:
+                    if event["kind"] == kind:
+                        return event
+                    if event["kind"] == other:
+                        raise Failed(f"{other}: {json.dumps(event, ensure_ascii=False)}")
+                if time.monotonic() > until:
+                    raise Failed(f"nothing of kind {kind} within {WAITS_S:.0f} s")
+                self._grown.wait(0.5)
+
+    def stop(self) -> None:
+        """Stop following."""
+        self._process.terminate()
+        self._process.wait(10)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for row in self._process.stdout:
+            with self._grown:
+                self.events.append(json.loads(row))
+                self._grown.notify_all()
+
+
+def check_machine() -> None:
+    """Say early what would fail late."""
+    free_mb = shutil.disk_usage(ROOT).free // 2**20
+    if free_mb < NEEDS_FREE_MB:
+        raise Failed(f"only {free_mb} MB are free on this disk; the demo wants {NEEDS_FREE_MB} MB")
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+    except OSError as error:
+        raise Failed(f"this machine has no usable IPv4 loopback ({error}); the second phone needs it") from error
+    if not SPEECH.exists():
+        raise Failed(f"{SPEECH} is missing; restore it with `git checkout -- tests/data/speech`")
+
+
+def dial(product: Product, python: Path, speech: Path) -> None:
+    """Have the second phone call and speak, telling what it reports."""
+    phone = subprocess.Popen(
+        [
+            str(python), str(ROOT / "examples" / "phone" / "call.py"),
+            "--server", f"127.0.0.1:{product.sip_port}", "--speak", str(speech),
+            "--heard", str(product.folder / "heard.wav"),
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert phone.stdout is not None
+    lines = []
+    for row in phone.stdout:
+        lines.append(row)
+        if not row.startswith("{"):
+            continue
+        fact = json.loads(row)
+        match fact["event"]:
+            case "dialling":
+                step("☎", f"a second phone ({fact['phone']}) dials [bold]{fact['number']}[/]")
+            case "answered":
+                step("☎", f"answered after {fact['after_s']} s; it hears the greeting and stays on the line")
+            case "speaking":
+                step("●", f"the beep came after {fact['after_s']} s; it speaks for {fact['length_s']:.1f} s")
+            case "ended":
+                step("☎", f"the call is over; it heard {fact['heard_s']} s of prompts")
+    if phone.wait(30) != 0:
+        raise Failed("the phone did not get through:\n" + "".join(lines[-15:]))
+
+
+def tell_request(browser: Browser, number: str) -> tuple[str, str]:
+    """Show what an agent sees; return the version and the suggested unit."""
+    page = browser.get(f"/requests/{number}")
+    version = re.search(r'name="version"[^>]*value="(\d+)"', page) or re.search(
+        r'value="(\d+)"[^>]*name="version"', page
+    )
+    unit = re.search(r'data-field="unit"[^>]*data-value="([^"]+)"', page)
+    if version is None or unit is None:
+        raise Failed(f"the page of request {number} offers no unit to route to")
+    return version[1], unit[1]
+
+
+def story(product: Product, mail: MailCatcher, options: argparse.Namespace, password: str) -> None:
+    """The whole way of one call."""
+    follow = Story(product)
+    try:
+        dial(product, options.phone, options.speak)
+        recording = follow.wait("recording.closed")
+        step("●", f"recorded: {recording.get('length_s', '?')} s, {recording.get('path', '')}")
+        opened = follow.wait("request.opened")
+        number = str(opened["request"])
+        step("✎", f"service request [bold]{number}[/] is open; the number was read to the caller")
+        follow.wait("request.transcribed", other="request.not_transcribed")
+        browser = Browser(product.console_url)
+        browser.post("/login", user_name=AGENT, password=password)
+        text = browser.get(f"/requests/{number}")
+        transcript = " ".join(re.findall(r'class="segment-text"[^>]*>([^<]+)<', text))
+        if not transcript.strip():
+            raise Failed(f"the page of request {number} shows no transcript")
+        step("✎", f"transcript: [bold]{transcript.strip()}[/]")
+        version, unit = tell_request(browser, number)
+        browser.post(f"/requests/{number}/route", version=version, unit_code=unit, note="")
+        routed = follow.wait("request.routed")
+        step("➤", f"an agent routed it to the suggested unit [bold]{routed.get('unit_name', unit)}[/]")
+        letter = mail.wait()
+        step("✉", f"a letter was caught for {letter['To']}: [bold]{letter['Subject']}[/]")
+        follow.wait("notice.sent")
+    finally:
+        follow.stop()
+
+
+def main() -> int:
+    """Run the demo."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--once", action="store_true", help="end when all of it has happened")
+    arguments.add_argument("--phone", type=Path, required=True, help="Python of the second phone's environment")
+    arguments.add_argument("--speak", type=Path, default=SPEECH, help="8 kHz mono 16-bit WAV with a request")
+    options = arguments.parse_args()
+    mail, password = MailCatcher(), f"demo-{secrets.token_hex(4)}"
+    product = Product(ROOT / "var" / "demo")
+    try:
+        check_machine()
+        shutil.rmtree(product.folder, ignore_errors=True)
+        product.set(mail__host="127.0.0.1", mail__port=mail.start())
+        step("⚙", "preparing a store, an agent and an administrator")
+        product.run("user", "add", "demo-admin", "--role", "admin", text_in=secrets.token_urlsafe(16) + "\n")
+        product.run("user", "add", AGENT, "--role", "agent", "--shown-as", "演示话务员", text_in=password + "\n")
+        product.start()
+        step("⚙", f"the hotline answers on 127.0.0.1:{product.sip_port}, its console on {product.console_url}")
+        story(product, mail, options, password)
+        screen.print(Panel.fit(
+            f"Console  [bold]{product.console_url}[/]\nUser     [bold]{AGENT}[/]\nPassword [bold]{password}[/]",
+            title="all of it happened",
+        ))
+        if not options.once:
+            screen.print("The console stays open; Ctrl-C ends the demo.")
+            threading.Event().wait()
+    except Failed as failed:
+        screen.print(f"[bold red]demo:[/] {failed}")
+        return 1
+    except KeyboardInterrupt:
+        screen.print()
+    except RuntimeError as error:
+        screen.print(f"[bold red]demo:[/] {error}")
+        return 1
+    finally:
+        product.stop()
+        mail.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -54,6 +54,18 @@ class SipSettings(_Section):
     area_code: str = "10"
     """Area code without the trunk zero, to complete local numbers."""
 
+    trusted_networks: tuple[str, ...] = ()
+    """Networks of the carrier's trunks; only their P-Asserted-Identity is believed (RFC 3325)."""
+    max_calls: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Calls at a time; more are answered 503. Each needs an RTP port."""
+
+    @field_validator("trusted_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network)
+        return value
+
     @field_validator("listen_ip", "public_ip")
     @classmethod
     def _numeric(cls, value: str) -> str:

@@ -1,3 +1,4 @@
+# ruff: noqa: N802, N803, ANN401 - Twisted's names, and its calls that carry anything
 """The one reactor, on a clock that nobody can set.
 
 Twisted's reactors take ``time.time`` for their timers: an administrator's or NTP's step of one
@@ -27,7 +28,7 @@ class Delayed(Protocol):
         """Tell whether it is still due."""
         ...
 
-    def reset(self, secondsFromNow: float) -> None:  # noqa: N803 - Twisted's name
+    def reset(self, secondsFromNow: float) -> None:
         """Move it to so many seconds from now."""
         ...
 
@@ -39,8 +40,26 @@ class Clock(Protocol):
         """Monotonic seconds with any origin."""
         ...
 
-    def callLater(self, delay: float, call: Any, *args: Any, **kw: Any) -> Delayed:  # noqa: N802 - Twisted's name
+    def callLater(self, delay: float, call: Any, *args: Any, **kw: Any) -> Delayed:
         """Call something later."""
+        ...
+
+
+class Loop(Clock, Protocol):
+    """The part of Twisted's reactor that a program's outermost layer uses."""
+
+    running: bool
+
+    def run(self, installSignalHandlers: bool = True) -> None:
+        """Serve until stopped."""
+        ...
+
+    def stop(self) -> None:
+        """Stop serving."""
+        ...
+
+    def callWhenRunning(self, call: Any, *args: Any, **kw: Any) -> Any:
+        """Call as soon as it serves."""
         ...
 
 
@@ -59,7 +78,9 @@ def install_reactor() -> Any:
     from twisted.internet import reactor
 
     if not isinstance(reactor, asyncioreactor.AsyncioSelectorReactor):
-        raise RuntimeError(f"a {type(reactor).__name__} was installed before ours; import hotline.wire.reactor first")
+        raise RuntimeError(
+            f"a {type(reactor).__name__} was installed before ours; import hotline.wire.reactor first"
+        )
     reactor.seconds = time.monotonic  # type: ignore[method-assign, misc]
     return reactor
 

@@ -1,0 +1,328 @@
+"""Builds and wires everything: the only module that knows every part.
+
+``Hotline`` is the running product. It starts from the bottom up, so that nothing is told before it can
+be written, and stops from the top down, so that what was said is kept:
+
+    store ► media plane ► recovery ► speech, letters ► console ► SIP
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from hotline.desk.desk import Desk
+from hotline.errors import ConfigError, OutsideError
+from hotline.events.bus import LocalBus
+from hotline.events.ids import CallId
+from hotline.intake.ports import Transcript
+from hotline.intake.recovery import recover
+from hotline.ivr.check import load_flow
+from hotline.ivr.flow import Flow as IvrFlow
+from hotline.ivr.texts import read_texts
+from hotline.media.plan import MediaEvent
+from hotline.notify.service import MailService
+from hotline.routing.district import DISTRICT_FILES, District, Rejected
+from hotline.routing.district import read_district as read_district_texts
+from hotline.routing.suggest import Suggester
+from hotline.routing.suggestion import Suggestion
+from hotline.settings import Settings
+from hotline.sip.config import UserAgentConfig
+from hotline.sip.flow import Flow
+from hotline.sip.user_agent import UserAgent
+from hotline.speech.service import TranscriptionService
+from hotline.store import Store
+from hotline.store.passwords import Argon2Passwords
+from hotline.store.recordings import read_pcm16_blocking
+from hotline.wire.media_link import MediaPlane
+from hotline.wire.reactor import wall_now
+from hotline.wire.sip_edge import SipEdge, SipReactor
+from hotline.wire.switchboard import Switchboard
+
+log = structlog.get_logger()
+
+DRAIN_S: Final = 30.0
+"""How long running calls may go on after the first stop signal."""
+SEAL_S: Final = 5.0
+"""How long the last recordings and requests may take to be written after that."""
+CONSOLE_PARTS: Final = "hotline.console"
+"""Entry points by which the console is found, so that hotline never imports it."""
+
+
+class Hotline:
+    """The running product."""
+
+    def __init__(self, settings: Settings, reactor: SipReactor) -> None:
+        self.settings, self.reactor = settings, reactor
+        self.bus = LocalBus()
+        self._stops: list[Callable[[], Any]] = []
+        self._switchboard: Switchboard | None = None
+        self._edge: SipEdge | None = None
+        self._is_stopping = False
+
+    async def start(self) -> None:
+        """Start every part, from the bottom up.
+
+        :raises ConfigError: for whatever the site must mend first; what was started is stopped by ``stop``.
+        """
+        settings = self.settings
+        flow = read_main_flow(settings)
+        district, rejected = read_district(settings)
+        store, desk = await self._start_store(district, rejected)
+        if await desk.needs_set_up():
+            raise ConfigError("this site has no administrator yet; run `hotline setup` first")
+        media = await self._start_media()
+        report = await recover(store)
+        if report.requests or report.removed or report.closed_calls:
+            log.warning(
+                "recovery.done",
+                requests=list(report.requests),
+                kept=report.kept,
+                removed=report.removed,
+                closed_calls=report.closed_calls,
+            )
+        for odd in report.odd:
+            log.warning("recovery.unknown_file", file=odd)
+        await self._start_workers(store, Suggester(district))
+        console_url = await self._start_console(desk)
+        self._start_sip(store, media, flow)
+        assert self._edge is not None
+        log.info("serve.ready", sip_port=self._edge.port, console=console_url, flow=flow.version)
+
+    async def stop(self, *, drain: bool) -> None:
+        """Stop every part, from the top down.
+
+        :param drain: let running calls go on for up to ``DRAIN_S`` first; new ones are refused meanwhile.
+        """
+        if self._edge is not None and self._switchboard is not None:
+            self._edge.user_agent.draining = True
+            if drain and self._switchboard.calls and not self._is_stopping:
+                log.info("serve.draining", calls=self._switchboard.calls, longest_s=DRAIN_S)
+                await self._idle(DRAIN_S)
+        if self._is_stopping:
+            return
+        self._is_stopping = True
+        if self._switchboard is not None:
+            self._switchboard.hang_up_all()
+            if not await self._idle(SEAL_S):
+                log.error("serve.cut_off", calls=self._switchboard.calls)
+        while self._stops:
+            stopping = self._stops.pop()
+            try:
+                await stopping()
+            except (OSError, OutsideError, TimeoutError) as error:
+                log.error("serve.stop_failed", error=str(error))
+        log.info("serve.stopped")
+
+    async def _idle(self, longest_s: float) -> bool:
+        assert self._switchboard is not None
+        try:
+            await asyncio.wait_for(self._switchboard.idle(), longest_s)
+        except TimeoutError:
+            return False
+        return True
+
+    # -- the parts ----------------------------------------------------------------------------------
+
+    async def _start_store(self, district: District, rejected: Sequence[Rejected]) -> tuple[Store, Desk]:
+        store = make_store(self.settings, self.bus.publish)
+        self._stops.append(store.stop)
+        await store.start()
+        await asyncio.get_running_loop().run_in_executor(None, store.seed_blocking, district, rejected)
+        for line in rejected:
+            log.warning("district.line_rejected", line=str(line))
+        passwords = Argon2Passwords()
+        return store, make_desk(store, passwords)
+
+    async def _start_media(self) -> MediaPlane:
+        media = self.settings.media
+        plane = MediaPlane(
+            self.reactor,
+            recordings_dir=recordings_dir(self.settings),
+            prompts_dir=media.prompts_dir,
+            listen_ip=self.settings.sip.listen_ip,
+            port_low=media.port_low,
+            port_high=media.port_high,
+            on_event=self._on_media,
+            time_zone=self.settings.site.time_zone,
+        )
+        self._stops.append(plane.stop)
+        await plane.start()
+        return plane
+
+    def _on_media(self, event: MediaEvent) -> None:
+        if self._switchboard is not None:
+            self._switchboard.on_media(event)
+
+    async def _start_workers(self, store: Store, suggester: Suggester) -> None:
+        settings = self.settings
+
+        def suggest(transcript: Transcript) -> Sequence[Suggestion]:
+            return suggester.suggest(transcript.text)
+
+        speech = TranscriptionService(
+            outbox=store,
+            transcripts=store,
+            suggest=suggest,
+            recordings_dir=recordings_dir(settings),
+            data_dir=settings.site.data_dir,
+            model_dir=settings.speech.model_dir,
+            workers=settings.speech.workers,
+            config_dir=settings.site.config_dir,
+        )
+        self._stops.append(speech.stop)
+        speech.start()
+        mail = MailService(
+            store,
+            store,
+            settings.mail,
+            site_name=settings.site.name,
+            base_url=console_base_url(settings),
+            time_zone=settings.site.time_zone,
+            at=wall_now,
+        )
+        self._stops.append(mail.stop)
+        mail.start()
+
+    async def _start_console(self, desk: Desk) -> str:
+        console, site = self.settings.console, self.settings.site
+        parts = {part.name: part for part in entry_points(group=CONSOLE_PARTS)}
+        if not parts:
+            raise ConfigError("the console is not installed; run `pip install -e .` in the project's folder")
+        app = parts["create_app"].load()(
+            desk,
+            self.bus,
+            site_name=site.name,
+            time_zone=site.time_zone,
+            secure_cookies=console.secure_cookies,
+            read_audio=read_pcm16_blocking,
+        )
+        running = await parts["serve"].load()(app, console.listen_ip, console.port)
+        self._stops.append(running.stop)
+        host = f"[{console.listen_ip}]" if ":" in console.listen_ip else console.listen_ip
+        return f"http://{host}:{running.port}"
+
+    def _start_sip(self, store: Store, media: MediaPlane, flow: IvrFlow) -> None:
+        sip = self.settings.sip
+        networks = [ipaddress.ip_network(network) for network in sip.trusted_networks]
+
+        def trusts(source: Flow) -> bool:
+            return any(ipaddress.ip_address(source.remote[0]) in network for network in networks)
+
+        config = UserAgentConfig(
+            numbers=sip.numbers,
+            area_code=sip.area_code,
+            public_ip=sip.public_ip,
+            max_calls=sip.max_calls,
+            trusts=trusts,
+        )
+        user_agent = UserAgent(config, new_call_id, lambda: secrets.token_hex(12))
+        edge = SipEdge(
+            self.reactor, user_agent, sip.listen_ip, sip.port, lambda event: switchboard.on_sip(event)
+        )
+        switchboard = Switchboard(
+            clock=self.reactor,
+            sip=edge,
+            media=media,
+            journal=store,
+            flow=lambda: flow,
+            wall=wall_now,
+            may_latch=self.settings.media.nat_latching,
+        )
+        self._switchboard, self._edge = switchboard, edge
+        self._stops.append(edge.stop)
+        edge.start()
+
+
+# -- pieces that commands use as well -------------------------------------------------------------------
+
+
+def new_call_id() -> CallId:
+    """Make the id of a call: the UTC minute it came in, for the reader, and 48 random bits."""
+    return CallId(f"{wall_now():%Y%m%d-%H%M}-{secrets.token_hex(6)}")
+
+
+def recordings_dir(settings: Settings) -> Path:
+    """Tell where recordings lie."""
+    return settings.site.data_dir / "recordings"
+
+
+def console_base_url(settings: Settings) -> str:
+    """Tell the console's address as letters give it."""
+    console = settings.console
+    return console.base_url or f"http://{console.listen_ip}:{console.port}"
+
+
+def make_store(settings: Settings, on_committed: Callable[[int], None]) -> Store:
+    """Build the store of a site, creating its folders.
+
+    :raises ConfigError: when the data folder cannot be written.
+    """
+    data_dir = settings.site.data_dir
+    try:
+        recordings_dir(settings).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the data folder {data_dir} cannot be used: {error.strerror}; set [site] data_dir to a folder "
+            "on a local disk that this user may write"
+        ) from error
+    url = settings.store.url or f"sqlite:///{data_dir.absolute() / 'hotline.sqlite3'}"
+    return Store(url, recordings_dir(settings), wall_now, on_committed, time_zone=settings.site.time_zone)
+
+
+def make_desk(store: Store, passwords: Argon2Passwords) -> Desk:
+    """Build the desk on a store."""
+    return Desk(store, passwords, lambda: secrets.token_urlsafe(32), wall_now)
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[tuple[Store, Desk]]:
+    """Open the store for a command, beside a running product or without one."""
+    district, rejected = read_district(settings)
+    store = make_store(settings, lambda _position: None)
+    try:
+        await store.start()
+        await asyncio.get_running_loop().run_in_executor(None, store.seed_blocking, district, rejected)
+        yield store, make_desk(store, Argon2Passwords())
+    finally:
+        await store.stop()
+
+
+def read_text(path: Path, what: str) -> str:
+    """Read a file of the site.
+
+    :raises ConfigError: naming the file when it is missing or unreadable.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{what} cannot be read: {error}", file=str(path)) from error
+
+
+def read_district(settings: Settings) -> tuple[District, tuple[Rejected, ...]]:
+    """Read catalogue, regions, organisations and places of the site."""
+    folder = settings.site.config_dir
+    texts = {name: read_text(folder / name, "a file of the district") for name in DISTRICT_FILES}
+    return read_district_texts(texts)
+
+
+def read_main_flow(settings: Settings) -> IvrFlow:
+    """Read and check the flow that answers calls, with its prompts.
+
+    :raises ConfigError: with every complaint, each naming file, line and step.
+    """
+    prompts = settings.media.prompts_dir
+    texts = read_texts(
+        read_text(prompts / "texts.toml", "the prompt texts"), file=str(prompts / "texts.toml")
+    )
+    audio = {f"{path.parent.name}/{path.stem}" for path in prompts.glob("*/*.wav")}
+    source = read_text(settings.ivr.flow, "the flow")
+    return load_flow(source, file=str(settings.ivr.flow), texts=texts, audio=audio)

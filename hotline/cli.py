@@ -1,0 +1,290 @@
+"""The commands: what a person types, and what she is told.
+
+Every command takes its settings from ``--config`` and the environment. A mistake ends with one clear
+sentence and exit code 2; only a bug shows a traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+
+import structlog
+import typer
+from rich.console import Console
+
+from hotline.errors import ConfigError, HotlineError
+from hotline.settings import Settings, explain_settings, read_settings
+
+if TYPE_CHECKING:  # the reactor must be installed before anything imports it
+    from hotline.app import Hotline
+    from hotline.wire.reactor import Loop
+
+DEFAULT_CONFIG: Final = Path("config/hotline.toml")
+MISTAKE: Final = 2
+"""Exit code for a wrong setting or a wrong word on the command line."""
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The telephony and intake system of 96156."
+)
+flow_app = typer.Typer(no_args_is_help=True, help="The voice menu: check, draw, walk, play call scripts.")
+user_app = typer.Typer(no_args_is_help=True, help="Who may use the console.")
+config_app = typer.Typer(no_args_is_help=True, help="The settings of this site.")
+prompts_app = typer.Typer(no_args_is_help=True, help="What the voice menu says.")
+for name, part in (("flow", flow_app), ("user", user_app), ("config", config_app), ("prompts", prompts_app)):
+    app.add_typer(part, name=name)
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="Settings file of the site.")]
+
+
+def main() -> NoReturn:
+    """Run the command line; a HotlineError becomes one sentence and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except HotlineError as error:
+        err.print(f"[bold red]hotline:[/] {error}", markup=True)
+        sys.exit(MISTAKE)
+    sys.exit(0)
+
+
+def load_settings(config: Path) -> Settings:
+    """Read the settings file and the environment; only the default file may be missing."""
+    try:
+        text = config.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if config != DEFAULT_CONFIG:
+            raise ConfigError("there is no such settings file", file=str(config)) from None
+        text = ""
+    return read_settings(text, os.environ, file=str(config))
+
+
+# -- serve ------------------------------------------------------------------------------------------
+
+
+@app.command()
+def serve(
+    config: ConfigOption = DEFAULT_CONFIG,
+    log: Annotated[str, typer.Option(help="How to log: text for a person, json for a machine.")] = "text",
+    verbose: Annotated[bool, typer.Option(help="Log every event and command of every call.")] = False,
+) -> None:
+    """Answer calls and serve the console until told to stop."""
+    settings = load_settings(config)
+    set_up_logging(log, verbose=verbose)
+    from hotline.wire.reactor import install_reactor
+
+    reactor = install_reactor()
+    from hotline.app import Hotline
+
+    sys.exit(_run_reactor(reactor, Hotline(settings, reactor)))
+
+
+def _run_reactor(reactor: Loop, product: Hotline) -> int:
+    """Start the product on the reactor and run it until a signal or a failure; return the exit code."""
+    code = 0
+    loop = asyncio.get_event_loop_policy().get_event_loop()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def begin() -> None:
+        nonlocal code
+        try:
+            await product.start()
+        except HotlineError as error:
+            err.print(f"[bold red]hotline:[/] {error}")
+            code = MISTAKE
+            await end(drain=False)
+
+    async def end(*, drain: bool) -> None:
+        await product.stop(drain=drain)
+        if reactor.running:
+            reactor.stop()
+
+    def spawn(work: Coroutine[Any, Any, None]) -> None:
+        task = loop.create_task(work)
+        tasks.append(task)
+        task.add_done_callback(look_at)
+
+    def look_at(task: asyncio.Task[None]) -> None:
+        """A bug while starting or stopping must be seen, and must not leave half a product running."""
+        nonlocal code
+        if not task.cancelled() and (error := task.exception()) is not None:
+            structlog.get_logger().error("serve.bug", exc_info=error)
+            code = 1
+            if reactor.running:
+                reactor.stop()
+
+    def on_signal() -> None:
+        is_first = not any(task.get_name() == "end" for task in tasks)
+        spawn(end(drain=is_first))
+        tasks[-1].set_name("end")
+
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, on_signal)
+    reactor.callWhenRunning(lambda: spawn(begin()))
+    reactor.run(installSignalHandlers=False)
+    return code
+
+
+def set_up_logging(form: str, *, verbose: bool) -> None:
+    """Log to stderr, one line an event: for a person to read, or as JSON."""
+    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if form != "json":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(
+                fmt="%H:%M:%S.%f" if form != "json" else "iso", utc=form == "json"
+            ),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+# -- set-up and users -------------------------------------------------------------------------------
+
+
+@app.command()
+def setup(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Check the settings, prepare the store, and ask for an administrator when there is none."""
+    settings = load_settings(config)
+    from hotline.app import open_store
+
+    async def work() -> None:
+        async with open_store(settings) as (store, desk):
+            out.print(f"set-up: the store in {settings.site.data_dir} is ready")
+            if not await desk.needs_set_up():
+                return
+            if not sys.stdin.isatty():
+                raise ConfigError(
+                    "there is no administrator yet and nobody to ask; run "
+                    "`hotline user add NAME --role admin` with the password on standard input"
+                )
+            del store
+            out.print("This site has no administrator yet.")
+            name = typer.prompt("User name")
+            shown = typer.prompt("Name shown to others", default=name)
+            await desk.set_up(name, shown, _new_password())
+            out.print(f"set-up: {name} is the administrator")
+
+    asyncio.run(work())
+
+
+@user_app.command("add")
+def user_add(
+    name: str,
+    role: Annotated[str, typer.Option(help="agent, supervisor, unit or admin.")],
+    unit: Annotated[
+        str, typer.Option(help="Unit code, for role unit: a street, community or department.")
+    ] = "",
+    shown: Annotated[str, typer.Option("--shown-as", help="Name shown to others.")] = "",
+    language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Create a user; the password is asked for, or read from standard input."""
+    settings = load_settings(config)
+    from hotline.app import open_store
+
+    password = _new_password() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+    async def work() -> None:
+        async with open_store(settings) as (_store, desk):
+            await desk.add_user(name, shown or name, password, role, unit or None, language)
+
+    asyncio.run(work())
+    out.print(f"{name} may log in as {role}")
+
+
+def _new_password() -> str:
+    while True:
+        password = getpass.getpass("Password: ")
+        if password == getpass.getpass("Once more: "):
+            return password
+        err.print("The two differ.")
+
+
+# -- settings ---------------------------------------------------------------------------------------
+
+
+@config_app.command("check")
+def config_check(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Say whether the settings, the flow and the district's data are right."""
+    settings = load_settings(config)
+    from hotline.app import read_district, read_main_flow
+
+    read_main_flow(settings)
+    district, rejected = read_district(settings)
+    for line in rejected:
+        err.print(f"left out: {line}")
+    out.print(f"{config}: right; {len(district.units)} units, {len(district.kinds)} kinds of demand")
+
+
+@config_app.command("show")
+def config_show(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Print the settings in force, from the file and the environment."""
+    out.print_json(load_settings(config).model_dump_json())
+
+
+@config_app.command("explain")
+def config_explain() -> None:
+    """Print every setting with its meaning and default (docs/settings.md)."""
+    sys.stdout.write(explain_settings())
+
+
+# -- what happens -----------------------------------------------------------------------------------
+
+
+@app.command()
+def events(
+    call: Annotated[str, typer.Option(help="Only this call.")] = "",
+    request: Annotated[str, typer.Option(help="Only this request number.")] = "",
+    follow: Annotated[bool, typer.Option(help="Go on as things happen.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Print what happened, one JSON object a line, oldest first."""
+    settings = load_settings(config)
+    from hotline.app import open_store
+
+    async def work() -> None:
+        position = 0
+        async with open_store(settings) as (store, _desk):
+            while True:
+                found = await store.events_after(position, limit=500)
+                for event in found:
+                    position = event.position
+                    if (call and event.call_id != call) or (request and event.request_number != request):
+                        continue
+                    line = {
+                        "position": event.position,
+                        "at": event.at.isoformat(),
+                        "kind": event.kind,
+                        "call_id": event.call_id,
+                        "request": event.request_number,
+                        "unit": event.unit_code,
+                        "actor": event.actor,
+                        **event.payload,
+                    }
+                    out.print_json(json.dumps(line, ensure_ascii=False), indent=None)
+                if not found:
+                    if not follow:
+                        return
+                    await asyncio.sleep(0.2)
+
+    try:
+        asyncio.run(work())
+    except KeyboardInterrupt:
+        return
