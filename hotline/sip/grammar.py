@@ -148,3 +148,8 @@ def parse_number(text: str, header: str, *, limit: int, clamp: bool = False) -> 
     if clamp:
         return limit
     raise RemoteProtocolError(f"{header}: {digits[:40]} is greater than {limit}")
+
+
+def unreadable(header: str, text: str) -> RemoteProtocolError:
+    """Make the error for a header that cannot be read."""
+    return RemoteProtocolError(f"{header}: cannot read {printable(text[:60])!r}")

@@ -1,8 +1,8 @@
 """Header fields of SIP as typed values, one parser and one writer each.
 
 RFC 3261, section 20, and the extensions that a hotline meets: RFC 3262 (RSeq, RAck), 3323
-(Privacy), 3325 (P-Asserted-Identity), 3581 (rport), 4028 (Session-Expires), and the expired
-draft of Remote-Party-ID, which carriers still send.
+(Privacy), 4028 (Session-Expires). Those made of addresses live in hotline.sip.addresses: Via, From,
+To, Contact, Route, P-Asserted-Identity (RFC 3325), and Remote-Party-ID of an expired draft.
 
 A parser takes unfolded text, returns a value, or raises RemoteProtocolError (400) naming the header.
 """
@@ -11,15 +11,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from hotline.errors import RemoteProtocolError
+from hotline.sip.addresses import (
+    MAGIC_COOKIE,
+    NameAddr,
+    Via,
+    parse_contact,
+    parse_name_addr,
+    parse_name_addrs,
+    parse_via,
+)
 from hotline.sip.grammar import (
-    HOSTNAME,
-    IPV6_REFERENCE,
     QUOTED,
     TOKEN,
     Params,
@@ -30,11 +36,45 @@ from hotline.sip.grammar import (
     quote,
     scan_comma,
     scan_params,
-    set_param,
     unquote,
+    unreadable,
     write_params,
 )
-from hotline.sip.uri import MAX_PORT, Uri, is_ipv6, parse_uri
+
+__all__ = [
+    "COMPACT",
+    "MAGIC_COOKIE",
+    "MAX_CSEQ",
+    "MAX_EXPIRES",
+    "MAX_MAX_FORWARDS",
+    "CSeq",
+    "Credentials",
+    "MediaType",
+    "NameAddr",
+    "RAck",
+    "SessionExpires",
+    "Via",
+    "Warning",
+    "parse_accept",
+    "parse_call_id",
+    "parse_contact",
+    "parse_credentials",
+    "parse_cseq",
+    "parse_date",
+    "parse_expires",
+    "parse_max_forwards",
+    "parse_media_type",
+    "parse_name_addr",
+    "parse_name_addrs",
+    "parse_privacy",
+    "parse_rack",
+    "parse_retry_after",
+    "parse_rseq",
+    "parse_session_expires",
+    "parse_tokens",
+    "parse_via",
+    "parse_warnings",
+]
 
 COMPACT: Final = {
     "a": "accept-contact",  # RFC 3841
@@ -63,115 +103,13 @@ COMPACT: Final = {
 MAX_CSEQ: Final = 2**31 - 1  # RFC 3261, 8.1.1.5
 MAX_MAX_FORWARDS: Final = 255  # RFC 3261, 20.22
 MAX_EXPIRES: Final = 2**32 - 1  # RFC 3261, 20.19, seconds
-MAGIC_COOKIE: Final = "z9hG4bK"  # RFC 3261, 8.1.1.7
 
-_VIA: Final = re.compile(
-    rf"[ \t]*+({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]++"
-    rf"({IPV6_REFERENCE}|{HOSTNAME})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}+))?+"
-)
-_QUOTED_NAME: Final = rf"[ \t]*+(?:({QUOTED})[ \t]*+|"
-# An unquoted display name should be tokens and spaces. Where a header holds one value, anything
-# else before "<" is as clear (RFC 4475, 3.1.2.15: an unquoted comma); in a list a comma separates.
-_ONE_NAME_ADDR: Final = re.compile(_QUOTED_NAME + r'([^<>"]*+))<[ \t]*+([^<>]*+)>', re.DOTALL)
-_LISTED_NAME_ADDR: Final = re.compile(_QUOTED_NAME + r'([^<>",;]*+))<[ \t]*+([^<>]*+)>', re.DOTALL)
-_ADDR_SPEC: Final = re.compile(r'[ \t]*+([^ \t;,<>"]++)')
 _MEDIA_TYPE: Final = re.compile(rf"[ \t]*+({TOKEN})[ \t]*+/[ \t]*+({TOKEN})")
 _CSEQ: Final = re.compile(rf"([0-9]++)[ \t]++({TOKEN})")
 _WARNING: Final = re.compile(rf"[ \t]*+([0-9]{{3}})[ \t]++([^ \t,]++)[ \t]++({QUOTED})", re.DOTALL)
 _RETRY_AFTER: Final = re.compile(r"([0-9]++)[ \t]*+(?:\([^()]*+\)[ \t]*+)?+")
 _AUTH_SCHEME: Final = re.compile(rf"({TOKEN})[ \t]++")
 _AUTH_PARAM: Final = re.compile(rf"[ \t]*+({TOKEN})[ \t]*+=[ \t]*+({QUOTED}|[^ \t,\"]++)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class NameAddr:
-    """A display name, a URI, and parameters of the header (not of the URI): From, To, Contact, Route."""
-
-    display_name: str
-    """Without quotes and escapes, fit to show (see ``printable``); empty when there is none."""
-    uri: Uri
-    params: Params = ()
-
-    @property
-    def tag(self) -> str | None:
-        """The tag of From or To; None when absent, as in a first request and in RFC 2543."""
-        return self.param("tag")
-
-    def param(self, name: str) -> str | None:
-        """Find a header parameter: None when absent, empty when it has no value."""
-        return get_param(self.params, name)
-
-    def with_param(self, name: str, value: str | None) -> NameAddr:
-        """Make a copy with one header parameter set."""
-        return replace(self, params=set_param(self.params, name, value))
-
-    def __str__(self) -> str:
-        name = f"{quote(self.display_name)} " if self.display_name else ""
-        return f"{name}<{self.uri}>{write_params(self.params)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Via:
-    """One hop of a request (RFC 3261, 20.42)."""
-
-    protocol: str
-    """Name and version, as ``SIP/2.0``."""
-    transport: str
-    """As written; compare in upper case."""
-    host: str
-    """sent-by host; an IPv6 reference keeps its brackets."""
-    port: int | None = None
-    params: Params = ()
-
-    @property
-    def branch(self) -> str | None:
-        """Transaction identifier; None in RFC 2543."""
-        return self.param("branch")
-
-    @property
-    def has_cookie(self) -> bool:
-        """Tell whether the branch is unique as RFC 3261 wants it.
-
-        A bare cookie with nothing behind it is no key (RFC 4475, 3.2.1): match it by RFC 2543 rules.
-        """
-        branch = self.branch or ""
-        return len(branch) > len(MAGIC_COOKIE) and branch[: len(MAGIC_COOKIE)].lower() == MAGIC_COOKIE.lower()
-
-    @property
-    def received(self) -> str | None:
-        """Source address as a server saw it, without brackets (RFC 5118, 4.5 accepts both)."""
-        received = self.param("received")
-        return received.strip("[]") if received else None
-
-    @property
-    def wants_rport(self) -> bool:
-        """Tell whether an rport parameter is there, with or without a value (RFC 3581, 3)."""
-        return self.param("rport") is not None
-
-    @property
-    def rport(self) -> int | None:
-        """Source port as a server saw it (RFC 3581, 4); None when absent, empty or no port."""
-        rport = self.param("rport")
-        if not rport or len(rport) > 5 or not (rport.isascii() and rport.isdigit()):
-            return None
-        return int(rport) if 0 < int(rport) <= MAX_PORT else None
-
-    @property
-    def address(self) -> str:
-        """sent-by host without the brackets of an IPv6 reference."""
-        return self.host[1:-1] if self.host.startswith("[") else self.host
-
-    def param(self, name: str) -> str | None:
-        """Find a parameter: None when absent, empty when it has no value."""
-        return get_param(self.params, name)
-
-    def with_param(self, name: str, value: str | None) -> Via:
-        """Make a copy with one parameter set."""
-        return replace(self, params=set_param(self.params, name, value))
-
-    def __str__(self) -> str:
-        port = "" if self.port is None else f":{self.port}"
-        return f"{self.protocol}/{self.transport} {self.host}{port}{write_params(self.params)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,76 +204,18 @@ class Credentials:
         return get_param(self.params, name)
 
 
-def parse_via(values: Iterable[str]) -> tuple[Via, ...]:
-    """Read every Via of a message, top first; one line may hold several."""
-    found: list[Via] = []
-    for text in values:
-        position: int | None = 0
-        while position is not None:
-            match = _VIA.match(text, position)
-            if match is None:
-                raise _bad("Via", text[position:])
-            name, version, transport, host, port_text = match.groups()
-            port = None if port_text is None else int(port_text)
-            if (port is not None and not 0 < port <= MAX_PORT) or (
-                host[0] == "[" and not is_ipv6(host[1:-1])
-            ):
-                raise _bad("Via", match[0])
-            params, end = scan_params(text, match.end())
-            found.append(Via(f"{name}/{version}", transport, host, port, params))
-            position = scan_comma(text, end, "Via")
-    return tuple(found)
-
-
-def parse_name_addr(text: str, header: str) -> NameAddr:
-    """Read the one value of From, To, Reply-To, Refer-To and the like.
-
-    Without ``<>``, parameters belong to the header (RFC 3261, 20), and a URI with ``?`` is refused
-    (RFC 4475, 3.1.2.13).
-    """
-    value, end = _scan_name_addr(text, 0, header, _ONE_NAME_ADDR)
-    if text[end:].strip(" \t"):
-        raise _bad(header, text[end:])
-    return value
-
-
-def parse_name_addrs(values: Iterable[str], header: str) -> tuple[NameAddr, ...]:
-    """Read a list of name-addr: Contact, Route, Record-Route, P-Asserted-Identity, Remote-Party-ID."""
-    found: list[NameAddr] = []
-    for text in values:
-        position: int | None = 0
-        while position is not None:
-            value, end = _scan_name_addr(text, position, header, _LISTED_NAME_ADDR)
-            found.append(value)
-            position = scan_comma(text, end, header)
-    return tuple(found)
-
-
-def parse_contact(values: Iterable[str]) -> tuple[NameAddr, ...] | None:
-    """Read every Contact of a message.
-
-    :returns: the contacts, or None for ``*`` (remove all bindings: RFC 3261, 10.2.2).
-    """
-    lines = list(values)
-    if any(line.strip(" \t") == "*" for line in lines):
-        if len(lines) > 1:
-            raise RemoteProtocolError("Contact: * stands beside another contact (RFC 3261, 10.2.2)")
-        return None
-    return parse_name_addrs(lines, "Contact")
-
-
 def parse_cseq(text: str) -> CSeq:
     """Read CSeq; the number must be below 2**31 (RFC 3261, 8.1.1.5)."""
     match = _CSEQ.fullmatch(text)
     if match is None:
-        raise _bad("CSeq", text)
+        raise unreadable("CSeq", text)
     return CSeq(parse_number(match[1], "CSeq", limit=MAX_CSEQ), match[2])
 
 
 def parse_call_id(text: str) -> str:
     """Read Call-ID: one word without spaces or controls; otherwise opaque."""
     if not text or not text.isprintable() or " " in text:
-        raise _bad("Call-ID", text)
+        raise unreadable("Call-ID", text)
     return text
 
 
@@ -353,7 +233,7 @@ def parse_media_type(text: str, header: str = "Content-Type") -> MediaType:
     """Read Content-Type."""
     found = parse_accept([text], header)
     if len(found) != 1:
-        raise _bad(header, text)
+        raise unreadable(header, text)
     return found[0]
 
 
@@ -365,7 +245,7 @@ def parse_accept(values: Iterable[str], header: str = "Accept") -> tuple[MediaTy
         while position is not None:
             match = _MEDIA_TYPE.match(text, position)
             if match is None:
-                raise _bad(header, text[position:])
+                raise unreadable(header, text[position:])
             params, end = scan_params(text, match.end())
             found.append(MediaType(match[1].lower(), match[2].lower(), params))
             position = scan_comma(text, end, header)
@@ -379,7 +259,7 @@ def parse_tokens(values: Iterable[str], header: str) -> tuple[str, ...]:
         for part in text.split(",") if text else ():
             word = part.strip(" \t")
             if not is_token(word):
-                raise _bad(header, text)
+                raise unreadable(header, text)
             found.append(word)
     return tuple(found)
 
@@ -388,7 +268,7 @@ def parse_rseq(text: str) -> int:
     """Read RSeq, 1 to 2**32 - 1 (RFC 3262, 7.1)."""
     number = parse_number(text, "RSeq", limit=2**32 - 1)
     if number == 0:
-        raise _bad("RSeq", text)
+        raise unreadable("RSeq", text)
     return number
 
 
@@ -403,7 +283,7 @@ def parse_session_expires(text: str, header: str = "Session-Expires") -> Session
     number, _, _ = text.partition(";")
     params, end = scan_params(text, len(number.rstrip(" \t")))
     if text[end:].strip(" \t"):
-        raise _bad(header, text)
+        raise unreadable(header, text)
     refresher = (get_param(params, "refresher") or "").lower()
     return SessionExpires(
         parse_expires(number.strip(" \t"), header), refresher if refresher in {"uac", "uas"} else None
@@ -415,7 +295,7 @@ def parse_privacy(values: Iterable[str]) -> frozenset[str]:
     words = {word.strip(" \t").lower() for text in values for word in text.replace(",", ";").split(";")}
     words.discard("")
     if not all(is_token(word) for word in words):
-        raise _bad("Privacy", ";".join(sorted(words)))
+        raise unreadable("Privacy", ";".join(sorted(words)))
     return frozenset(words)
 
 
@@ -439,10 +319,10 @@ def parse_retry_after(text: str) -> int:
     """Read the seconds of Retry-After; its comment and parameters are not kept (RFC 3261, 20.33)."""
     match = _RETRY_AFTER.match(text)
     if match is None:
-        raise _bad("Retry-After", text)
+        raise unreadable("Retry-After", text)
     _, end = scan_params(text, match.end())
     if text[end:].strip(" \t"):
-        raise _bad("Retry-After", text)
+        raise unreadable("Retry-After", text)
     return parse_number(match[1], "Retry-After", limit=MAX_EXPIRES)
 
 
@@ -454,7 +334,7 @@ def parse_warnings(values: Iterable[str]) -> tuple[Warning, ...]:
         while position is not None:
             match = _WARNING.match(text, position)
             if match is None:
-                raise _bad("Warning", text[position:])
+                raise unreadable("Warning", text[position:])
             found.append(Warning(int(match[1]), match[2], printable(unquote(match[3]))))
             position = scan_comma(text, match.end(), "Warning")
     return tuple(found)
@@ -468,38 +348,15 @@ def parse_credentials(text: str, header: str = "Authorization") -> Credentials:
     """
     match = _AUTH_SCHEME.match(text)
     if match is None:
-        raise _bad(header, text)
+        raise unreadable(header, text)
     found: list[tuple[str, str | None]] = []
     position: int | None = match.end()
     while position is not None:
         param = _AUTH_PARAM.match(text, position)
         if param is None:
             if match[1].lower() == "digest":
-                raise _bad(header, text[position:])
+                raise unreadable(header, text[position:])
             break
         found.append((param[1], param[2]))
         position = scan_comma(text, param.end(), header)
     return Credentials(match[1], tuple(found), text[match.end() :])
-
-
-def _scan_name_addr(text: str, position: int, header: str, pattern: re.Pattern[str]) -> tuple[NameAddr, int]:
-    match = pattern.match(text, position)
-    if match:
-        quoted, bare, uri_text = match.groups()
-        if quoted is not None:
-            name = printable(unquote(quoted)) if len(quoted) > 2 else ""
-        else:
-            name = printable(bare) if bare else ""
-        # Spaces inside <> are wrong but clear (RFC 4475, 3.1.2.14).
-        uri = parse_uri(uri_text.rstrip(" \t"))
-        params, end = scan_params(text, match.end())
-        return NameAddr(name, uri, params), end
-    match = _ADDR_SPEC.match(text, position)
-    if match is None or "?" in match[1]:
-        raise _bad(header, text[position:])
-    params, end = scan_params(text, match.end())
-    return NameAddr("", parse_uri(match[1]), params), end
-
-
-def _bad(header: str, text: str) -> RemoteProtocolError:
-    return RemoteProtocolError(f"{header}: cannot read {printable(text[:60])!r}")
