@@ -1,4 +1,4 @@
-"""What the callers sent, in the order they said it: a ring of 3.2 s for each slot.
+"""What the callers sent, in the order they said it: a ring of 6.4 s for each slot.
 
 A sample's place is its RTP timestamp, not its arrival: place = timestamp - origin, modulo the
 ring. So order and duplicates do not matter, and what never came reads as silence. A taken block
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from hotline.media.rtp import FRAME
 
-RING_FRAMES: Final = 160
+RING_FRAMES: Final = 320
 RING: Final = RING_FRAMES * FRAME
-"""Samples of one ring: 3.2 s."""
+"""Samples of one ring: 6.4 s; a burst of five seconds after a stall fits in."""
 BLOCK_FRAMES: Final = 10
 BLOCK: Final = BLOCK_FRAMES * FRAME
 """Samples that leave the ring together: 200 ms."""

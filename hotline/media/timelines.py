@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from hotline.media.g711 import SILENCE
 from hotline.media.packets import Batch
 from hotline.media.ring import BLOCK, BLOCK_FRAMES, LONGEST_ROW, RING, Rings
-from hotline.media.rtp import FRAME, FRAME_MS, HEADER, RtpPacket, sequence_step, timestamp_step
+from hotline.media.rtp import FRAME, FRAME_MS, HEADER, RATE_HZ, RtpPacket, sequence_step, timestamp_step
 
 READ_DELAY: Final = 2 * FRAME  # 40 ms: two packets out of order
 GRACE: Final = 16 * FRAME  # 320 ms behind the reader: stragglers
@@ -32,6 +32,7 @@ HOLD_TICKS: Final = 1000 // FRAME_MS
 ALIVE_TICKS: Final = 3  # a stream that spoke within 60 ms is not replaced by another
 CATCH_UP: Final = 3  # frames that the reader may go forward in one tick
 PACKET_SIZES: Final = (FRAME, FRAME // 2, FRAME * 3 // 2, FRAME * 2, LONGEST_ROW)  # 20, 10, 30, 40, 60 ms
+LEAP: Final = 2 * RATE_HZ  # a timestamp further ahead than 2 s is a jump of the sender's clock, not a silence
 LONGEST_PAYLOAD: Final = 1000  # 125 ms
 NEVER: Final = np.int64(2**62)
 
@@ -99,14 +100,17 @@ class Timelines:
         head, stamp = words[:, 0], words[:, 1]
         ahead = (stamp - self._flushed_stamp[slots]).view(np.int32).astype(np.int64)
         size = batch.length - HEADER
-        is_good = (
+        is_running = (
             (slots >= 0)
             & self.is_live[slots]
             & (head >> 16 & 0xFF7F == 0x8000 | self._payload_type[slots])
             & (words[:, 2] == self._ssrc[slots])
-            & (ahead >= 0)
-            & (ahead + size <= RING)
         )
+        is_good = is_running & (ahead >= 0) & (ahead + size <= self._room(slots))
+        is_newer = ((head & 0xFFFF).astype(np.uint16) - self._sequence[slots]).view(np.int16) > 0
+        is_behind = is_running & (ahead < 0) & is_newer  # sent later, stamped before what is on disk
+        if is_behind.any():  # a burst after a long stall: one by one, so that it stays in one piece
+            is_good &= ~np.isin(slots, slots[is_behind])
         positions = self.flushed[slots] + ahead
         is_taken = np.zeros(len(slots), np.bool_)
         open_rows = int(np.count_nonzero(is_good))
@@ -127,6 +131,11 @@ class Timelines:
             self._note_first(mine, positions[rows])
         return np.nonzero(~is_taken)[0]
 
+    def _room(self, slots: Slots) -> NDArray[np.int64]:
+        """Tell how far behind ``flushed`` a packet may end, in samples."""
+        now = np.maximum(self.edge[slots], self.reader[slots])
+        return np.minimum(now - self.flushed[slots] + LEAP, RING)
+
     def _note_first(self, slots: Slots, positions: NDArray[np.int64]) -> None:
         rows = np.nonzero(self._is_marking[slots] & (positions >= self._mark[slots]))[0]
         if len(rows):
@@ -145,7 +154,7 @@ class Timelines:
         ahead = timestamp_step(packet.timestamp, int(self._flushed_stamp[slot]))
         if not self.is_live[slot] or is_other:
             ahead = self._rebase(slot, packet)
-        elif not 0 <= ahead <= RING - len(payload):
+        elif not 0 <= ahead <= int(self._room(np.array([slot]))[0]) - len(payload):
             if sequence_step(packet.sequence, int(self._sequence[slot])) <= 0:
                 self.counts["late"] += 1
                 return

@@ -1,0 +1,136 @@
+"""A plane in virtual time: datagrams go in as arrays, ticks are called by hand, the disk is a dict."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections import defaultdict
+
+import numpy as np
+
+from hotline.events.ids import CallId, RecordingId
+from hotline.media.g711 import Samples
+from hotline.media.packets import Batch
+from hotline.media.plan import Codec, MediaEvent, OpenPort, PortOpened, Record
+from hotline.media.plane import Plane
+from hotline.media.prompts import PromptBank
+from hotline.media.recording import AppendSamples, SealRecording
+from hotline.media.rtp import FRAME, remote_number
+
+WIDTH = 1024
+CALLER = ("192.0.2.7", 40000)
+
+
+def a_bank() -> PromptBank:
+    ramp = np.arange(1, 8001, dtype=np.int16)
+    prompts: dict[str, Samples] = {
+        "zh/greeting": ramp[: 5 * FRAME] * 4,
+        "zh/short": ramp[: FRAME + 3] * 3,
+        "zh/empty": ramp[:0],
+    }
+    return PromptBank(prompts)
+
+
+def rtp(
+    sequence: int,
+    stamp: int,
+    payload: bytes,
+    *,
+    kind: int = 8,
+    ssrc: int = 99,
+    first: int = 0x80,
+    extra: bytes = b"",
+) -> bytes:
+    head = struct.pack("!BBHII", first, kind, sequence & 0xFFFF, stamp & 0xFFFFFFFF, ssrc)
+    return head + extra + payload
+
+
+def key_event(code: int, duration: int, *, is_end: bool = False) -> bytes:
+    return struct.pack("!BBH", code, 0x80 if is_end else 0x0A, duration)
+
+
+class Rig:
+    def __init__(self, ports: int = 8, calls_per_port: int = 1) -> None:
+        token = itertools.count(60_000)
+        self.ports = [16000 + 2 * n for n in range(ports)]
+        self.plane = Plane(
+            local_ip="198.51.100.1",
+            ports=self.ports,
+            bank=a_bank(),
+            new_token=lambda bits: next(token) & (1 << bits) - 1,
+            calls_per_port=calls_per_port,
+        )
+        self.events: list[MediaEvent] = []
+        self.disk: dict[str, bytes] = defaultdict(bytes)
+        self.sealed: list[SealRecording] = []
+        self.heard: dict[tuple[int, int], list[bytes]] = defaultdict(list)
+        """Packets sent, by remote number and local port."""
+
+    def open(
+        self,
+        name: str = "c1",
+        at: tuple[str, int] = CALLER,
+        codec: Codec = Codec.PCMA,
+        *,
+        may_latch: bool = False,
+    ) -> int:
+        """Open a call and give its local port."""
+        self.plane.command(OpenPort(CallId(name), *at, codec, 101, may_latch))
+        self.collect()
+        opened = [e for e in self.events if isinstance(e, PortOpened) and e.call_id == name]
+        return opened[-1].local_port
+
+    def record(self, name: str = "c1", longest_s: float = 60.0, recording: str = "r") -> None:
+        self.plane.command(Record(CallId(name), RecordingId(recording), longest_s))
+
+    def bring(self, *datagrams: bytes, port: int | None = None, at: tuple[str, int] = CALLER) -> None:
+        """Let datagrams arrive together."""
+        if not datagrams:
+            return
+        data = np.zeros((len(datagrams), WIDTH), np.uint8)
+        for row, datagram in zip(data, datagrams, strict=True):
+            row[: min(WIDTH, len(datagram))] = np.frombuffer(datagram[:WIDTH], np.uint8)
+        length = np.array([len(d) if len(d) <= WIDTH else -1 for d in datagrams])
+        index = self.ports.index(port if port is not None else self.ports[0])
+        self.plane.receive(
+            Batch(
+                data,
+                length,
+                np.full(len(datagrams), remote_number(*at), np.uint64),
+                np.full(len(datagrams), index),
+            )
+        )
+
+    def turn(self, ticks: int = 1) -> None:
+        for _ in range(ticks):
+            for phase in range(self.plane.phases):
+                self.plane.tick(phase)
+                for slot in self.plane.sending(phase).tolist():
+                    where = int(self.plane.remote[slot]), self.ports[int(self.plane.port_index[slot])]
+                    self.heard[where].append(self.plane.packets[slot].tobytes())
+            self.collect()
+
+    def collect(self) -> None:
+        self.events += self.plane.take_events()
+        for order in self.plane.take_orders():
+            if isinstance(order, AppendSamples):
+                assert not any(done.recording_id == order.recording_id for done in self.sealed)
+                assert order.data
+                self.disk[order.recording_id] += order.data
+            else:
+                self.sealed.append(order)
+
+    def of(self, kind: type) -> list:
+        self.collect()
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def packets_to(self, at: tuple[str, int] = CALLER, port: int | None = None) -> list[bytes]:
+        return self.heard[remote_number(*at), port if port is not None else self.ports[0]]
+
+
+def audio(frames: int, seed: int = 3) -> bytes:
+    return np.random.default_rng(seed).integers(0, 256, frames * FRAME, np.uint8).tobytes()
+
+
+def frame_of(sound: bytes, k: int, length: int = FRAME) -> bytes:
+    return sound[k * length : (k + 1) * length]
