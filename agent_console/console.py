@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from agent_console import wording
 from agent_console.clocks import SiteClock, minutes_since
 from agent_console.languages import Language, load_languages, preferred
+from agent_console.listening import Listenings
 from agent_console.live import Streams
 from agent_console.static_files import StaticFiles
 from hotline.desk.desk import Desk
@@ -38,6 +39,7 @@ class Console:
 
     desk: Desk
     streams: Streams
+    listenings: Listenings
     clock: SiteClock
     at: Callable[[], datetime]
     site_name: str

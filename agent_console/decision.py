@@ -41,18 +41,15 @@ class Decision:
     text: str = ""
     unit_code: str = ""
     note: str = ""
+    is_editable: bool = True
+    """False when only the route could be decided; then the other fields are not looked at."""
     base: Mapping[str, str] = field(default_factory=dict)
     """Values of kind_code, region_code, place, text, unit_code and state that the form started from."""
 
     @property
     def is_edited(self) -> bool:
         """Tell whether kind, region, place or wording differ from what the form started from."""
-        return any(getattr(self, name) != self.base.get(name, "") for name in FIELDS)
-
-    @property
-    def is_touched(self) -> bool:
-        """Tell whether anything at all was typed."""
-        return self.is_edited or bool(self.note) or self.unit_code != self.base.get("unit_code", "")
+        return self.is_editable and any(getattr(self, name) != self.base.get(name, "") for name in FIELDS)
 
     def rebased(self, page: RequestPage) -> Decision:
         """Keep what was typed, on what is true now."""
@@ -68,6 +65,7 @@ def read_decision(
     text: Long = "",
     unit_code: Short = "",
     note: Annotated[str, Form(max_length=2000)] = "",
+    editable: Short = "",
     base_kind_code: Short = "",
     base_region_code: Short = "",
     base_place: Short = "",
@@ -84,6 +82,7 @@ def read_decision(
         _plain(text),
         unit_code.strip(),
         _plain(note),
+        editable == "yes",
         {
             "kind_code": base_kind_code,
             "region_code": base_region_code,
@@ -121,7 +120,15 @@ def base_of(page: RequestPage) -> dict[str, str]:
 def fresh(page: RequestPage) -> Decision:
     """Start a form from what is true now."""
     base = base_of(page)
-    return Decision(page.line.version, **{name: base[name] for name in (*FIELDS, "unit_code")}, base=base)
+    return Decision(
+        version=page.line.version,
+        kind_code=base["kind_code"],
+        region_code=base["region_code"],
+        place=base["place"],
+        text=base["text"],
+        unit_code=base["unit_code"],
+        base=base,
+    )
 
 
 def changes_since(decision: Decision, page: RequestPage, label: Callable[[str, str], str]) -> list[Change]:

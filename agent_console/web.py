@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Scope
 
 from agent_console.clocks import SiteClock, wall_now
 from agent_console.console import Console, NotSignedIn, ReadAudio, is_fragment, reason_of
+from agent_console.listening import Listenings
 from agent_console.live import HEARTBEAT_S, Streams
 from agent_console.routes import account, events, inbox, recordings, requests
 from agent_console.routes import desk as queue
@@ -53,6 +54,7 @@ def create_app(
     console = Console(
         desk=desk,
         streams=Streams(desk, bus, heartbeat_s=heartbeat_s),
+        listenings=Listenings(desk),
         clock=SiteClock(ZoneInfo(time_zone)),
         at=at,
         site_name=site_name,

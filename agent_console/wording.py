@@ -154,6 +154,12 @@ BROWSER_WORDS: Final[Mapping[str, str]] = {
 """Words that scripts need; they are handed over with the page."""
 
 
+def differs(heard: str, written: str) -> bool:
+    """Tell whether two texts differ in more than punctuation and spaces."""
+    plain = ["".join(character for character in text if character.isalnum()) for text in (heard, written)]
+    return plain[0] != plain[1]
+
+
 def sign_of(table: Mapping[str, Sign], code: str) -> Sign:
     """Look up a sign; an unknown code is shown as it is, so that nothing is hidden."""
     return table.get(code) or Sign(code, "ring", "quiet")

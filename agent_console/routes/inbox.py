@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from agent_console.console import Console, SharedConsole, SignedIn, is_fragment, reason_of
+from agent_console.console import Console, SharedConsole, SignedIn, is_fragment, local_path, reason_of
 from hotline.desk.views import Actor, RequestLine
 from hotline.errors import Refused
 
@@ -26,7 +26,10 @@ async def _values(console: Console, actor: Actor, unit: str) -> dict[str, object
     return {
         "unit": unit_code,
         "units": units,
-        "open_orders": [order for order in orders if order.state in OPEN_STATES],
+        "open_orders": sorted(
+            (order for order in orders if order.state in OPEN_STATES),
+            key=lambda order: OPEN_STATES.index(order.state),
+        ),
         "past_orders": [order for order in orders if order.state not in OPEN_STATES],
         "lines": lines,
     }
@@ -49,18 +52,20 @@ async def orders(request: Request, console: SharedConsole, actor: SignedIn, unit
 
 @router.post("/orders/{order_id}/sign")
 async def sign(
+    *,
     request: Request,
     console: SharedConsole,
     actor: SignedIn,
     order_id: int,
     unit: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/inbox",
 ) -> Response:
     """Take a work order over (签收)."""
     try:
         await console.desk.sign(actor, order_id)
     except Refused as error:
         return await _refused(request, console, actor, unit, error=error, typed={})
-    return await _done(request, console, actor, unit)
+    return await _done(request, console, actor, unit, next)
 
 
 @router.post("/orders/{order_id}/reply")
@@ -72,6 +77,7 @@ async def reply(
     order_id: int,
     text: Annotated[str, Form(max_length=5000)] = "",
     unit: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/inbox",
 ) -> Response:
     """Report back what was done (反馈)."""
     words = text.replace("\r\n", "\n").strip()
@@ -81,12 +87,12 @@ async def reply(
         await console.desk.reply(actor, order_id, words)
     except Refused as error:
         return await _refused(request, console, actor, unit, error=error, typed={order_id: text})
-    return await _done(request, console, actor, unit)
+    return await _done(request, console, actor, unit, next)
 
 
-async def _done(request: Request, console: Console, actor: Actor, unit: str) -> Response:
+async def _done(request: Request, console: Console, actor: Actor, unit: str, back: str) -> Response:
     if not is_fragment(request):
-        return RedirectResponse(f"/inbox?unit={unit}" if unit else "/inbox", status_code=303)
+        return RedirectResponse(local_path(back), status_code=303)
     return console.page(
         request, "parts/orders.html", problem="", typed={}, **await _values(console, actor, unit)
     )

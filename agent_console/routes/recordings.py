@@ -32,7 +32,7 @@ HEADERS: Final = {
 @router.api_route("/recordings/{recording_id}.wav", methods=["GET", "HEAD"])
 async def recording(request: Request, console: SharedConsole, actor: SignedIn, recording_id: str) -> Response:
     """Send a recording, or a range of it, as WAV. The desk decides who may hear it and notes it."""
-    file = await console.desk.recording(actor, recording_id)
+    file = await console.listenings.file(actor, console.token(request), recording_id)
     samples = file.length_bytes  # G.711: one byte per sample
     total = HEADER_BYTES + samples * BYTES_PER_SAMPLE
     try:

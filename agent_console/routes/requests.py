@@ -19,6 +19,15 @@ router = APIRouter(prefix="/requests")
 Decided = Annotated[Decision, Depends(read_decision)]
 
 
+@router.get("")
+async def find(_actor: SignedIn, number: str = "") -> Response:
+    """Open a request by the number that a caller reads out, spaces and all."""
+    digits = "".join(character for character in number if character.isdigit())
+    if not digits:
+        raise Refused("no number was given", code="input")
+    return RedirectResponse(f"/requests/{digits}", status_code=303)
+
+
 @router.get("/{number}")
 async def request_page(request: Request, console: SharedConsole, actor: SignedIn, number: str) -> Response:
     """Show all of a request."""

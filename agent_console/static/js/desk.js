@@ -97,6 +97,7 @@ function open() {
 const chips = [...document.querySelectorAll('.chips a')]
 const keys = {
   J: () => move(1), K: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1),
+  Slash: () => document.getElementById('find').focus(),
   Home: () => mark(rows()[0]), End: () => mark(rows().at(-1)),
   Enter: event => event.target.closest?.('button, a') ? false : open(),
 }

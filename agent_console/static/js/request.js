@@ -13,7 +13,7 @@ function form() {
 }
 
 function field(name) {
-  return form().elements[name]
+  return form().elements?.[name]
 }
 
 // -- is anything typed? -------------------------------------------------------------------------
@@ -50,7 +50,8 @@ function readLive() {
 // After the live parts are new: is the form still decided on what is true?
 async function settle() {
   const now = document.getElementById('now')
-  if (now.value === field('version').value) return showTouched()
+  const version = form().querySelector('[name=version]')
+  if (now.value === version.value) return showTouched()
   const base = JSON.parse(now.dataset.base)
   const isHers = isTouched() || form().contains(document.activeElement)
   if (!isHers) {
@@ -63,7 +64,7 @@ async function settle() {
   const onlyText = Object.entries(base).every(([name, value]) => name === 'text' || plain(field(`base_${name}`)?.value ?? '') === plain(value))
   if (isSame || (onlyText && untouchedText)) {
     if (!isSame) field('text').value = field('base_text').value = base.text // the transcript has come
-    field('version').value = now.value
+    version.value = now.value
   } else {
     document.getElementById('conflict').hidden = false
   }
@@ -115,6 +116,10 @@ document.addEventListener('click', event => {
   if (event.target.closest('#take-theirs')) {
     refresh('form', `/requests/${number}/form`, text => swap(text, form(), 'outerHTML'))
   }
+})
+// Enter in a line of text would press the form's first button, which routes.
+document.addEventListener('keydown', event => {
+  if (event.code === 'Enter' && event.target.matches('#decision input') && !event.ctrlKey && !event.metaKey) event.preventDefault()
 })
 document.addEventListener('input', event => { if (event.target.closest('#decision')) showTouched() })
 document.addEventListener('htmx:before:request', event => {
