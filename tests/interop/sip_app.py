@@ -4,6 +4,7 @@ Prints one JSON object a line: first the port, then each SIP event. Runs until i
 Usage: python tests/interop/sip_app.py [--hang-up-after SECONDS] [--answer-after SECONDS] [--refuse STATUS]
 """
 
+# ruff: noqa: E402 - the reactor is installed before anything can import another
 from __future__ import annotations
 
 import argparse
