@@ -31,8 +31,11 @@ def upgrade_blocking(writer: Engine) -> None:
     """
     with writer.begin() as connection:
         config = config_for(connection)
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        scripts = ScriptDirectory.from_config(config)
         current = MigrationContext.configure(connection).get_current_revision()
+        if current is not None and current == scripts.get_current_head():
+            return
+        known = {script.revision for script in scripts.walk_revisions()}
         if current is not None and current not in known:
             raise ConfigError(
                 f"the store is at revision {current}, which this version does not know: "

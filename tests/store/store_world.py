@@ -78,15 +78,13 @@ class World:
         self.stores.append(store)
         return store
 
-    def run(self, story: Callable[[Store], Awaitable[T]], *, seeded: bool = True) -> T:
+    def run(self, story: Callable[[Store], Awaitable[T]]) -> T:
         """Start a store, live through a story, stop the store."""
 
         async def play() -> T:
             store = self.new_store()
             await store.start()
             try:
-                if seeded:
-                    await store.seed(a_district())
                 return await story(store)
             finally:
                 await store.stop()

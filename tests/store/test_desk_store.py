@@ -475,6 +475,20 @@ def test_wrong_password_is_refused_and_told_to_administrators_only(world: World)
     desk_story(world, story)
 
 
+def test_guessing_is_slowed_down(world: World) -> None:
+    async def story(desk: Desk, store: Store) -> None:
+        for _ in range(5):
+            with pytest.raises(Refused, match="wrong"):
+                await desk.log_in("li", "guess", "192.0.2.1")
+        with pytest.raises(Refused, match="too many"):
+            await desk.log_in("li", PASSWORD, "192.0.2.1")
+        assert await desk.log_in("li", PASSWORD, "192.0.2.2")
+        world.clock.advance(15 * 60)
+        assert await desk.log_in("li", PASSWORD, "192.0.2.1")
+
+    desk_story(world, story)
+
+
 def test_language_is_remembered(world: World) -> None:
     async def story(desk: Desk, store: Store) -> None:
         token = await desk.log_in("li", PASSWORD, "127.0.0.1")
