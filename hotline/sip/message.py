@@ -289,9 +289,10 @@ def open_head(data: bytes) -> Head:
     has_control = _CONTROL.search(data) is not None or not (
         data.count(b"\r\n") == data.count(b"\r") == data.count(b"\n")
     )
+    start_line, _, text = text.partition("\r\n")  # which cannot be folded (RFC 3261, 7.1)
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD.sub(" ", text)
-    start_line, *lines = text.split("\r\n")
+    lines = text.split("\r\n") if text else []
     headers = Headers()
     fault: RemoteProtocolError | None = None
     if too_large or len(lines) > MAX_HEADER_FIELDS:

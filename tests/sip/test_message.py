@@ -228,6 +228,10 @@ def test_a_faulty_response_cannot_be_answered(start: str) -> None:
     assert not isinstance(raised.value, MalformedRequest)
 
 
+def test_a_fold_behind_the_start_line_is_no_header() -> None:
+    assert refused(an_invite().replace(b"SIP/2.0\r\nVia", b"SIP/2.0\r\n Via", 1)).status_hint == 400
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\r\n", b"\0\0\0\0", b"GET / HTTP/1.1\r\n\r\n", b"\x80" * 100, b"hello\r\n\r\n"]
 )
