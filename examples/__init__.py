@@ -1,0 +1,1 @@
+"""Programs that run the product from outside: the demo, the second phone."""

@@ -33,7 +33,7 @@ from aiosmtpd.controller import Controller
 from rich.console import Console
 from rich.panel import Panel
 
-from examples.product import ROOT, Product
+from examples.product import ROOT, Product, free_port
 
 AGENT = "demo"
 SPEECH = ROOT / "tests" / "data" / "speech" / "request_caoyuan.wav"
@@ -42,17 +42,17 @@ WAITS_S = 120.0
 screen = Console(highlight=False)
 
 
-class Failed(Exception):
+class DemoError(Exception):
     """Something that the demo promises did not happen; the text says what and what to do."""
 
 
 class MailCatcher:
     """An SMTP server that keeps what it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int | None = None) -> None:
         self.letters: list[Any] = []
         self._come = threading.Event()
-        self._server = Controller(self, hostname="127.0.0.1", port=0)
+        self._server = Controller(self, hostname="127.0.0.1", port=port or free_port())
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Take a letter."""
@@ -62,22 +62,18 @@ class MailCatcher:
 
     def start(self) -> int:
         """Listen; return the port."""
-        # The controller wants to connect to itself on a port it knows, so one is chosen for it.
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._server.port = probe.getsockname()[1]
         self._server.start()
         return int(self._server.port)
 
     def wait(self) -> Any:
         """Wait for the first letter."""
         if not self._come.wait(WAITS_S):
-            raise Failed("no letter came; see the request's page for the state of its notice")
+            raise DemoError("no letter came; see the request's page for the state of its notice")
         return self.letters[0]
 
     def stop(self) -> None:
-        """Stop listening."""
-        self._server.stop()
+        """Stop listening; harmless when it never began."""
+        self._server.stop(no_assert=True)
 
 
 class Browser:
@@ -102,7 +98,7 @@ class Browser:
             with self._opener.open(request, timeout=20) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
-            raise Failed(f"{request.full_url}: {error.code}\n{error.read().decode()[:2000]}") from error
+            raise DemoError(f"{request.full_url}: {error.code}\n{error.read().decode()[:2000]}") from error
 
 
 def step(sign: str, text: str) -> None:
@@ -117,7 +113,11 @@ class Story:
         self.events: list[dict[str, Any]] = []
         self._grown = threading.Condition()
         self._process = subprocess.Popen(
-            product.command("events", "--follow"), env=product.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
+            product.command("events", "--follow"),
+            env=product.environment,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -130,9 +130,9 @@ class Story:
                     if event["kind"] == kind:
                         return event
                     if event["kind"] == other:
-                        raise Failed(f"{other}: {json.dumps(event, ensure_ascii=False)}")
+                        raise DemoError(f"{other}: {json.dumps(event, ensure_ascii=False)}")
                 if time.monotonic() > until:
-                    raise Failed(f"nothing of kind {kind} within {WAITS_S:.0f} s")
+                    raise DemoError(f"nothing of kind {kind} within {WAITS_S:.0f} s")
                 self._grown.wait(0.5)
 
     def stop(self) -> None:
@@ -152,14 +152,16 @@ def check_machine() -> None:
     """Say early what would fail late."""
     free_mb = shutil.disk_usage(ROOT).free // 2**20
     if free_mb < NEEDS_FREE_MB:
-        raise Failed(f"only {free_mb} MB are free on this disk; the demo wants {NEEDS_FREE_MB} MB")
+        raise DemoError(f"only {free_mb} MB are free on this disk; the demo wants {NEEDS_FREE_MB} MB")
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
     except OSError as error:
-        raise Failed(f"this machine has no usable IPv4 loopback ({error}); the second phone needs it") from error
+        raise DemoError(
+            f"this machine has no usable IPv4 loopback ({error}); the second phone needs it"
+        ) from error
     if not SPEECH.exists():
-        raise Failed(f"{SPEECH} is missing; restore it with `git checkout -- tests/data/speech`")
+        raise DemoError(f"{SPEECH} is missing; restore it with `git checkout -- tests/data/speech`")
 
 
 def dial(product: Product, python: Path, speech: Path) -> None:
@@ -189,7 +191,7 @@ def dial(product: Product, python: Path, speech: Path) -> None:
             case "ended":
                 step("☎", f"the call is over; it heard {fact['heard_s']} s of prompts")
     if phone.wait(30) != 0:
-        raise Failed("the phone did not get through:\n" + "".join(lines[-15:]))
+        raise DemoError("the phone did not get through:\n" + "".join(lines[-15:]))
 
 
 def tell_request(browser: Browser, number: str) -> tuple[str, str]:
@@ -200,7 +202,7 @@ def tell_request(browser: Browser, number: str) -> tuple[str, str]:
     )
     unit = re.search(r'data-field="unit"[^>]*data-value="([^"]+)"', page)
     if version is None or unit is None:
-        raise Failed(f"the page of request {number} offers no unit to route to")
+        raise DemoError(f"the page of request {number} offers no unit to route to")
     return version[1], unit[1]
 
 
@@ -220,7 +222,7 @@ def story(product: Product, mail: MailCatcher, options: argparse.Namespace, pass
         text = browser.get(f"/requests/{number}")
         transcript = " ".join(re.findall(r'class="segment-text"[^>]*>([^<]+)<', text))
         if not transcript.strip():
-            raise Failed(f"the page of request {number} shows no transcript")
+            raise DemoError(f"the page of request {number} shows no transcript")
         step("✎", f"transcript: [bold]{transcript.strip()}[/]")
         version, unit = tell_request(browser, number)
         browser.post(f"/requests/{number}/route", version=version, unit_code=unit, note="")
@@ -237,7 +239,9 @@ def main() -> int:
     """Run the demo."""
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--once", action="store_true", help="end when all of it has happened")
-    arguments.add_argument("--phone", type=Path, required=True, help="Python of the second phone's environment")
+    arguments.add_argument(
+        "--phone", type=Path, required=True, help="Python of the second phone's environment"
+    )
     arguments.add_argument("--speak", type=Path, default=SPEECH, help="8 kHz mono 16-bit WAV with a request")
     options = arguments.parse_args()
     mail, password = MailCatcher(), f"demo-{secrets.token_hex(4)}"
@@ -248,18 +252,25 @@ def main() -> int:
         product.set(mail__host="127.0.0.1", mail__port=mail.start())
         step("⚙", "preparing a store, an agent and an administrator")
         product.run("user", "add", "demo-admin", "--role", "admin", text_in=secrets.token_urlsafe(16) + "\n")
-        product.run("user", "add", AGENT, "--role", "agent", "--shown-as", "演示话务员", text_in=password + "\n")
+        product.run(
+            "user", "add", AGENT, "--role", "agent", "--shown-as", "演示话务员", text_in=password + "\n"
+        )
         product.start()
-        step("⚙", f"the hotline answers on 127.0.0.1:{product.sip_port}, its console on {product.console_url}")
+        step(
+            "⚙", f"the hotline answers on 127.0.0.1:{product.sip_port}, its console on {product.console_url}"
+        )
         story(product, mail, options, password)
-        screen.print(Panel.fit(
-            f"Console  [bold]{product.console_url}[/]\nUser     [bold]{AGENT}[/]\nPassword [bold]{password}[/]",
-            title="all of it happened",
-        ))
+        screen.print(
+            Panel.fit(
+                f"Console  [bold]{product.console_url}[/]\n"
+                f"User     [bold]{AGENT}[/]\nPassword [bold]{password}[/]",
+                title="all of it happened",
+            )
+        )
         if not options.once:
             screen.print("The console stays open; Ctrl-C ends the demo.")
             threading.Event().wait()
-    except Failed as failed:
+    except DemoError as failed:
         screen.print(f"[bold red]demo:[/] {failed}")
         return 1
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 """The product as a process of its own, on free ports and in a folder of its own.
 
-The demo and the tests that dial, click or pull the plug start it here, exactly as `hotline serve` is started by a site.
+The demo and the tests that dial, click or pull the plug start it here, exactly as a site starts
+`hotline serve`.
 """
 
 from __future__ import annotations
@@ -83,7 +84,13 @@ class Product:
     def run(self, *words: str, text_in: str = "") -> str:
         """Run a short `hotline` command for this site and return what it printed."""
         done = subprocess.run(
-            self.command(*words), env=self.environment, cwd=ROOT, input=text_in, capture_output=True, text=True, timeout=60
+            self.command(*words),
+            env=self.environment,
+            cwd=ROOT,
+            input=text_in,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         if done.returncode:
             raise RuntimeError(f"{words}: {done.stdout}{done.stderr}")
@@ -94,7 +101,11 @@ class Product:
         self._ready.clear()
         self.process = subprocess.Popen(
             self.command("serve", "--log", "json"),
-            env=self.environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            env=self.environment,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
             start_new_session=True,
         )
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
@@ -121,7 +132,9 @@ class Product:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
-    def wait_for(self, event: str, *, within_s: float = 30.0, after: int = 0, **facts: object) -> dict[str, Any]:
+    def wait_for(
+        self, event: str, *, within_s: float = 30.0, after: int = 0, **facts: object
+    ) -> dict[str, Any]:
         """Wait for a line of the log with this event and these facts."""
         until = time.monotonic() + within_s
         with self._grown:
@@ -130,10 +143,10 @@ class Product:
                     if line.get("event") == event and all(line.get(k) == v for k, v in facts.items()):
                         return line
                 left = until - time.monotonic()
-                if left <= 0 or not self._grown.wait(min(left, 1.0)):
-                    if time.monotonic() >= until:
-                        tail = "\n".join(map(str, self.log[-25:]))
-                        raise AssertionError(f"no {event!r} {facts} within {within_s} s; the log ends:\n{tail}")
+                if left <= 0:
+                    tail = "\n".join(map(str, self.log[-25:]))
+                    raise AssertionError(f"no {event!r} {facts} within {within_s} s; the log ends:\n{tail}")
+                self._grown.wait(left)
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None

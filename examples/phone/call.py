@@ -113,7 +113,9 @@ def main() -> int:
     arguments.add_argument("--caller", default="13800138000", help="our own number")
     arguments.add_argument("--speak", type=Path, required=True, help="what to say after the beep")
     arguments.add_argument("--heard", type=Path, help="where to save what was heard")
-    arguments.add_argument("--hang-up-after", type=float, default=None, help="seconds after speaking; else stay")
+    arguments.add_argument(
+        "--hang-up-after", type=float, default=None, help="seconds after speaking; else stay"
+    )
     arguments.add_argument("--longest", type=float, default=120.0, help="seconds after which to give up")
     options = arguments.parse_args()
     speech, heard = read_speech(options.speak), Heard()
@@ -128,8 +130,14 @@ def main() -> int:
     host, _, port = options.server.rpartition(":")
     rtp_port = free_port()
     phone = VoIPPhone(
-        host, int(port), options.caller, "", myIP="127.0.0.1", sipPort=free_port(),
-        rtpPortLow=rtp_port, rtpPortHigh=rtp_port,
+        host,
+        int(port),
+        options.caller,
+        "",
+        myIP="127.0.0.1",
+        sipPort=free_port(),
+        rtpPortLow=rtp_port,
+        rtpPortHigh=rtp_port,
     )
     phone.sip.register = lambda: True
     phone.start()
@@ -153,7 +161,11 @@ def main() -> int:
             break
         time.sleep(0.02)
     length_s = heard.save(options.heard) if options.heard else 0.0
-    say(event="ended", spoke=bool(spoken_until and time.monotonic() >= spoken_until), heard_s=round(length_s, 2))
+    say(
+        event="ended",
+        spoke=bool(spoken_until and time.monotonic() >= spoken_until),
+        heard_s=round(length_s, 2),
+    )
     if call.state is CallState.ANSWERED:
         call.hangup()
     phone.stop()

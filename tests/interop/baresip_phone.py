@@ -60,7 +60,11 @@ async def call(options: argparse.Namespace) -> int:
     runtime = Runtime()
     await runtime.start(baresip.Config(net_interface="127.0.0.1"))
     account = baresip.Account(
-        user=options.caller, domain="127.0.0.1", password="", reg_interval=0, audio_codecs=(options.codec,),
+        user=options.caller,
+        domain="127.0.0.1",
+        password="",
+        reg_interval=0,
+        audio_codecs=(options.codec,),
         transport=options.transport,
     )
     agent = await UserAgent.create(runtime, account)
@@ -71,7 +75,9 @@ async def call(options: argparse.Namespace) -> int:
     presses = [(float(at), key) for at, _, key in (word.partition(":") for word in options.press)]
     answered, heard, beep, spoken_until = time.monotonic(), bytearray(), Beep(), None
     queue = b""
-    while time.monotonic() - answered < options.longest and dialled.state is not baresip.call.CallState.CLOSED:
+    while (
+        time.monotonic() - answered < options.longest and dialled.state is not baresip.call.CallState.CLOSED
+    ):
         now = time.monotonic()
         while presses and now - answered >= presses[0][0]:
             _, key = presses.pop(0)

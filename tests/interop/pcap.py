@@ -14,7 +14,9 @@ ETHERNET = bytes(12) + b"\x08\x00"
 
 def _record(at_s: float, rtp: bytes) -> bytes:
     udp = struct.pack(">HHHH", 4000, 4002, 8 + len(rtp), 0) + rtp
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, bytes([127, 0, 0, 1]), bytes([127, 0, 0, 1]))
+    ip = struct.pack(
+        ">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, bytes([127, 0, 0, 1]), bytes([127, 0, 0, 1])
+    )
     packet = ETHERNET + ip + udp
     return struct.pack("<IIII", int(at_s), int(at_s % 1 * 1e6), len(packet), len(packet)) + packet
 
@@ -29,12 +31,16 @@ def voice(alaw: bytes, *, sequence: int, timestamp: int, ssrc: int = 7) -> list[
     """Cut A-law into 20 ms packets of payload type 8."""
     packets = []
     for n in range(len(alaw) // FRAME):
-        header = struct.pack(">BBHII", 0x80, 8, (sequence + n) & 0xFFFF, (timestamp + n * FRAME) & 0xFFFFFFFF, ssrc)
+        header = struct.pack(
+            ">BBHII", 0x80, 8, (sequence + n) & 0xFFFF, (timestamp + n * FRAME) & 0xFFFFFFFF, ssrc
+        )
         packets.append((n * 0.02, header + alaw[n * FRAME : (n + 1) * FRAME]))
     return packets
 
 
-def key(event: int, payload_type: int, *, sequence: int, timestamp: int, ssrc: int = 7) -> list[tuple[float, bytes]]:
+def key(
+    event: int, payload_type: int, *, sequence: int, timestamp: int, ssrc: int = 7
+) -> list[tuple[float, bytes]]:
     """Press a key for 100 ms (RFC 4733): five packets while it is held, three at its end."""
     packets = []
     for n in range(8):

@@ -1,0 +1,69 @@
+"""With the mail server down a request is routed all the same; one letter arrives when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.demo import MailCatcher
+from examples.product import Product, free_port
+from hotline.app import open_store
+from hotline.events.ids import CallId, RecordingId
+from hotline.intake.ports import ClosedRecording, OfferedCall, RequestDraft
+from hotline.media.plan import Codec
+from hotline.settings import read_settings
+from hotline.wire.reactor import wall_now
+from tests.interop.site import rows, wait_until
+
+pytestmark = pytest.mark.interop
+
+
+def settings_of(product: Product) -> Any:
+    return read_settings("", product.environment, file="test")
+
+
+async def open_and_route(product: Product) -> str:
+    """Leave a request as a call would, and route it as an agent would."""
+    async with open_store(settings_of(product)) as (store, desk):
+        call_id, at = CallId("20261123-1200-abc"), wall_now()
+        await store.open_call(OfferedCall(call_id, "x", "+8613800138000", "", "96156", "udp:127.0.0.1:1", at))
+        recording = ClosedRecording(
+            RecordingId(f"{call_id}-1"), call_id, "2026-11-23/none.alaw", Codec.PCMA, 8000, 900, "0" * 64, at
+        )
+        number = await store.open_request(RequestDraft(recording, "zh", for_agent=False, at=at))
+        agent = await desk.who(await desk.log_in("agent", "a-long-agent-password", "test"))
+        assert agent is not None
+        page = await desk.request(agent, number)
+        unit = next(unit for unit in await desk.units(agent) if unit.email)
+        await desk.route(agent, number, page.line.version, unit.code, "")
+        return str(number)
+
+
+def test_the_letter_goes_out_once_when_the_mail_server_is_back(tmp_path: Path) -> None:
+    port = free_port()
+    product = Product(tmp_path / "site", mail__host="127.0.0.1", mail__port=port, speech__workers=0)
+    for name, role in (("boss", "admin"), ("agent", "agent")):
+        product.run("user", "add", name, "--role", role, text_in=f"a-long-{role}-password\n")
+    product.start()
+    mail = MailCatcher(port)
+    try:
+        number = asyncio.run(open_and_route(product))
+        delayed = wait_until(
+            lambda: rows(product, "select * from notices where state = 'delayed'"), "the first try", 20
+        )
+        assert delayed[0]["last_error"]
+        (request,) = rows(product, "select * from service_requests")
+        assert request["state"] == "dispatched"
+
+        mail.start()
+        wait_until(lambda: rows(product, "select * from notices where state = 'sent'"), "the letter", 60)
+        time.sleep(2)  # a second letter would be on its way by now
+        assert len(mail.letters) == 1
+        assert number in mail.letters[0]["Subject"]
+    finally:
+        product.stop()
+        mail.stop()
