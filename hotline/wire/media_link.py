@@ -235,7 +235,9 @@ class MediaPlane:
         if self._is_ready and self._reactor.seconds() - self._ready_at > STEADY_S:
             self._deaths = 0
         self._is_ready = False
-        lost = sorted(self._open | set(self._recording.values()))
+        lost = set(self._recording.values())
+        if not self._is_stopping:  # else whoever stops us has done with the calls; not with their recordings
+            lost |= self._open
         self._open.clear()
         self._recording.clear()
         if self._ended is not None and not self._ended.done():
@@ -249,7 +251,7 @@ class MediaPlane:
             self._deaths += 1
             _log.error("media_plane_died", pid=self.pid, calls=len(lost), restart_in_s=wait_s)
             self._respawn = self._reactor.callLater(wait_s, self._start_again)
-        for call_id in lost:
+        for call_id in sorted(lost):
             self._on_event(MediaFailed(call_id, "the media plane died"))
 
     def _start_again(self) -> None:

@@ -61,7 +61,7 @@ def main() -> int:
         lock = _take_lock_blocking(Path(settings.recordings_dir), settings.lock_wait_s)
         plane, sockets, prompts = _build_blocking(settings)
     except ConfigError as error:
-        control.tell(PlaneRefused(error.message, ""))
+        control.tell(PlaneRefused(error.message, error.file))
         return 1
     zone = ZoneInfo(settings.time_zone)
     recorder = Recorder(

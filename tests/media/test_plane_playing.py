@@ -1,5 +1,6 @@
 """What a caller hears: one unbroken stream from the answer to the end."""
 
+import itertools
 import struct
 
 import numpy as np
@@ -73,8 +74,8 @@ def test_one_line_of_numbers_runs_over_prompts_silence_and_barge_in() -> None:
     rig.turn(10)
     heads = [struct.unpack("!BBHII", packet[:12]) for packet in rig.packets_to()]
     assert len(heads) == 3 + 437 + 20, "one packet every 20 ms"
-    assert {(b[2] - a[2]) & 0xFFFF for a, b in zip(heads, heads[1:], strict=False)} == {1}
-    assert {(b[3] - a[3]) & 0xFFFFFFFF for a, b in zip(heads, heads[1:], strict=False)} == {FRAME}
+    assert {(b[2] - a[2]) & 0xFFFF for a, b in itertools.pairwise(heads)} == {1}
+    assert {(b[3] - a[3]) & 0xFFFFFFFF for a, b in itertools.pairwise(heads)} == {FRAME}
     assert len({head[4] for head in heads}) == 1
     assert [head[1] >> 7 for head in heads] == [1] + [0] * (len(heads) - 1)
 
@@ -85,7 +86,7 @@ def test_the_sequence_number_wraps() -> None:
     play(rig)
     rig.turn(6_000)
     numbers = [int.from_bytes(packet[2:4], "big") for packet in rig.packets_to()]
-    assert {(b - a) & 0xFFFF for a, b in zip(numbers, numbers[1:], strict=False)} == {1}
+    assert {(b - a) & 0xFFFF for a, b in itertools.pairwise(numbers)} == {1}
 
 
 def test_silence_falls_within_one_frame_and_no_end_is_told() -> None:

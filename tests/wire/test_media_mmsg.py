@@ -1,0 +1,106 @@
+"""The system calls over numpy memory, on real sockets of the loopback."""
+
+import platform
+import socket
+
+import numpy as np
+import pytest
+
+from hotline.errors import ConfigError
+from hotline.media.outgoing import PACKET
+from hotline.media.rtp import remote_number
+from hotline.wire import mmsg
+from hotline.wire.mmsg import Receiver, Sender
+
+
+def ends(count: int) -> list[socket.socket]:
+    made = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for end in made:
+        end.bind(("127.0.0.1", 0))
+        end.setblocking(False)
+    return made
+
+
+def number(end: socket.socket) -> int:
+    return remote_number(*end.getsockname())
+
+
+@pytest.fixture
+def sockets():
+    made = ends(5)
+    yield made
+    for end in made:
+        end.close()
+
+
+def test_datagrams_of_many_sockets_arrive_with_sender_and_port(sockets) -> None:
+    ours, peers = sockets[:2], sockets[2:]
+    said = []
+    for n, (peer, index) in enumerate([(0, 0), (1, 1), (2, 0), (0, 1)] * 20):
+        data = bytes([n]) * (n + 1)
+        peers[peer].sendto(data, ours[index].getsockname())
+        said.append((index, number(peers[peer]), data))
+    got = [
+        (int(batch.port_index[row]), int(batch.remote[row]), batch.data[row, : batch.length[row]].tobytes())
+        for batch in Receiver().batches([(0, ours[0].fileno()), (1, ours[1].fileno())])
+        for row in range(len(batch.length))
+    ]
+    assert got == sorted(said, key=lambda told: told[0]), "in order, port by port"
+
+
+def test_nothing_waits_is_no_batch(sockets) -> None:
+    assert list(Receiver().batches([(0, sockets[0].fileno())])) == []
+
+
+def test_a_datagram_longer_than_a_row_is_marked(sockets) -> None:
+    sockets[1].sendto(bytes(1025), sockets[0].getsockname())
+    sockets[1].sendto(bytes(1024), sockets[0].getsockname())
+    (batch,) = Receiver().batches([(0, sockets[0].fileno())])
+    assert batch.length.tolist() == [-1, 1024]
+
+
+def test_one_busy_port_leaves_others_their_turn(sockets) -> None:
+    for _ in range(150):
+        sockets[1].sendto(b"x", sockets[0].getsockname())
+    sockets[1].sendto(b"y", sockets[2].getsockname())
+    (batch,) = Receiver().batches([(0, sockets[0].fileno()), (2, sockets[2].fileno())])
+    assert np.bincount(batch.port_index).tolist() == [64, 0, 1]
+
+
+def test_each_row_goes_to_its_peer_from_its_port(sockets) -> None:
+    ours, peers = sockets[:2], sockets[2:]
+    packets = np.arange(4, dtype=np.uint8)[:, None].repeat(PACKET, 1)
+    sender = Sender(packets)
+    remotes = np.array([number(peers[0]), number(peers[1]), 0, number(peers[2])], np.uint64)
+    ports = np.array([1, 0, 0, 1])
+    plan = sender.prepare(np.array([1, 0, 3]), remotes, ports, [end.fileno() for end in ours])
+    sender.send(plan)
+    packets += 10
+    sender.send(plan)
+    for peer, slot in ((0, 0), (1, 1), (2, 3)):
+        for value in (slot, slot + 10):
+            data, source = peers[peer].recvfrom(2048)
+            assert data == bytes([value]) * PACKET
+            assert source == ours[ports[slot]].getsockname()
+
+
+def test_a_peer_that_cannot_be_reached_stops_no_other(sockets) -> None:
+    sender = Sender(np.zeros((3, PACKET), np.uint8))
+    remotes = np.array(
+        [number(sockets[1]), remote_number("255.255.255.255", 9), number(sockets[2])], np.uint64
+    )
+    sender.send(sender.prepare(np.arange(3), remotes, np.zeros(3, np.int64), [sockets[0].fileno()]))
+    assert sender.refused == 1
+    assert len(sockets[1].recv(2048)) == len(sockets[2].recv(2048)) == PACKET
+
+
+def test_nothing_to_send_is_no_system_call(sockets) -> None:
+    sender = Sender(np.zeros((3, PACKET), np.uint8))
+    plan = sender.prepare(np.zeros(0, np.int64), np.zeros(3, np.uint64), np.zeros(3, np.int64), [1])
+    assert plan.calls == []
+
+
+def test_another_system_is_told_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mmsg.sys, "platform", "darwin")
+    with pytest.raises(ConfigError, match=f"64-bit little-endian Linux.*{platform.machine()}"):
+        Receiver()
