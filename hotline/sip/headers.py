@@ -241,6 +241,7 @@ def parse_accept(values: Iterable[str], header: str = "Accept") -> tuple[MediaTy
     """Read Accept; an empty header takes nothing (RFC 3261, 20.1)."""
     found: list[MediaType] = []
     for text in values:
+        text = text.rstrip(", \t")
         position: int | None = 0 if text else None
         while position is not None:
             match = _MEDIA_TYPE.match(text, position)
@@ -253,14 +254,18 @@ def parse_accept(values: Iterable[str], header: str = "Accept") -> tuple[MediaTy
 
 
 def parse_tokens(values: Iterable[str], header: str) -> tuple[str, ...]:
-    """Read a list of tokens: Require, Supported, Proxy-Require, Unsupported, Allow."""
+    """Read a list of tokens: Require, Supported, Proxy-Require, Unsupported, Allow.
+
+    Empty places are passed over: a comma too many leaves no doubt.
+    """
     found: list[str] = []
     for text in values:
-        for part in text.split(",") if text else ():
+        for part in text.split(","):
             word = part.strip(" \t")
-            if not is_token(word):
-                raise unreadable(header, text)
-            found.append(word)
+            if word:
+                if not is_token(word):
+                    raise unreadable(header, text)
+                found.append(word)
     return tuple(found)
 
 

@@ -305,7 +305,7 @@ def open_head(data: bytes) -> Head:
         name = name.rstrip(" \t")
         key = name.lower()
         key = COMPACT.get(key, key)
-        known = LONG_NAME.get(key)
+        known = LONG_NAME.get(key) if name.isascii() else None  # the Kelvin sign is a "k" in lower case
         if known is None:
             if not colon or not is_token(name):
                 fault = fault or RemoteProtocolError(f"cannot read the line {printable(line[:60])!r}")

@@ -26,7 +26,9 @@ _SEPARATORS: Final = str.maketrans("", "", " -.()/\u00a0\u2010\u2011\u2012\u2013
 _DIGITS: Final = re.compile(r"\+?[0-9]+")
 _MOBILE: Final = r"1[3-9][0-9]{9}"
 _GEOGRAPHIC: Final = r"(?:10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{2}[0-9]{7,8})"
-_NATIONAL: Final = re.compile(rf"0?({_MOBILE})|0({_GEOGRAPHIC})")
+_FREE: Final = r"[48]00[0-9]{7}"  # paid by the called side, the same from everywhere, without 0
+_NATIONAL: Final = re.compile(rf"0?({_MOBILE}|{_FREE})|0({_GEOGRAPHIC})")
+_WITHOUT_AREA: Final = re.compile(rf"{_MOBILE}|{_FREE}")
 _WITH_COUNTRY: Final = re.compile(rf"{COUNTRY}0?({_MOBILE}|{_GEOGRAPHIC})")
 _LOCAL: Final = re.compile(r"[2-9][0-9]{6,7}")
 _LOCAL_IN_LARGE_CITY: Final = re.compile(r"[2-9][0-9]{7}")  # area codes 10 and 2x
@@ -91,7 +93,7 @@ def dial_string(number: str, area_code: str) -> str:
     if not number.startswith(f"+{COUNTRY}"):
         return f"00{number[1:]}"
     national = number[1 + len(COUNTRY) :]
-    if re.fullmatch(_MOBILE, national) or len(national) <= _LONGEST_SERVICE_CODE:
+    if _WITHOUT_AREA.fullmatch(national) or len(national) <= _LONGEST_SERVICE_CODE:
         return national
     return national.removeprefix(area_code) if national.startswith(area_code) else f"0{national}"
 
@@ -212,7 +214,6 @@ def _national(digits: str, area_code: str) -> str | None:
         return None
     if digits.startswith("0"):
         return digits[1:]
-    # 400 and 800 numbers and mobiles belong to no area.
-    if re.fullmatch(rf"{_MOBILE}|[48]00[0-9]{{7}}", digits):
+    if _WITHOUT_AREA.fullmatch(digits):
         return digits
     return area_code + digits

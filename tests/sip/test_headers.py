@@ -252,7 +252,7 @@ def test_content_type_keeps_its_parameters() -> None:
     assert (value.essence, value.param("boundary")) == ("multipart/mixed", "a;b")
 
 
-@pytest.mark.parametrize("text", ["", "application", "application/", "a/b, c/d", "a/b c"])
+@pytest.mark.parametrize("text", ["", "application", "application/", "a/b, c/d", "a/b c", "a/b;"])
 def test_a_broken_content_type_is_refused(text: str) -> None:
     with pytest.raises(RemoteProtocolError, match="Content-Type"):
         parse_media_type(text)
@@ -278,7 +278,12 @@ def test_option_tags_are_listed() -> None:
     assert parse_tokens([""], "Supported") == ()
 
 
-@pytest.mark.parametrize("text", ["a,,b", ",", "a b", "a;b"])
+def test_a_comma_too_many_in_a_list_of_words_is_passed_over() -> None:
+    assert parse_tokens(["100rel,,timer,"], "Supported") == ("100rel", "timer")
+    assert [value.essence for value in parse_accept(["application/sdp, "])] == ["application/sdp"]
+
+
+@pytest.mark.parametrize("text", ["a b", "a;b", "a, b c", "名"])
 def test_a_broken_list_of_option_tags_is_refused(text: str) -> None:
     with pytest.raises(RemoteProtocolError, match="Require"):
         parse_tokens([text], "Require")

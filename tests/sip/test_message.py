@@ -174,6 +174,7 @@ def test_octets_that_are_no_utf8_are_echoed_as_they_came() -> None:
         (["Content-Length: x"], ""),
         (["bad name: x"], ""),
         (["no colon at all"], ""),
+        (["\u212a: timer"], ""),
         (["X-Control: a\x07b"], ""),
         (["X-Control: a\\\x07b"], ""),
         (["X-Null: a\0b"], ""),
