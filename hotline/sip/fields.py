@@ -65,6 +65,13 @@ class Headers:
         self._fields.insert(0, _field(name, value))
         self._changed()
 
+    def replace_first(self, name: str, value: str) -> None:
+        """Write over the first field of that name, and leave the others; add it if there is none."""
+        new = _field(name, value)
+        at = next((i for i, old in enumerate(self._fields) if old[0] == new[0]), len(self._fields))
+        self._fields[at : at + 1] = [new]
+        self._changed()
+
     def set(self, name: str, value: str) -> None:
         """Replace every field of that name by one, at the place of the first or at the end."""
         new = _field(name, value)

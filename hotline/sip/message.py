@@ -199,14 +199,15 @@ def note_source(request: Request, host: str, port: int) -> None:
 
     :param host: numeric source address, without brackets.
     """
-    via, *others = request.vias
+    # One line may hold several values; the other lines stay as they came: their senders compare them.
+    via, *others = parse_via(request.headers.get_all("Via")[:1])
     noted = via
     if via.wants_rport:
         noted = noted.with_param("received", host).with_param("rport", str(port))
     elif via.address.lower() != host.lower():
         noted = noted.with_param("received", host)
     if noted is not via:
-        request.headers.set("Via", ", ".join(map(str, (noted, *others))))
+        request.headers.replace_first("Via", ", ".join(map(str, (noted, *others))))
 
 
 class Head:

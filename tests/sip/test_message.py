@@ -364,6 +364,29 @@ def test_the_source_is_noted_in_the_top_via(via: str, expected: str) -> None:
     assert request.top_via.received == (None if "received" not in expected else "192.0.2.7")
 
 
+def test_other_via_lines_stay_as_they_came() -> None:
+    request = an_invite_read("Via: SIP/2.0/UDP a.example;branch=z9hG4bK1", "v: SIP / 2.0/UDP b.example ;x")
+    note_source(request, "192.0.2.7", 5099)
+    assert request.headers.get_all("Via") == [
+        "SIP/2.0/UDP a.example;branch=z9hG4bK1;received=192.0.2.7",
+        "SIP / 2.0/UDP b.example ;x",
+    ]
+
+
+def test_the_first_field_can_be_written_over() -> None:
+    headers = Headers([("X-A", "1"), ("X-B", "2"), ("X-A", "3")])
+    headers.replace_first("x-a", "4")
+    headers.replace_first("X-C", "5")
+    assert headers.items() == [("x-a", "4"), ("X-B", "2"), ("X-A", "3"), ("X-C", "5")]
+
+
+def test_headers_can_be_walked_through() -> None:
+    headers = Headers([("v", "1"), ("X-B", "2")])
+    assert list(headers) == [("Via", "1"), ("X-B", "2")]
+    assert repr(headers) == "Headers([('Via', '1'), ('X-B', '2')])"
+    assert headers != [("Via", "1"), ("X-B", "2")]
+
+
 def test_header_names_have_no_case_and_compact_forms() -> None:
     headers = Headers([("v", "1"), ("VIA", "2"), ("X-Own", "3")])
     assert headers.get_all("Via") == ["1", "2"]
