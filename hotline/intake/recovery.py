@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, Protocol
 
+from hotline.errors import OutsideError
 from hotline.events.ids import RecordingId, RequestNumber
 from hotline.media.plan import Codec
 
@@ -60,14 +61,14 @@ class RecoveryReport:
     removed: int
     closed_calls: int
     odd: Sequence[str]
-    """Files in the day folders that no name of ours fits; they are left alone."""
+    """Files in the day folders that were left alone for a person to look at, each with the reason."""
 
 
 class Remains(Protocol):
     """What a dead process left, on disk and in the store."""
 
     async def found_recordings(self) -> tuple[Sequence[FoundRecording], Sequence[str]]:
-        """List recording files without a row, oldest first, and files whose names are not ours."""
+        """List recording files without a row, oldest first, and files that are none, with the reason."""
         ...
 
     async def adopt(
@@ -104,24 +105,31 @@ async def recover(remains: Remains, *, running: bool = False) -> RecoveryReport:
 
     :param running: True to look again while the product is at work (after the store was full):
         then open files and calls belong to the living and are left alone.
-    :raises OutsideError: when store or disk fail; what was done until then stays done.
+    One file that cannot be read or written down does not keep the others from it.
     """
     found, odd = await remains.found_recordings()
     requests: list[RequestNumber] = []
+    left_alone = list(odd)
     kept = removed = 0
     for recording in found:
         if running and (recording.is_open or recording.call_cause is None):
             continue
         decision = fate(recording)
-        if decision is Fate.REMOVE:
-            await remains.remove_empty(recording)
-            removed += 1
+        try:
+            if decision is Fate.REMOVE:
+                await remains.remove_empty(recording)
+                removed += 1
+                continue
+            cut_short = recording.is_open or recording.call_cause is None
+            number = await remains.adopt(
+                recording, cut_short=cut_short, with_request=decision is Fate.REQUEST
+            )
+        except OutsideError as error:
+            left_alone.append(f"{recording.path}: {error}")
             continue
-        cut_short = recording.is_open or recording.call_cause is None
-        number = await remains.adopt(recording, cut_short=cut_short, with_request=decision is Fate.REQUEST)
         if number is None:
             kept += 1
         else:
             requests.append(number)
     closed = 0 if running else await remains.close_open_calls("fault")
-    return RecoveryReport(requests, kept, removed, closed, odd)
+    return RecoveryReport(requests, kept, removed, closed, left_alone)

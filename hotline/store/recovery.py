@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hotline.errors import LocalProtocolError
+from hotline.errors import LocalProtocolError, OutsideError
 from hotline.events.ids import CallId, RequestNumber
 from hotline.events.record import RECORDING_EMPTY
 from hotline.intake.path import split_recording_id
@@ -28,8 +29,8 @@ from hotline.store.recordings import (
 from hotline.store.tables import CallRow, RecordingRow
 from hotline.store.work import Work, Writing
 
-RATE_HZ = 8000
-LANGUAGE = "zh"
+RATE_HZ: Final = 8000
+LANGUAGE: Final = "zh"
 """Nobody wrote down which language she chose before the end; most speak this one."""
 
 
@@ -37,11 +38,16 @@ class SqlRemains(Work):
     """Remains in SQL and in the recordings folder."""
 
     async def found_recordings(self) -> tuple[Sequence[FoundRecording], Sequence[str]]:
-        """List recording files without a row, oldest first, and files whose names are not ours."""
+        """List recording files without a row, oldest first, and files that are none, with the reason."""
         named, odd = await asyncio.to_thread(self._scan_blocking)
         known, causes = await self.read(lambda session: _known(session, [name for _, name in named]))
         missing = [(path, name) for path, name in named if name.recording_id not in known]
-        found = await asyncio.to_thread(self._measure_blocking, missing, causes)
+        odd += [
+            f"{path.relative_to(self.recordings_dir)}: this recording was closed already"
+            for path, name in named
+            if name.is_open and name.recording_id in known
+        ]
+        found = await asyncio.to_thread(self._measure_blocking, missing, causes, odd)
         return found, odd
 
     def _scan_blocking(self) -> tuple[list[tuple[Path, RecordingName]], list[str]]:
@@ -50,13 +56,16 @@ class SqlRemains(Work):
         for path in scan_blocking(self.recordings_dir):
             name = read_name(path.name)
             if name is None:
-                odd.append(str(path.relative_to(self.recordings_dir)))
+                odd.append(f"{path.relative_to(self.recordings_dir)}: no name of a recording")
             else:
                 named.append((path, name))
         return named, odd
 
     def _measure_blocking(
-        self, missing: Sequence[tuple[Path, RecordingName]], causes: Mapping[str, str | None]
+        self,
+        missing: Sequence[tuple[Path, RecordingName]],
+        causes: Mapping[str, str | None],
+        odd: list[str],
     ) -> list[FoundRecording]:
         found = []
         for path, name in missing:
@@ -65,6 +74,9 @@ class SqlRemains(Work):
                 sound_ms = sound_ms_blocking(path, name.codec)
             except FileNotFoundError:
                 continue  # an old media plane has just given it its final name; the next look finds it
+            except OSError as error:
+                odd.append(f"{path.relative_to(self.recordings_dir)}: {error.strerror}")
+                continue
             found.append(
                 FoundRecording(
                     recording_id=name.recording_id,
@@ -87,8 +99,12 @@ class SqlRemains(Work):
         return await self.write(lambda writing: _adopt(writing, recording, found, with_request))
 
     def _seal_blocking(self, found: FoundRecording, cut_short: bool) -> ClosedRecording:
-        final = seal_blocking(self.recordings_dir / found.path)
-        length_bytes = final.stat().st_size
+        try:
+            final = seal_blocking(self.recordings_dir / found.path)
+            length_bytes = final.stat().st_size
+            sha256 = sha256_blocking(final)
+        except OSError as error:
+            raise OutsideError(f"cannot be sealed: {error.strerror}") from error
         return ClosedRecording(
             recording_id=found.recording_id,
             call_id=_call_of(found.recording_id),
@@ -96,7 +112,7 @@ class SqlRemains(Work):
             codec=found.codec,
             length_samples=length_bytes,
             speech_ms=None,
-            sha256=sha256_blocking(final),
+            sha256=sha256,
             started_at=found.written_at - timedelta(seconds=length_bytes / RATE_HZ),
             cut_short=cut_short,
         )
@@ -120,7 +136,10 @@ class SqlRemains(Work):
 def _remove_blocking(path: Path) -> None:
     if path.stat().st_size != 0:
         raise LocalProtocolError(f"{path} holds sound and must not be removed")
-    path.unlink()
+    try:
+        path.unlink()
+    except OSError as error:
+        raise OutsideError(f"cannot be removed: {error.strerror}") from error
 
 
 def _call_of(recording_id: str) -> CallId:

@@ -1,0 +1,193 @@
+"""What is on disk after a crash becomes recordings and requests, once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from store_world import World
+
+from hotline.events.outbox import TRANSCRIBE
+from hotline.events.record import RECORDING_EMPTY
+from hotline.intake.recovery import RecoveryReport, recover
+from hotline.media import g711
+from hotline.media.plan import Codec
+from hotline.store import Store
+from hotline.store.tables import CallRow, RecordingRow, RequestRow
+
+SPOKEN = g711.encode((np.sin(np.arange(16_000) * 0.5) * 9000).astype(np.int16), Codec.PCMA).tobytes()
+SILENT = b"\xd5" * 16_000
+WRITTEN_AT = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
+
+
+def leave(world: World, name: str, sound: bytes = SPOKEN) -> Path:
+    path = world.folder / "recordings" / "2026-11-23" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(sound)
+    os.utime(path, (WRITTEN_AT.timestamp(),) * 2)
+    return path
+
+
+async def requests_of(store: Store) -> dict[str, str]:
+    rows = await store.read(lambda session: session.query(RequestRow).all())
+    return {row.recording_id: row.number for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("name", "final", "codec"),
+    [
+        ("1.alaw.part", "1.alaw", "PCMA"),
+        ("1.ulaw.part", "1.ulaw", "PCMU"),
+        ("1.part", "1.alaw", "PCMA"),
+        ("1.alaw", "1.alaw", "PCMA"),
+    ],
+)
+def test_cut_short_recording_becomes_a_request(world: World, name: str, final: str, codec: str) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        leave(world, f"{call.call_id}-{name}")
+        report = await recover(store)
+        assert len(report.requests) == 1
+        assert report.closed_calls == 1
+        recording = await store.recording(f"{call.call_id}-1")
+        assert recording.path == f"2026-11-23/{call.call_id}-{final}"
+        assert (world.folder / "recordings" / recording.path).read_bytes() == SPOKEN
+        assert (recording.codec.name, recording.cut_short, recording.length_samples) == (codec, True, 16_000)
+        assert recording.sha256 == hashlib.sha256(SPOKEN).hexdigest()
+        assert recording.started_at == WRITTEN_AT.replace(minute=29, second=58)
+        assert [job.key for job in await store.claim(TRANSCRIBE, limit=5, lease_s=9)] == [f"{call.call_id}-1"]
+        row = await store.read(lambda session: session.get_one(CallRow, call.call_id))
+        assert row.cause == "fault"
+
+    world.run(story)
+
+
+def test_recovery_may_be_repeated(world: World) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        leave(world, f"{call.call_id}-1.alaw.part")
+        await recover(store)
+        before = await requests_of(store)
+        assert await recover(store) == RecoveryReport([], 0, 0, 0, [])
+        assert await requests_of(store) == before
+
+    world.run(story)
+
+
+def test_recording_that_has_its_request_is_left_alone(world: World) -> None:
+    async def story(store: Store) -> None:
+        number = await world.a_request(store)
+        (recording_id,) = await requests_of(store)
+        leave(world, f"{recording_id}.alaw")
+        assert (await recover(store)).requests == []
+        assert await requests_of(store) == {recording_id: number}
+
+    world.run(story)
+
+
+def test_recording_without_a_call_record_still_becomes_a_request(world: World) -> None:
+    async def story(store: Store) -> None:
+        leave(world, "20261101-beef-1.alaw")
+        (number,) = (await recover(store)).requests
+        line = await store.request_line(None, number)
+        assert line.caller == ""
+        call = await store.read(lambda session: session.get_one(CallRow, "20261101-beef"))
+        assert (call.source, call.cause) == ("recovered", "fault")
+
+    world.run(story)
+
+
+def test_empty_file_is_removed_and_noted(world: World) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        path = leave(world, f"{call.call_id}-1.alaw.part", b"")
+        report = await recover(store)
+        assert (report.requests, report.removed) == ([], 1)
+        assert not path.exists()
+        assert RECORDING_EMPTY in [event.kind for event in await store.events_after(0)]
+
+    world.run(story)
+
+
+def test_silence_that_the_flow_had_seen_is_no_request(world: World) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        await store.close_call(call.call_id, world.clock(), "finished", ("leave_message", "goodbye"))
+        path = leave(world, f"{call.call_id}-1.alaw", SILENT)
+        report = await recover(store)
+        assert (report.requests, report.kept) == ([], 1)
+        assert path.read_bytes() == SILENT
+        assert await store.read(lambda session: session.query(RecordingRow).count()) == 1
+
+    world.run(story)
+
+
+@pytest.mark.parametrize("cause", ["caller", "finished", "fault"])
+def test_words_whose_request_failed_are_found_whatever_the_call_ended_with(world: World, cause: str) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        await store.close_call(call.call_id, world.clock(), cause, ())
+        leave(world, f"{call.call_id}-1.alaw")
+        assert len((await recover(store)).requests) == 1
+        recording = await store.recording(f"{call.call_id}-1")
+        assert recording.cut_short is False
+
+    world.run(story)
+
+
+def test_looking_again_while_running_leaves_the_living_alone(world: World) -> None:
+    async def story(store: Store) -> None:
+        talking, ended = world.a_call(), world.a_call()
+        for call in (talking, ended):
+            await store.open_call(call)
+        await store.close_call(ended.call_id, world.clock(), "fault", ())
+        open_file = leave(world, f"{talking.call_id}-2.alaw.part")
+        just_closed = leave(world, f"{talking.call_id}-1.alaw")
+        leave(world, f"{ended.call_id}-1.alaw")
+        report = await recover(store, running=True)
+        assert (len(report.requests), report.closed_calls) == (1, 0)
+        assert list(await requests_of(store)) == [f"{ended.call_id}-1"]
+        assert open_file.exists()
+        assert just_closed.exists()
+
+    world.run(story)
+
+
+def test_strange_files_are_named_and_kept(world: World) -> None:
+    async def story(store: Store) -> None:
+        path = leave(world, "notes.txt", b"hello")
+        assert (await recover(store)).odd == ["2026-11-23/notes.txt: no name of a recording"]
+        assert path.exists()
+
+    world.run(story)
+
+
+def test_file_for_a_person_to_look_at_does_not_keep_others_from_their_requests(world: World) -> None:
+    async def story(store: Store) -> None:
+        leave(world, "b-1.alaw")
+        leave(world, "b-1.alaw.part", SPOKEN[:800])
+        leave(world, "c-1.alaw.part")
+        report = await recover(store)
+        assert len(report.requests) == 2
+        assert len(report.odd) == 1
+        assert "both exist" in report.odd[0]
+        assert (await recover(store)).odd == ["2026-11-23/b-1.alaw.part: this recording was closed already"]
+        assert (world.folder / "recordings/2026-11-23/b-1.alaw.part").exists()
+
+    world.run(story)
+
+
+def test_no_recordings_folder_is_nothing_to_recover(world: World) -> None:
+    async def story(store: Store) -> None:
+        assert await recover(store) == RecoveryReport([], 0, 0, 0, [])
+
+    world.run(story)
