@@ -63,15 +63,18 @@ class Dialog:
     def of_uas(cls, request: Request, local_tag: str) -> Dialog:
         """Begin a dialog at the server (12.1.1).
 
-        :raises RemoteProtocolError: 400 when the request names no single Contact to answer to.
+        A peer of RFC 2543 may leave Contact out; its From is the target then (RFC 2543, 6.13).
+
+        :raises RemoteProtocolError: 400 when the request names no single SIP URI to answer to.
         """
+        has_contact = request.headers.get("Contact") is not None or not request.from_.uri.is_sip
         return cls(
             call_id=request.call_id,
             local_tag=local_tag,
             remote_tag=request.from_tag or "",
             local=_without_tag(request.to),
             remote=_without_tag(request.from_),
-            remote_target=contact_uri(request),
+            remote_target=contact_uri(request) if has_contact else request.from_.uri,
             route_set=tuple(request.record_routes),
             remote_cseq=request.cseq.number,
         )

@@ -89,7 +89,12 @@ def test_an_info_does_not_move_the_target() -> None:
     assert str(dialog.remote_target) == "sip:1001@192.0.2.7:5060"
 
 
-@pytest.mark.parametrize("contact", [None, "<tel:1001>", "<sip:a@192.0.2.7>, <sip:b@192.0.2.7>"])
+def test_a_peer_of_rfc_2543_without_a_contact_is_reached_by_its_from() -> None:
+    dialog = Dialog.of_uas(request(an_invite(contact=None)), "ours")
+    assert str(dialog.remote_target) == "sip:65241234@192.0.2.7"
+
+
+@pytest.mark.parametrize("contact", ["<tel:1001>", "<sip:a@192.0.2.7>, <sip:b@192.0.2.7>"])
 def test_an_invite_without_one_sip_contact_makes_no_dialog(contact: str | None) -> None:
     with pytest.raises(RemoteProtocolError):
         Dialog.of_uas(request(an_invite(contact=contact)), "ours")
