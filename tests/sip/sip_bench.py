@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 
+from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.events import CallArrived, SipEvent
 from hotline.sip.flow import Flow, Outgoing
-from hotline.sip.message import MalformedRequest, Request, Response, parse_message
+from hotline.sip.message import MalformedRequest, Request, Response, parse_message, response_to
 from hotline.sip.user_agent import UserAgent
 
 NUMBERS = ("96156", "01096156", "+861096156")
@@ -124,6 +125,26 @@ class Bench:
             self.ua.handle_timer(self.now)
             self.ua.take_outbox()
         raise AssertionError("a timer is left behind for ever")
+
+    # -- single moves -----------------------------------------------------------------------------
+
+    def ua_hear(self, data: bytes) -> None:
+        """Hand one well-formed datagram in; what is sent waits."""
+        self.ua.handle_message(parse_message(data), self.flow, self.now)
+
+    def decide(self, move: str, call_id: CallId) -> None:
+        """Accept or refuse a call, where that is allowed."""
+        try:
+            if move == "accept":
+                self.ua.accept(call_id, "", 16000, self.now)
+            else:
+                self.ua.refuse(call_id, 486, self.now)
+        except LocalProtocolError:
+            return
+
+    def answer(self, request: Request, status: int) -> None:
+        """Answer a request of ours."""
+        self.ua_hear(response_to(request, status).to_bytes())
 
     # -- whole moves ------------------------------------------------------------------------------
 
