@@ -242,7 +242,8 @@ def test_a_broken_max_forwards_is_refused(text: str) -> None:
 
 
 def test_a_huge_expires_is_the_greatest() -> None:
-    assert parse_expires("1" + "0" * 100) == MAX_EXPIRES
+    assert parse_expires("1" + "0" * 100) == MAX_EXPIRES == 4294967295
+    assert parse_expires("4294967295") == parse_expires("4294967296") == MAX_EXPIRES
     assert parse_expires("0" * 100 + "60") == 60
 
 

@@ -213,6 +213,7 @@ def test_our_own_offer_can_be_answered_by_ourselves() -> None:
     [
         (["m=audio 6000 RTP/AVP 0 101", "a=rtpmap:101 telephone-event/8000"], (0, 101, True)),
         (["m=audio 6000 RTP/AVP 0 8"], (0, None, True)),
+        (["m=audio 6000 RTP/AVP 18 13 0 8"], (0, None, True)),
         (["m=audio 6000 RTP/AVP 8", "a=sendonly"], (8, None, False)),
         (["m=audio 0 RTP/AVP 8"], None),
         (["m=audio 6000 RTP/AVP 18"], None),

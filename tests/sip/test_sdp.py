@@ -57,6 +57,15 @@ def test_attributes_behind_the_direction_are_read() -> None:
     )
     assert media.media[0].rtpmaps()["8"] == RtpMap("PCMA", 8000)
     assert media.media[0].attribute("curr") == "qos local none"
+    assert media.media[0].attribute("sendrecv") == ""
+    assert media.media[0].attribute("ptime") is None
+
+
+def test_session_attributes_are_found() -> None:
+    description = parse_sdp(HEAD + b"a=tool:x\r\na= group : BUNDLE\r\n")
+    assert description.attribute("tool") == "x"
+    assert description.attribute("group") == " BUNDLE"
+    assert description.attribute("sendrecv") is None
 
 
 def test_bare_line_feeds_are_line_ends() -> None:

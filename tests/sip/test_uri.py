@@ -162,6 +162,6 @@ def test_an_ipv6_address_is_known(text: str) -> None:
     assert is_ipv6(text)
 
 
-@pytest.mark.parametrize("text", ["", "1", "192.0.2.1", "::1::", "fe80::1%eth0", "::::"])
+@pytest.mark.parametrize("text", ["", "1", "192.0.2.1", "::1::", "fe80::1%eth0", "::::", "1:::2:::3"])
 def test_what_is_no_ipv6_address_is_known(text: str) -> None:
     assert not is_ipv6(text)
