@@ -23,11 +23,10 @@ from hotline.desk.desk import Desk
 from hotline.errors import ConfigError, OutsideError
 from hotline.events.bus import LocalBus
 from hotline.events.ids import CallId
+from hotline.flows import read_flow
 from hotline.intake.ports import Transcript
 from hotline.intake.recovery import recover
-from hotline.ivr.check import load_flow
 from hotline.ivr.flow import Flow as IvrFlow
-from hotline.ivr.texts import read_texts
 from hotline.media.plan import MediaEvent
 from hotline.notify.service import MailService
 from hotline.routing.district import DISTRICT_FILES, District, Rejected
@@ -74,7 +73,7 @@ class Hotline:
         :raises ConfigError: for whatever the site must mend first; what was started is stopped by ``stop``.
         """
         settings = self.settings
-        flow = read_main_flow(settings)
+        flow = read_flow(settings.ivr.flow, settings.media.prompts_dir)
         district, rejected = read_district(settings)
         store, desk = await self._start_store(district, rejected)
         if await desk.needs_set_up():
@@ -312,17 +311,3 @@ def read_district(settings: Settings) -> tuple[District, tuple[Rejected, ...]]:
     folder = settings.site.config_dir
     texts = {name: read_text(folder / name, "a file of the district") for name in DISTRICT_FILES}
     return read_district_texts(texts)
-
-
-def read_main_flow(settings: Settings) -> IvrFlow:
-    """Read and check the flow that answers calls, with its prompts.
-
-    :raises ConfigError: with every complaint, each naming file, line and step.
-    """
-    prompts = settings.media.prompts_dir
-    texts = read_texts(
-        read_text(prompts / "texts.toml", "the prompt texts"), file=str(prompts / "texts.toml")
-    )
-    audio = {f"{path.parent.name}/{path.stem}" for path in prompts.glob("*/*.wav")}
-    source = read_text(settings.ivr.flow, "the flow")
-    return load_flow(source, file=str(settings.ivr.flow), texts=texts, audio=audio)

@@ -7,7 +7,7 @@ from ivr_builders import AGENT, HEAD, MAIN, MENU, PROMPTS, TEXTS, a_flow, checke
 
 from hotline.errors import ConfigError
 from hotline.ivr.check import check_flow, load_flow
-from hotline.ivr.commands import read_texts
+from hotline.flows import read_texts
 from hotline.ivr.flow import VERBS
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ivr_builders import CALL, MAIN, PROMPTS, a_flow, a_recording, a_runner, end_prompt, press, prompts_of
 
-from hotline.ivr.commands import read_flow
+from hotline.flows import read_flow
 from hotline.ivr.phases import BEGINNINGS, PLAYING, TRANSITIONS, WAIT_SETTING, A, I, P
 from hotline.ivr.runner import _ACTIONS, Answered, Ask, FlowEnded, Runner
 from hotline.media.plan import (

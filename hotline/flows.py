@@ -1,6 +1,6 @@
 """What `hotline flow ...` does, as functions from paths to text; the command line only prints it.
 
-The one module of this package that reads files: it reads what it is told to, and writes nothing.
+It stands outside `hotline.ivr`, which is pure, because it reads files; it writes nothing.
 """
 
 from __future__ import annotations
