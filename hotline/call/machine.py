@@ -108,8 +108,6 @@ class Call:
 
     def handle(self, event: CallInput, now: float) -> None:
         """Take one event; what does not fit the state is dropped, as it crossed a command of ours."""
-        if self.is_over:
-            return
         if type(event) in _PLAIN_INPUTS:
             self._move(_PLAIN_INPUTS[type(event)], now)
         else:
