@@ -100,7 +100,7 @@ def scan_comma(text: str, position: int, header: str) -> int | None:
         raise RemoteProtocolError(f"{header}: cannot read {printable(text[position : position + 40])!r}")
     if match.end() < len(text):
         return match.end()
-    if match.end() > match.start() and "," in match[0]:
+    if "," in match[0]:
         raise RemoteProtocolError(f"{header}: nothing follows the last comma")
     return None
 
