@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from hotline.desk.passwords import LoginLimit, check_password
+from hotline.desk.passwords import MOST_LENGTH, LoginLimit, check_password
 from hotline.desk.policy import Action, demand, may, role_of, scope, shown_caller
 from hotline.desk.ports import Decision, DeskStore, NewUser, PasswordHasher
 from hotline.desk.views import (
@@ -53,6 +53,10 @@ LONGEST_PAGE: Final = 200
 LONGEST_TEXT: Final = 10_000
 LONGEST_NOTE: Final = 2_000
 LONGEST_PLACE: Final = 200
+LARGEST_KEY: Final = 2**31 - 1
+"""What an INTEGER column of PostgreSQL holds."""
+_CODE: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _USER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 
 
@@ -97,7 +101,7 @@ class Desk:
         self._limit.note_try(name, remote, self._at())
         user = await self._store.find_user(name) if _USER_NAME.fullmatch(name) else None
         # Unknown names cost the same time, or the time would tell which names exist.
-        fits = await self._passwords.verify(user.password_hash if user else "", password)
+        fits = await self._passwords.verify(user.password_hash if user else "", password[: MOST_LENGTH + 1])
         if user is None or not fits:
             await self._store.note_refused_login(name[:32], remote)
             raise Refused("user name or password is wrong", code="login")
@@ -192,7 +196,7 @@ class Desk:
         if language not in LANGUAGES:
             raise Refused(f"the console speaks {' and '.join(LANGUAGES)}", code="input")
         check_password(password, name)
-        display = " ".join(display_name.split())[:64] or name
+        display = " ".join(_UNWRITABLE.sub("", display_name).split())[:64] or name
         password_hash = await self._passwords.hash(password)
         return NewUser(name, display, role, unit_code or None, language, password_hash)
 
@@ -204,8 +208,11 @@ class Desk:
         demand(actor, Action.SEE)
         if state and state not in set(RequestState):
             raise Refused(f"there is no state {state!r}", code="input")
+        last = read_number(before)
+        if before and last is None:
+            raise Refused(f"{before!r} is no request number to go on from", code="input")
         lines = await self._store.lines(
-            scope(actor), state=state, before=before, limit=min(max(limit, 1), LONGEST_PAGE)
+            scope(actor), state=state, before=last or "", limit=min(max(limit, 1), LONGEST_PAGE)
         )
         return [_masked(line) for line in lines]
 
@@ -244,16 +251,19 @@ class Desk:
     ) -> None:
         """Decide kind, region, place and wording. Raises Refused(code="stale") when it changed meanwhile."""
         demand(actor, Action.EDIT)
-        _check_length("the place", place, LONGEST_PLACE)
-        _check_length("the text", text, LONGEST_TEXT)
-        decision = Decision(kind_code.strip(), region_code.strip(), place.strip(), text.strip())
+        decision = Decision(
+            _code(kind_code),
+            _code(region_code),
+            _text("the place", place, LONGEST_PLACE),
+            _text("the text", text, LONGEST_TEXT),
+        )
         await self._store.edit_request(actor, _known(number), version, decision)
 
     async def route(self, actor: Actor, number: str, version: int, unit_code: str, note: str) -> None:
         """Dispatch the request to a unit: work order, events and letter in one transaction."""
         demand(actor, Action.ROUTE)
-        _check_length("the note", note, LONGEST_NOTE)
-        await self._store.route_request(actor, _known(number), version, unit_code.strip(), note.strip())
+        note = _text("the note", note, LONGEST_NOTE)
+        await self._store.route_request(actor, _known(number), version, _code(unit_code), note)
 
     async def units(self, actor: Actor) -> Sequence[UnitChoice]:
         """List the units that a request can be routed to."""
@@ -268,7 +278,8 @@ class Desk:
     async def recording(self, actor: Actor, recording_id: str) -> RecordingFile:
         """Find a recording that this person may hear, and note that she heard it."""
         demand(actor, Action.PLAY)
-        file = await self._store.recording_file(actor, scope(actor), recording_id)
+        is_id = _CODE.fullmatch(recording_id) is not None
+        file = await self._store.recording_file(actor, scope(actor), recording_id) if is_id else None
         if file is None:
             raise Refused(f"there is no recording {recording_id} for you", code="missing")
         return file
@@ -280,20 +291,20 @@ class Desk:
         own = scope(actor)
         if own is not None and unit_code not in {"", own}:
             raise Refused("this is another unit's inbox", code="role")
-        return await self._store.orders(own or unit_code or None)
+        return await self._store.orders(own or _code(unit_code) or None)
 
     async def sign(self, actor: Actor, order_id: int) -> None:
         """Take a work order over for the unit (签收)."""
         demand(actor, Action.SIGN)
-        await self._store.sign_order(actor, order_id)
+        await self._store.sign_order(actor, _order(order_id))
 
     async def reply(self, actor: Actor, order_id: int, text: str) -> None:
         """Report back what was done (反馈)."""
         demand(actor, Action.REPLY)
-        if not text.strip():
+        text = _text("the reply", text, LONGEST_TEXT)
+        if not text:
             raise Refused("say what was done", code="input")
-        _check_length("the reply", text, LONGEST_TEXT)
-        await self._store.reply_order(actor, order_id, text.strip())
+        await self._store.reply_order(actor, _order(order_id), text)
 
     # -- what changed ---------------------------------------------------------------------------
     async def events_after(self, actor: Actor, position: int, limit: int = 200) -> Sequence[Event]:
@@ -301,7 +312,7 @@ class Desk:
         demand(actor, Action.SEE)
         return await self._store.events(
             scope(actor),
-            after=max(position, 0),
+            after=min(max(position, 0), LARGEST_KEY),
             limit=min(max(limit, 1), LONGEST_PAGE),
             with_logins=may(actor, Action.USERS),
         )
@@ -330,9 +341,25 @@ def _known(number: str) -> str:
     return known
 
 
-def _check_length(what: str, text: str, most: int) -> None:
+def _text(what: str, text: str, most: int) -> str:
+    """Take what a person typed, without what no keyboard types and no database keeps."""
     if len(text) > most:
         raise Refused(f"{what} has {len(text)} characters; {most} are possible", code="input")
+    return _UNWRITABLE.sub("", text.replace("\r\n", "\n")).strip()
+
+
+def _code(text: str) -> str:
+    """Take a code of catalogue, region or unit; empty for none."""
+    code = text.strip()
+    if code and not _CODE.fullmatch(code):
+        raise Refused(f"{code[:40]!r} is no code", code="input")
+    return code
+
+
+def _order(order_id: int) -> int:
+    if not 0 < order_id <= LARGEST_KEY:
+        raise Refused(f"there is no work order {order_id} for you", code="missing")
+    return order_id
 
 
 def _own_states(actor: Actor, page: RequestPage) -> list[OrderState]:

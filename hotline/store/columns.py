@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect
+from sqlalchemy import DateTime, Dialect, String, Text
 from sqlalchemy.types import TypeDecorator
 
 
@@ -36,3 +36,34 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Words(TypeDecorator[str]):
+    """A text from anywhere: what no database can keep (NUL, lone surrogates) becomes ``?``.
+
+    A phone may put any byte into its display name; that must never be the reason that a call
+    record is not written.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: str | None,
+        dialect: Dialect,  # noqa: ARG002 - the signature is SQLAlchemy's
+    ) -> str | None:
+        """Replace what cannot be kept."""
+        return None if value is None else storable(value)
+
+
+class LongWords(Words):
+    """As Words, of any length."""
+
+    impl = Text
+    cache_ok = True
+
+
+def storable(text: str) -> str:
+    """Replace NUL and lone surrogates by ``?``."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from hotline.errors import ConfigError, OutsideError
+from hotline.store.columns import storable
 
 SQLITE_OLDEST: Final = (3, 51, 3)
 """First SQLite without the WAL-reset fault (sqlite.org, WAL page, section on the 2026 fix)."""
@@ -66,7 +67,7 @@ def make_engines(url: str, *, readers: int) -> tuple[Engine, Engine]:
 
 
 def _write_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def _sqlite_engines(url: str, database: str, readers: int) -> tuple[Engine, Engine]:

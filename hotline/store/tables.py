@@ -16,14 +16,12 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     MetaData,
-    String,
-    Text,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from hotline.store.columns import Instant
+from hotline.store.columns import Instant, LongWords, Words
 
 NAMES: Final[Mapping[str, str]] = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -42,7 +40,7 @@ class Base(DeclarativeBase):
     """Root of all tables; constraints have predictable names, so that migrations can name them."""
 
     metadata = MetaData(naming_convention=dict(NAMES))
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant, str: String}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant, str: Words}
 
 
 class CallRow(Base):
@@ -109,10 +107,10 @@ class RequestRow(Base):
     kind_code: Mapped[str | None] = mapped_column(ForeignKey("catalogue_kinds.code"))
     region_code: Mapped[str | None] = mapped_column(ForeignKey("regions.code"))
     place: Mapped[str]
-    edited_text: Mapped[str] = mapped_column(Text)
+    edited_text: Mapped[str] = mapped_column(LongWords)
     lead_unit: Mapped[str | None] = mapped_column(ForeignKey("organisations.code"), index=True)
     transcript_state: Mapped[str]
-    text: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(LongWords)
     confidence: Mapped[str]
     model: Mapped[str]
 
@@ -125,8 +123,8 @@ class SegmentRow(Base):
     ordinal: Mapped[int] = mapped_column(primary_key=True)
     start_ms: Mapped[int]
     end_ms: Mapped[int]
-    text: Mapped[str] = mapped_column(Text)
-    raw_text: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(LongWords)
+    raw_text: Mapped[str] = mapped_column(LongWords)
     confidence: Mapped[str]
     score: Mapped[float]
 
@@ -144,8 +142,8 @@ class SuggestionRow(Base):
     value: Mapped[str]
     label: Mapped[str]
     score: Mapped[float]
-    reason: Mapped[str] = mapped_column(Text)
-    source_text: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(LongWords)
+    source_text: Mapped[str] = mapped_column(LongWords)
     accepted: Mapped[bool | None]
     """None until a person decided the field."""
     decided_by: Mapped[str | None]
@@ -174,8 +172,8 @@ class OrderRow(Base):
     unit_code: Mapped[str] = mapped_column(ForeignKey("organisations.code"))
     part: Mapped[str]
     state: Mapped[str]
-    note: Mapped[str] = mapped_column(Text)
-    reply: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(LongWords)
+    reply: Mapped[str] = mapped_column(LongWords)
     routed_at: Mapped[datetime]
     routed_by: Mapped[str] = mapped_column(ForeignKey("users.user_name"))
     signed_at: Mapped[datetime | None]
@@ -198,8 +196,8 @@ class NoticeRow(Base):
     address: Mapped[str]
     state: Mapped[str]
     attempts: Mapped[int]
-    last_error: Mapped[str] = mapped_column(Text)
-    response: Mapped[str] = mapped_column(Text)
+    last_error: Mapped[str] = mapped_column(LongWords)
+    response: Mapped[str] = mapped_column(LongWords)
     at: Mapped[datetime]
     """Of the state."""
 
@@ -243,7 +241,7 @@ class OutboxRow(Base):
     touched_at: Mapped[datetime]
     """When this row was written last."""
     attempts: Mapped[int]
-    last_error: Mapped[str] = mapped_column(Text)
+    last_error: Mapped[str] = mapped_column(LongWords)
 
 
 class OrganisationRow(Base):

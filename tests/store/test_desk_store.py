@@ -526,3 +526,64 @@ def test_signing_event_reaches_the_hotline(world: World) -> None:
         assert (event.kind, event.request_number, event.actor) == (ORDER_SIGNED, number, "bxq")
 
     desk_story(world, story)
+
+
+HOSTILE = [
+    "",
+    "\x00",
+    "\ud800",
+    "'; DROP TABLE events; --",
+    "<script>",
+    "9" * 400,
+    "-1",
+    "２６",
+    "../..",
+    "％",
+]
+
+
+def test_hostile_input_is_refused_and_nothing_else(world: World) -> None:
+    async def story(desk: Desk, store: Store) -> None:
+        number = await world.a_request(store)
+        await desk.route(AGENT, number, 1, STREET, "")
+
+        async def attempt(act: Awaitable[Any]) -> None:
+            try:
+                await act
+            except Refused:
+                return
+
+        for text in HOSTILE:
+            await attempt(desk.queue(AGENT, before=text))
+            await attempt(desk.queue(AGENT, state=text))
+            await attempt(desk.line(AGENT, text))
+            await attempt(desk.request(AGENT, text))
+            await attempt(desk.recording(AGENT, text))
+            await attempt(desk.inbox(AGENT, text))
+            await attempt(desk.log_in(text, text, "192.0.2.9"))
+            await attempt(desk.who(text))
+            await attempt(desk.log_out(text))
+            await attempt(desk.set_language(AGENT, text))
+            await attempt(desk.route(AGENT, number, 2, text, text))
+            await attempt(desk.create_user(ADMIN, text, text, text + PASSWORD, "agent"))
+            version = (await desk.line(AGENT, number)).version
+            for name in NOTHING_DECIDED:
+                await attempt(desk.edit(AGENT, number, version, **{**NOTHING_DECIDED, name: text}))
+        for count in (-(2**70), -1, 0, 2**31, 2**70):
+            await attempt(desk.sign(STREET_USER, count))
+            await attempt(desk.reply(STREET_USER, count, "x"))
+            await attempt(desk.events_after(AGENT, count, count))
+            await attempt(desk.queue(AGENT, limit=count))
+            await attempt(desk.route(AGENT, number, count, STREET, ""))
+
+    desk_story(world, story)
+
+
+def test_typed_text_is_kept_as_it_was_typed(world: World) -> None:
+    async def story(desk: Desk, store: Store) -> None:
+        number = await world.a_request(store)
+        typed = " 第一行\r\n<b>第二行</b>\x00\t😀 "
+        await desk.edit(AGENT, number, 1, kind_code="", region_code="", place="", text=typed)
+        assert (await desk.request(AGENT, number)).edited_text == "第一行\n<b>第二行</b>\t😀"
+
+    desk_story(world, story)

@@ -177,3 +177,15 @@ def test_what_was_written_is_there_after_a_restart(world: World) -> None:
         assert (await world.a_request(store))[6:11] == "00002"
 
     world.run(later)
+
+
+@pytest.mark.parametrize(
+    "name", ["\x00", "\ud800\udfff", "\N{RIGHT-TO-LEFT OVERRIDE}", "'; --", "x" * 10_000]
+)
+def test_no_display_name_keeps_a_call_from_its_record(world: World, name: str) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call(caller_raw=name, caller=name, called=name, source=name)
+        await store.open_call(call)
+        assert await store.newest_position() == 1
+
+    world.run(story)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 
-from hotline.store.columns import Instant
+from hotline.store.columns import Instant, LongWords, Words
 from hotline.store.tables import Base
+
+PLAIN: Final = (
+    (Instant, "sa.DateTime(timezone=True)"),
+    (LongWords, "sa.Text()"),
+    (Words, "sa.String()"),
+)
 
 
 def _render(kind: str, obj: object, _autogen: AutogenContext) -> str | Literal[False]:
     # Scripts must not depend on our own types, which may change after them.
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(obj, Instant) else False
+    if kind == "type":
+        for ours, theirs in PLAIN:
+            if isinstance(obj, ours):
+                return theirs
+    return False
 
 
 def _run(connection: Connection) -> None:
