@@ -38,6 +38,8 @@ LEASE_SLACK_S: Final = 15.0
 """For reading the letter and writing the result down."""
 LOOK_S: Final = 60.0
 """Longest time between two looks at the outbox, should a wake-up be lost."""
+SHORTEST_S: Final = 0.01
+"""Shortest time between two looks: a store whose clock lags must not make us spin."""
 STORE_WAIT_S: Final = 5.0
 """Wait before the store is asked again after it failed."""
 STOP_S: Final = 5.0
@@ -121,7 +123,7 @@ class MailService:
                 while not self._stopping and await self._send_next():
                     pass
                 due_s = await self._outbox.next_due_s(MAIL)
-                wait_s = LOOK_S if due_s is None else min(due_s, LOOK_S)
+                wait_s = LOOK_S if due_s is None else min(max(due_s, SHORTEST_S), LOOK_S)
             except OutsideError as error:
                 log.warning("mail.store_failed", error=str(error), wait_s=STORE_WAIT_S)
             except Exception:  # the service must outlive every fault
