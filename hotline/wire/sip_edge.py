@@ -103,6 +103,7 @@ class SipEdge:
         self._last_connection = 0
         self._routes: dict[str, tuple[float, str]] = {}
         self._is_flushing = False
+        self._is_stopped = False
 
     @property
     def port(self) -> int:
@@ -131,6 +132,7 @@ class SipEdge:
 
     async def stop(self) -> None:
         """Close the sockets; returns when they are closed."""
+        self._is_stopped = True
         self._alarm.set(None)
         waits = self._close_ports()
         waits += self._streams.close()
@@ -196,7 +198,8 @@ class SipEdge:
                     self._guarded("event", self._tell, event)
         finally:
             self._is_flushing = False
-            self._alarm.set(self.user_agent.next_timer())
+            if not self._is_stopped:
+                self._alarm.set(self.user_agent.next_timer())
 
     # -- inside -----------------------------------------------------------------------------------
 

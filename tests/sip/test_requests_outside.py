@@ -119,6 +119,19 @@ def test_trying_repeats_the_timestamp() -> None:
     assert answer(Bench(), an_invite(headers="Timestamp: 54")).headers.get("Timestamp") == "54"
 
 
+def test_the_same_request_by_another_way_is_merged() -> None:
+    bench = Bench()
+    assert answer(bench, a_request()).status == 200
+    assert answer(bench, a_request(branch="z9hG4bKother")).status == 482
+
+
+def test_an_invite_that_was_refused_is_merged_when_it_comes_by_another_way() -> None:
+    bench = Bench()
+    bench.ua.refuse(bench.offer(), 486, bench.now)
+    assert answer(bench, an_invite(branch="z9hG4bKother")).status == 482
+    assert bench.events()[-1].call_id == "call-1"
+
+
 def test_a_repeated_request_gets_the_same_answer() -> None:
     bench = Bench()
     first, second = answer(bench, a_request()), answer(bench, a_request())
