@@ -61,7 +61,7 @@ def create_app(
         secure_cookies=secure_cookies,
         read_audio=read_audio,
     )
-    app = FastAPI(title=site_name, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(title=site_name, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.console = console
     for module in (account, queue, events, inbox, recordings, requests):
         app.include_router(module.router)
