@@ -232,7 +232,6 @@ class Runner:
         if phase in WAIT_SETTING:
             self._timers[I.TIMER_WAIT] = now + self.step.seconds(WAIT_SETTING[phase])
         elif phase is P.RECORD_CLOSING:
-            self._timers.pop(I.TIMER_LONGEST, None)
             self._timers[I.TIMER_WAIT] = now + FILE_WAIT_S
 
     def _leave(self, outcome: str) -> None:
@@ -379,9 +378,6 @@ class Runner:
     def _do_tell(self, now: float) -> None:
         self._play(self.step.prompts("meanwhile"), now)
 
-    def _do_hold_answer(self, _now: float) -> None:
-        self._timers.pop(I.TIMER_LONGEST, None)
-
     def _do_take_answer(self, _now: float) -> None:
         assert self._answer is not None
         if self._answer.number and self._answer.outcome == "opened":
@@ -442,7 +438,7 @@ _ACTIONS: Final[Mapping[A, Callable[[Runner, float], None]]] = {
     A.GIVE_UP: Runner._do_give_up,
     A.ASK: Runner._do_ask,
     A.TAKE_ANSWER: Runner._do_take_answer,
-    A.HOLD_ANSWER: Runner._do_hold_answer,
+    A.HOLD_ANSWER: _nothing,
     A.TELL: Runner._do_tell,
     A.FAIL: _leave_by("failed"),
     A.READ: Runner._do_read,

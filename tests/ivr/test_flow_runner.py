@@ -124,6 +124,7 @@ def test_nothing_said_closes_the_recording_when_patience_ends() -> None:
 def test_patience_ends_with_the_first_word() -> None:
     runner = recording_runner()
     runner.handle(SpeechStarted(CALL), 7.9)
+    assert runner.next_timer() == 185.0
     runner.handle_timer(60.0)
     assert runner.phase is P.RECORD_SPEECH
     assert runner.take_commands() == []
@@ -287,6 +288,13 @@ def test_the_repeat_key_has_an_end() -> None:
     assert prompts_of(runner.take_commands())[-1][0] == "zh/again"
     press(runner, "1", 2.0)
     assert runner.is_over
+
+
+def test_the_first_digit_cuts_the_prompt_short() -> None:
+    runner = a_runner(READING)
+    runner.take_commands()
+    press(runner, "1", 1.0)
+    assert runner.take_commands() == [StopPlaying(CALL)]
 
 
 def test_the_finish_key_with_too_few_digits_is_incomplete() -> None:
