@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from ivr_builders import AGENT, HEAD, MAIN, MENU, PROMPTS, TEXTS, a_flow, checked, complaints
 
 from hotline.errors import ConfigError
-from hotline.ivr.check import check_flow, load_flow
 from hotline.flows import read_texts
+from hotline.ivr.check import check_flow, load_flow
 from hotline.ivr.flow import VERBS
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ivr_builders import MAIN, PROMPTS, REPO, TEXTS, a_flow, golden
 
-from hotline.errors import ConfigError
 from hotline import flows as commands
+from hotline.errors import ConfigError
 from hotline.ivr.draw import Edge, Graph, Node, flow_graph, to_mermaid, to_svg, to_text
 from hotline.ivr.flow import VERBS
 from hotline.ivr.layout import BOX_WIDTH, lay_out
