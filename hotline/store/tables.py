@@ -94,13 +94,14 @@ class RequestRow(Base):
         CheckConstraint(_one_of("priority", "P1", "P2", "P3", "P4"), name="priority"),
         CheckConstraint(_one_of("transcript_state", "waiting", "done", "failed"), name="transcript_state"),
         CheckConstraint(_one_of("confidence", "high", "mid", "low", "none"), name="confidence"),
+        Index(None, "state", "number"),  # the queue, filtered by state, newest first
     )
     number: Mapped[str] = mapped_column(primary_key=True)
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.recording_id"), unique=True)
     call_id: Mapped[str] = mapped_column(ForeignKey("calls.call_id"), index=True)
     language: Mapped[str]
     for_agent: Mapped[bool]
-    state: Mapped[str] = mapped_column(index=True)
+    state: Mapped[str]
     priority: Mapped[str]
     opened_at: Mapped[datetime]
     version: Mapped[int]

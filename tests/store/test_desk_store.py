@@ -302,6 +302,26 @@ def test_unit_signs_and_replies(world: World) -> None:
     desk_story(world, story)
 
 
+def test_inbox_lists_open_orders_first(world: World) -> None:
+    async def story(desk: Desk, store: Store) -> None:
+        numbers = [await world.a_request(store) for _ in range(3)]
+        for number in numbers:
+            await desk.route(AGENT, number, 1, STREET, "")
+        newest = (await desk.inbox(STREET_USER))[0]
+        assert newest.number == numbers[2]
+        await desk.sign(STREET_USER, newest.order_id)
+        await desk.reply(STREET_USER, newest.order_id, "已清运")
+        assert [order.number for order in await desk.inbox(STREET_USER)] == [
+            numbers[1],
+            numbers[0],
+            numbers[2],
+        ]
+        assert await desk.inbox(AGENT) == await desk.inbox(AGENT, STREET)
+        assert await desk.inbox(AGENT, DEPARTMENT) == []
+
+    desk_story(world, story)
+
+
 def test_unit_knows_of_no_other_units_work(world: World) -> None:
     async def story(desk: Desk, store: Store) -> None:
         mine, other = await world.a_request(store), await world.a_request(store)

@@ -227,7 +227,9 @@ def upgrade() -> None:
     with op.batch_alter_table("service_requests", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_service_requests_call_id"), ["call_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_service_requests_lead_unit"), ["lead_unit"], unique=False)
-        batch_op.create_index(batch_op.f("ix_service_requests_state"), ["state"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_service_requests_state_number"), ["state", "number"], unique=False
+        )
 
     op.create_table(
         "transcript_segments",
@@ -367,7 +369,7 @@ def downgrade() -> None:
     op.drop_table("users")
     op.drop_table("transcript_segments")
     with op.batch_alter_table("service_requests", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_service_requests_state"))
+        batch_op.drop_index(batch_op.f("ix_service_requests_state_number"))
         batch_op.drop_index(batch_op.f("ix_service_requests_lead_unit"))
         batch_op.drop_index(batch_op.f("ix_service_requests_call_id"))
 
