@@ -13,7 +13,7 @@ syllable, with graded costs, wherever it fits. The rules that keep ordinary word
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rapidfuzz import fuzz, process
@@ -38,6 +38,10 @@ HOME_GAIN: Final = 0.45
 
 _SHARE_SURE: Final = 0.6
 """Share of all support that the best of two streets should have."""
+_WINDOW: Final = 40
+"""Sounds that are searched at a time: the more there are, the less the quick search can rule out."""
+_OVERLAP: Final = 14
+"""Sounds that two windows share: more than the longest name, so that none is cut."""
 _SHORTLIST: Final = 90
 _SHORTLIST_RATIO: Final = 58.0
 
@@ -146,11 +150,19 @@ class Gazetteer:
         return "".join(parts), tuple(corrections)
 
     def _hits(self, clause: Sequence[Sound]) -> list[Hit]:
-        key = self._key(sound.syllable for sound in clause)
-        shortlist = process.extract(
-            key, self._keys, scorer=fuzz.partial_ratio, score_cutoff=_SHORTLIST_RATIO, limit=_SHORTLIST
-        )
-        return [hit for _, _, index in shortlist for hit in align(self._forms[index], clause)]
+        """Find every name that may stand in a clause; long ones are searched window by window."""
+        hits: dict[tuple[str, int, int], Hit] = {}
+        for start in range(0, max(1, len(clause) - _OVERLAP), _WINDOW - _OVERLAP):
+            window = clause[start : start + _WINDOW]
+            key = self._key(sound.syllable for sound in window)
+            shortlist = process.extract(
+                key, self._keys, scorer=fuzz.partial_ratio, score_cutoff=_SHORTLIST_RATIO, limit=_SHORTLIST
+            )
+            for _, _, index in shortlist:
+                for hit in align(self._forms[index], window):
+                    moved = replace(hit, first=hit.first + start, last=hit.last + start) if start else hit
+                    hits.setdefault((moved.form.text, moved.first, moved.last), moved)
+        return list(hits.values())
 
 
 _FINENESS: Final = {STREET: 0, PLACE: 1, COMMUNITY: 2}

@@ -139,6 +139,15 @@ def test_home_of_the_caller_settles_a_close_race():
     assert the_gazetteer().find(text, home_region="110101008")[0].name == "建国门街道"
 
 
+@pytest.mark.parametrize("before", [0, 26, 33, 39, 40, 41, 200])
+def test_name_is_found_wherever_it_stands_in_a_text_without_commas(before):
+    text = "啊" * before + "北新桥街道草原社区" + "呢" * 90
+    assert [one.name for one in the_gazetteer().find(text)] == ["草园社区", "北新桥街道"]
+    corrected, corrections = the_gazetteer().correct(text)
+    assert corrected == text.replace("草原", "草园")
+    assert len(corrections) == 1
+
+
 def test_unknown_home_is_ignored():
     assert the_gazetteer().find("和平里", home_region="999")[0].name == "和平里街道"
 
