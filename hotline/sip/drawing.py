@@ -1,0 +1,94 @@
+"""Draws the SIP machines from their own tables, as Markdown with Mermaid diagrams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+from hotline.sip import incoming_call, timers, transaction
+
+INTRODUCTION: Final = """\
+# The SIP machines
+
+Each machine is a table of (state, what happens) -> (what is done, next state). The drawings and
+lists below are made from the tables in `hotline/sip/transaction.py`, `timers.py` and
+`incoming_call.py`; to make them anew: `HOTLINE_GOLDEN=1 pytest tests/sip/test_drawing.py`.
+
+A message goes: bytes -> `message` (checked once) -> `transaction_layer` (repetitions end here) ->
+`user_agent` (outside a call) or `dialog_requests` (inside one) -> `incoming_call` -> events for the
+house. What a table does not hold is dropped when it comes from the wire, and is a
+`LocalProtocolError` when our own code asks for it.
+"""
+
+
+def machines_as_markdown() -> str:
+    """Draw the four transactions and the call, with their timers."""
+    parts = [INTRODUCTION, "## Transactions\n"]
+    for kind in transaction.Kind:
+        rows = [
+            (state.value, _name(given), _names(actions), to.value)
+            for (state, given), (actions, to) in transaction.TABLES[kind].items()
+        ]
+        runs = [
+            (state.value, ", ".join(timer.name for timer in named))
+            for (of, state), named in transaction.TIMERS.items()
+            if of is kind
+        ]
+        parts.append(_machine(kind.value, transaction.INITIAL[kind].value, rows, runs))
+    parts.append(_timers())
+    rows = [
+        (state.value, given.value, _names(actions) + (f"; ended: {cause.value}" if cause else ""), to.value)
+        for (state, given), (actions, to, cause) in incoming_call.TRANSITIONS.items()
+    ]
+    runs = [
+        (state.value, ", ".join(timer.value for timer in named))
+        for state, named in incoming_call.TIMERS.items()
+    ]
+    parts.append("## A call that comes to us\n")
+    parts.append(_machine("Call (RFC 3261, 13.3, 14.2, 15.1)", incoming_call.State.OFFERED.value, rows, runs))
+    return "\n".join(parts)
+
+
+def _machine(
+    title: str, initial: str, rows: Iterable[tuple[str, str, str, str]], runs: Iterable[tuple[str, str]]
+) -> str:
+    rows = list(rows)
+    lines = [f"### {title}\n", "```mermaid", "stateDiagram-v2", f"    [*] --> {_id(initial)}"]
+    lines += [
+        f"    {_id(state)} : {state}" for state in dict.fromkeys(row[0] for row in rows) if " " in state
+    ]
+    lines += [f"    {_id(state)} --> {_id(to)} : {given}" for state, given, _, to in rows if state != to]
+    lines += ["```\n", "| state | given | done | next |", "|---|---|---|---|"]
+    lines += [f"| {state} | {given} | {done or 'nothing'} | {to} |" for state, given, done, to in rows]
+    lines += ["", "Timers: " + "; ".join(f"{names} in {state}" for state, names in runs) + ".\n"]
+    return "\n".join(lines)
+
+
+def _timers() -> str:
+    lines = ["### Timers\n", "| timer | first run | longest run | over TCP |", "|---|---|---|---|"]
+    for timer, first in timers.FIRST.items():
+        longest = timers.LONGEST.get(timer)
+        reliable = (
+            "never"
+            if timer in timers.NEVER_WHEN_RELIABLE
+            else "0 s"
+            if timer in timers.ZERO_WHEN_RELIABLE
+            else f"{first:g} s"
+        )
+        lines.append(
+            f"| {timer.name} | {first:g} s | {f'{longest:g} s' if longest else 'once'} | {reliable} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _name(given: Enum) -> str:
+    return f"timer {given.name}" if isinstance(given, timers.Timer) else str(given.value)
+
+
+def _names(actions: Iterable[Enum]) -> str:
+    return ", ".join(str(action.value) for action in actions)
+
+
+def _id(state: str) -> str:
+    return state.replace(" ", "_").replace("-", "_")
