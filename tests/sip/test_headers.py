@@ -374,3 +374,9 @@ def test_digest_credentials_are_read() -> None:
 def test_broken_digest_credentials_are_refused(text: str) -> None:
     with pytest.raises(RemoteProtocolError, match="Authorization"):
         parse_credentials(text)
+
+
+def test_a_plain_via_has_neither_rport_nor_received() -> None:
+    (via,) = parse_via(["SIP/2.0/UDP 10.0.0.1"])
+    assert (via.rport, via.received, via.wants_rport, via.branch) == (None, None, False, None)
+    assert not via.has_cookie
