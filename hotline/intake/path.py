@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId, RecordingId, RequestNumber
 from hotline.intake.ports import Transcript
 from hotline.routing.suggestion import KIND, PRIORITY, Suggestion
@@ -19,6 +20,17 @@ def split_recording_id(text: str) -> tuple[CallId, int] | None:
     """Tell the call and the count from ``<call_id>-<n>``; None for anything else."""
     found = _RECORDING_ID.fullmatch(text)
     return (CallId(found[1]), int(found[2])) if found else None
+
+
+def call_of(recording_id: str) -> CallId:
+    """Tell the call of a recording.
+
+    :raises LocalProtocolError: for what names no recording.
+    """
+    parts = split_recording_id(recording_id)
+    if parts is None:
+        raise LocalProtocolError(f"{recording_id!r} names no recording")
+    return parts[0]
 
 
 def transcription_job(

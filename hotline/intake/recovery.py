@@ -8,17 +8,17 @@ that holds sound is ever deleted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import Final, Protocol
+from typing import Protocol
 
+from hotline.call.machine import DOUBTFUL_S, SAMPLES_PER_S
 from hotline.errors import OutsideError
-from hotline.events.ids import RecordingId, RequestNumber
+from hotline.events.ids import CallId, RecordingId, RequestNumber
+from hotline.intake.path import call_of
+from hotline.ivr.runner import ENOUGH_SPEECH_MS
 from hotline.media.plan import Codec
-
-LEAST_SOUND_MS: Final = 200
-"""Less sound than this is a line's crackle, not a word; asked only where the flow itself ended the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,14 @@ class FoundRecording:
     is_open: bool
     """True for ``.part``: nobody closed it."""
     length_bytes: int
-    sound_ms: int
-    """How much of it is louder than an idle line."""
+    speech_ms: int
+    """How much of it the voice activity detector takes for speech."""
     written_at: datetime
     """When the last of it reached the disk."""
     call_cause: str | None
     """Cause in the call record; None while the record is open, or when there is none."""
+    call_has_request: bool
+    """True when another recording of the same call led to a request."""
 
 
 class Fate(Enum):
@@ -89,15 +91,26 @@ class Remains(Protocol):
 def fate(found: FoundRecording) -> Fate:
     """Decide what becomes of a recording file without a row.
 
-    The benefit of the doubt is the resident's: only a recording of a call whose record was closed
-    in good order can be kept without a request, and only when it is silent.
+    The benefit of the doubt is the resident's. Only where the call's own machine had come to its
+    end in good order, what it had passed over as a cough stays passed over, by the same measures
+    (docs/decisions/041); what it wanted stored and could not is found.
     """
     if found.length_bytes == 0:
         return Fate.REMOVE
     ended_well = found.call_cause not in {None, "fault"} and not found.is_open
-    if ended_well and found.sound_ms < LEAST_SOUND_MS:
-        return Fate.KEEP
-    return Fate.REQUEST
+    if not ended_well or found.speech_ms >= ENOUGH_SPEECH_MS:
+        return Fate.REQUEST
+    return Fate.REQUEST if _is_doubtful(found) and not found.call_has_request else Fate.KEEP
+
+
+def _is_doubtful(found: FoundRecording) -> bool:
+    return found.speech_ms > 0 and found.length_bytes >= DOUBTFUL_S * SAMPLES_PER_S
+
+
+def _loudest_doubtful(found: Sequence[FoundRecording]) -> dict[CallId, FoundRecording]:
+    """Find the recording of each call that counts where only a doubtful one is left."""
+    doubtful = sorted(filter(_is_doubtful, found), key=lambda one: one.speech_ms)
+    return {call_of(one.recording_id): one for one in doubtful}
 
 
 async def recover(remains: Remains, *, running: bool = False) -> RecoveryReport:
@@ -111,7 +124,10 @@ async def recover(remains: Remains, *, running: bool = False) -> RecoveryReport:
     requests: list[RequestNumber] = []
     left_alone = list(odd)
     kept = removed = 0
+    loudest = _loudest_doubtful(found)
     for recording in found:
+        if loudest.get(call_of(recording.recording_id), recording) is not recording:
+            recording = replace(recording, call_has_request=True)  # noqa: PLW2901 - it will have one
         if running and (recording.is_open or recording.call_cause is None):
             continue
         decision = fate(recording)

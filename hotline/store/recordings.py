@@ -21,12 +21,10 @@ from hotline.events.ids import RecordingId
 from hotline.intake.path import split_recording_id
 from hotline.media import g711
 from hotline.media.plan import Codec
+from hotline.media.rtp import FRAME, FRAME_MS
+from hotline.media.vad import VoiceActivity
 
 PART: Final = ".part"
-FRAME_SAMPLES: Final = 160
-"""20 ms at 8,000 samples/s."""
-IDLE_POWER: Final = 1e-5
-"""Mean power of a frame, full scale = 1, below which a line is idle (-50 dB)."""
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CODECS: Final = {codec.suffix: codec for codec in Codec}
 
@@ -97,14 +95,17 @@ def sha256_blocking(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sound_ms_blocking(path: Path, codec: Codec) -> int:
-    """Measure how much of a recording is louder than an idle line, in steps of 20 ms."""
+def speech_ms_blocking(path: Path, codec: Codec) -> int:
+    """Measure how much of a recording is speech, with the detector that the media plane uses."""
     octets = np.frombuffer(path.read_bytes(), np.uint8)
-    frames = octets[: len(octets) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    if len(frames) == 0:
-        return 0
-    samples = g711.decode(frames, codec).astype(np.float32) / 32768
-    return int(((samples**2).mean(axis=1) > IDLE_POWER).sum()) * 20
+    frames = octets[: len(octets) // FRAME * FRAME].reshape(-1, 1, FRAME)
+    detector, slot = VoiceActivity(1), np.array([0])
+    law = np.array([g711.codec_index(codec)], np.uint8)
+    speech_frames = 0
+    for frame in frames:
+        detector.feed(slot, frame, law)
+        speech_frames += bool(detector.is_speech[0])
+    return speech_frames * FRAME_MS
 
 
 def read_pcm16_blocking(file: RecordingFile, first_sample: int, last_sample: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotline.errors import LocalProtocolError, OutsideError
-from hotline.events.ids import CallId, RequestNumber
+from hotline.events.ids import RequestNumber
 from hotline.events.record import RECORDING_EMPTY
-from hotline.intake.path import split_recording_id
+from hotline.intake.path import call_of
 from hotline.intake.ports import ClosedRecording, RequestDraft
 from hotline.intake.recovery import FoundRecording
 from hotline.store.journal import add_recording, close_call, open_request
@@ -24,9 +25,9 @@ from hotline.store.recordings import (
     scan_blocking,
     seal_blocking,
     sha256_blocking,
-    sound_ms_blocking,
+    speech_ms_blocking,
 )
-from hotline.store.tables import CallRow, RecordingRow
+from hotline.store.tables import CallRow, RecordingRow, RequestRow
 from hotline.store.work import Work, Writing
 
 RATE_HZ: Final = 8000
@@ -40,14 +41,14 @@ class SqlRemains(Work):
     async def found_recordings(self) -> tuple[Sequence[FoundRecording], Sequence[str]]:
         """List recording files without a row, oldest first, and files that are none, with the reason."""
         named, odd = await asyncio.to_thread(self._scan_blocking)
-        known, causes = await self.read(lambda session: _known(session, [name for _, name in named]))
-        missing = [(path, name) for path, name in named if name.recording_id not in known]
+        known = await self.read(lambda session: _known(session, [name for _, name in named]))
+        missing = [(path, name) for path, name in named if name.recording_id not in known.recordings]
         odd += [
             f"{path.relative_to(self.recordings_dir)}: this recording was closed already"
             for path, name in named
-            if name.is_open and name.recording_id in known
+            if name.is_open and name.recording_id in known.recordings
         ]
-        found = await asyncio.to_thread(self._measure_blocking, missing, causes, odd)
+        found = await asyncio.to_thread(self._measure_blocking, missing, known, odd)
         return found, odd
 
     def _scan_blocking(self) -> tuple[list[tuple[Path, RecordingName]], list[str]]:
@@ -64,14 +65,14 @@ class SqlRemains(Work):
     def _measure_blocking(
         self,
         missing: Sequence[tuple[Path, RecordingName]],
-        causes: Mapping[str, str | None],
+        known: _Known,
         odd: list[str],
     ) -> list[FoundRecording]:
         found = []
         for path, name in missing:
             try:
                 status = path.stat()
-                sound_ms = sound_ms_blocking(path, name.codec)
+                speech_ms = speech_ms_blocking(path, name.codec)
             except FileNotFoundError:
                 continue  # an old media plane has just given it its final name; the next look finds it
             except OSError as error:
@@ -84,9 +85,10 @@ class SqlRemains(Work):
                     codec=name.codec,
                     is_open=name.is_open,
                     length_bytes=status.st_size,
-                    sound_ms=sound_ms,
+                    speech_ms=speech_ms,
                     written_at=datetime.fromtimestamp(status.st_mtime, UTC),
-                    call_cause=causes.get(_call_of(name.recording_id)),
+                    call_cause=known.causes.get(call_of(name.recording_id)),
+                    call_has_request=call_of(name.recording_id) in known.with_request,
                 )
             )
         return found
@@ -107,11 +109,11 @@ class SqlRemains(Work):
             raise OutsideError(f"cannot be sealed: {error.strerror}") from error
         return ClosedRecording(
             recording_id=found.recording_id,
-            call_id=_call_of(found.recording_id),
+            call_id=call_of(found.recording_id),
             path=str(final.relative_to(self.recordings_dir)),
             codec=found.codec,
             length_samples=length_bytes,
-            speech_ms=None,
+            speech_ms=found.speech_ms,
             sha256=sha256,
             started_at=found.written_at - timedelta(seconds=length_bytes / RATE_HZ),
             cut_short=cut_short,
@@ -123,7 +125,7 @@ class SqlRemains(Work):
         await self.write(
             lambda writing: writing.event(
                 RECORDING_EMPTY,
-                call_id=_call_of(found.recording_id),
+                call_id=call_of(found.recording_id),
                 payload={"recording_id": found.recording_id},
             )
         )
@@ -142,19 +144,27 @@ def _remove_blocking(path: Path) -> None:
         raise OutsideError(f"cannot be removed: {error.strerror}") from error
 
 
-def _call_of(recording_id: str) -> CallId:
-    parts = split_recording_id(recording_id)
-    if parts is None:
-        raise LocalProtocolError(f"{recording_id!r} names no recording")
-    return parts[0]
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the store knows about files in the day folders."""
+
+    recordings: frozenset[str]
+    causes: Mapping[str, str | None]
+    """By call, of the recordings that have no row."""
+    with_request: frozenset[str]
+    """Those of these calls that led to a request."""
 
 
-def _known(session: Session, names: Sequence[RecordingName]) -> tuple[set[str], dict[str, str | None]]:
-    """Read which recordings have rows, and the causes of the calls of those that have none."""
-    known = set(session.scalars(select(RecordingRow.recording_id)))
-    wanted = {_call_of(name.recording_id) for name in names if name.recording_id not in known}
-    calls = (session.get(CallRow, call_id) for call_id in wanted)
-    return known, {call.call_id: call.cause for call in calls if call is not None}
+def _known(session: Session, names: Sequence[RecordingName]) -> _Known:
+    recordings = frozenset(session.scalars(select(RecordingRow.recording_id)))
+    wanted = {call_of(name.recording_id) for name in names if name.recording_id not in recordings}
+    calls = [call for call_id in wanted if (call := session.get(CallRow, call_id)) is not None]
+    answered = {
+        call_id
+        for call_id in wanted
+        if session.scalar(select(RequestRow.number).where(RequestRow.call_id == call_id).limit(1))
+    }
+    return _Known(recordings, {call.call_id: call.cause for call in calls}, frozenset(answered))
 
 
 def _adopt(

@@ -17,20 +17,22 @@ from hotline.intake.recovery import Fate, FoundRecording, fate, recover
 from hotline.media.plan import Codec
 
 AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
-FOUND = FoundRecording("c-1", "2026-11-23/c-1.alaw", Codec.PCMA, False, 16_000, 2_000, AT, None)
+FOUND = FoundRecording("c-1", "2026-11-23/c-1.alaw", Codec.PCMA, False, 32_000, 2_000, AT, None, False)
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({}, Fate.REQUEST),
-        ({"length_bytes": 0, "sound_ms": 0}, Fate.REMOVE),
-        ({"sound_ms": 0}, Fate.REQUEST),  # nobody had seen how the call went
-        ({"sound_ms": 0, "call_cause": "fault"}, Fate.REQUEST),
-        ({"sound_ms": 0, "is_open": True, "call_cause": "caller"}, Fate.REQUEST),
-        ({"sound_ms": 180, "call_cause": "finished"}, Fate.KEEP),
-        ({"sound_ms": 200, "call_cause": "finished"}, Fate.REQUEST),
-        ({"sound_ms": 0, "call_cause": "caller"}, Fate.KEEP),
+        ({"length_bytes": 0, "speech_ms": 0}, Fate.REMOVE),
+        ({"speech_ms": 0}, Fate.REQUEST),  # nobody had seen how the call went
+        ({"speech_ms": 0, "call_cause": "fault"}, Fate.REQUEST),
+        ({"speech_ms": 0, "is_open": True, "call_cause": "caller"}, Fate.REQUEST),
+        ({"speech_ms": 0, "call_cause": "finished"}, Fate.KEEP),
+        ({"speech_ms": 1_000, "call_cause": "finished", "call_has_request": True}, Fate.REQUEST),
+        ({"speech_ms": 980, "call_cause": "finished", "call_has_request": True}, Fate.KEEP),
+        ({"speech_ms": 20, "call_cause": "caller"}, Fate.REQUEST),
+        ({"speech_ms": 20, "call_cause": "caller", "length_bytes": 23_999}, Fate.KEEP),
     ],
 )
 def test_fate_of_a_found_recording(changes: dict[str, object], expected: Fate) -> None:
@@ -88,7 +90,7 @@ class DyingRemains:
 founds = st.lists(
     st.builds(
         lambda n, length, sound, is_open, cause: FoundRecording(
-            f"c{n}-1", f"c{n}-1", Codec.PCMA, is_open, length, sound if length else 0, AT, cause
+            f"c{n}-1", f"c{n}-1", Codec.PCMA, is_open, length, sound if length else 0, AT, cause, False
         ),
         st.integers(0, 10_000),
         st.sampled_from([0, 8_000]),
@@ -117,7 +119,7 @@ def test_every_recording_with_sound_gets_exactly_one_request(
     for recording in found:
         if recording.length_bytes == 0:
             assert recording.recording_id in remains.removed
-        elif recording.sound_ms >= 200:
+        elif recording.speech_ms >= 1_000:
             assert recording.recording_id in remains.requests
         else:
             assert recording.recording_id in remains.requests.keys() | remains.kept

@@ -18,7 +18,7 @@ from hotline.store.recordings import (
     scan_blocking,
     seal_blocking,
     sha256_blocking,
-    sound_ms_blocking,
+    speech_ms_blocking,
 )
 
 
@@ -104,12 +104,17 @@ def test_missing_recording_is_an_outside_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", list(Codec))
-def test_sound_is_told_from_an_idle_line(tmp_path: Path, codec: Codec) -> None:
+def test_speech_is_told_from_an_idle_line(tmp_path: Path, codec: Codec) -> None:
     silence = np.zeros(8000, np.int16)
     hiss = np.random.default_rng(7).normal(0, 30, 8000).astype(np.int16)
-    for name, samples, expected in (("silence", silence, 0), ("hiss", hiss, 0), ("tone", a_tone(), 1000)):
+    word = np.concatenate([hiss, a_tone(0.6), hiss])
+    for name, samples, least, most in (
+        ("silence", silence, 0, 0),
+        ("hiss", hiss, 0, 0),
+        ("word", word, 560, 940),  # the detector holds on for 300 ms
+    ):
         path = tmp_path / name
         path.write_bytes(g711.encode(samples, codec).tobytes())
-        assert sound_ms_blocking(path, codec) == expected
+        assert least <= speech_ms_blocking(path, codec) <= most, name
     (tmp_path / "short").write_bytes(b"\xd5" * 10)
-    assert sound_ms_blocking(tmp_path / "short", codec) == 0
+    assert speech_ms_blocking(tmp_path / "short", codec) == 0

@@ -19,7 +19,16 @@ from hotline.media.plan import Codec
 from hotline.store import Store
 from hotline.store.tables import CallRow, RecordingRow, RequestRow
 
-SPOKEN = g711.encode((np.sin(np.arange(16_000) * 0.5) * 9000).astype(np.int16), Codec.PCMA).tobytes()
+
+def spoken(seconds: float) -> bytes:
+    """Words (to the detector), after a moment of silence."""
+    sound = np.zeros(16_000, np.int16)
+    length = int(seconds * 8000)
+    sound[1_600 : 1_600 + length] = np.sin(np.arange(length) * 0.5) * 9000
+    return g711.encode(sound, Codec.PCMA).tobytes()
+
+
+SPOKEN = spoken(1.2)
 SILENT = b"\xd5" * 16_000
 WRITTEN_AT = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 
@@ -140,6 +149,35 @@ def test_words_whose_request_failed_are_found_whatever_the_call_ended_with(world
         assert len((await recover(store)).requests) == 1
         recording = await store.recording(f"{call.call_id}-1")
         assert recording.cut_short is False
+
+    world.run(story)
+
+
+def test_cough_beside_the_message_is_no_request_of_its_own(world: World) -> None:
+    async def story(store: Store) -> None:
+        number = await world.a_request(store)  # recording 1
+        (recording_id,) = await requests_of(store)
+        leave(world, f"{recording_id}.alaw")
+        cough = recording_id.removesuffix("1") + "2"
+        leave(world, f"{cough}.alaw", spoken(0.2) * 2)
+        report = await recover(store)
+        assert (report.requests, report.kept) == ([], 1)
+        assert await requests_of(store) == {recording_id: number}
+        assert (await store.recording(cough)).speech_ms > 0
+
+    world.run(story)
+
+
+def test_loudest_doubtful_recording_of_a_call_without_a_request_gets_one(world: World) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        await store.close_call(call.call_id, world.clock(), "caller", ())
+        leave(world, f"{call.call_id}-1.alaw", spoken(0.1) * 2)
+        leave(world, f"{call.call_id}-2.alaw", spoken(0.3) * 2)
+        report = await recover(store)
+        assert (len(report.requests), report.kept) == (1, 1)
+        assert list(await requests_of(store)) == [f"{call.call_id}-2"]
 
     world.run(story)
 
