@@ -127,7 +127,7 @@ async def recover(remains: Remains, *, running: bool = False) -> RecoveryReport:
     loudest = _loudest_doubtful(found)
     for recording in found:
         if loudest.get(call_of(recording.recording_id), recording) is not recording:
-            recording = replace(recording, call_has_request=True)  # noqa: PLW2901 - it will have one
+            recording = replace(recording, call_has_request=True)
         if running and (recording.is_open or recording.call_cause is None):
             continue
         decision = fate(recording)
