@@ -192,6 +192,26 @@ def test_a_flow_with_lines_taken_out_never_makes_the_check_stumble(data: st.Data
     check_flow("\n".join(row for at, row in enumerate(rows) if at not in gone), file="any.toml", texts=TEXTS)
 
 
+ANYTHING = st.sampled_from(
+    ["5", "-1", "1.5", "true", '""', '"x"', "[]", "[1]", "{}", "{a = 1}", "1979-05-27", '"💥\\u0000"']
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_value_of_any_kind_is_a_complaint_at_most(data: st.DataObject) -> None:
+    rows = (HEAD + MENU + AGENT).splitlines()
+    at = data.draw(st.sampled_from([at for at, row in enumerate(rows) if "=" in row]))
+    rows[at] = f"{rows[at].partition('=')[0]}= {data.draw(ANYTHING)}"
+    result = check_flow("\n".join(rows), file="any.toml", texts=TEXTS)
+    assert (result.flow is None) == bool(result.complaints)
+
+
+@pytest.mark.parametrize("table", ["[[steps.hello]]", "[steps]", "[steps.hello.more]", "steps.hello = 1"])
+def test_a_step_that_is_no_table_is_named(table: str) -> None:
+    assert complaints(MENU.replace("[steps.hello]", table))
+
+
 def test_every_verb_is_used_by_the_main_flow() -> None:
     source = MAIN.read_text(encoding="utf-8")
     assert [name for name in VERBS if f'"{name}"' not in source] == []
