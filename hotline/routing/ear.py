@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from hotline.routing.pinyin import NEAR, clauses_of, confusion, fuzzy_key, syllables_of
+from hotline.routing.pinyin import NEAR, Sound, clauses_of, confusion, fuzzy_key, syllables_of
 
 _EDGE: Final = "|"
+_CLAUSE_END: Final = "#"
 _LATIN: Final = re.compile(r"[a-z][a-z ]*")
 
 
@@ -59,7 +60,11 @@ class Ear:
         # lower() may change the length of a few scripts; positions must stay those of the text.
         lowered = text.lower()
         self._lowered = lowered if len(lowered) == len(text) else text
-        self._clauses = [(clause, _key(sound.syllable for sound in clause)) for clause in clauses_of(text)]
+        # One string for all clauses, so that each of a thousand words is searched for once.
+        self._sounds: list[Sound | None] = []
+        for clause in clauses_of(text):
+            self._sounds += (*clause, None)
+        self._key = _key(sound.syllable if sound else _CLAUSE_END for sound in self._sounds)
 
     def hear(self, word: Word) -> HeardWord | None:
         """Find a word, as written before as sounded; None when it is not there.
@@ -76,15 +81,14 @@ class Ear:
         if len(word.text) < 2:
             return None
         allowed = NEAR if len(word.syllables) > 2 else 0.0
-        for clause, key in self._clauses:
-            place = key.find(word.key)
-            while place >= 0:
-                first = key.count(_EDGE, 0, place)
-                sounds = clause[first : first + len(word.syllables)]
-                cost = sum(confusion(a, b.syllable) for a, b in zip(word.syllables, sounds, strict=True))
-                if cost <= allowed:
-                    return self._heard(word, sounds[0].start, sounds[-1].end)
-                place = key.find(word.key, place + 1)
+        place = self._key.find(word.key)
+        while place >= 0:
+            first = self._key.count(_EDGE, 0, place)
+            sounds = [sound for sound in self._sounds[first : first + len(word.syllables)] if sound]
+            cost = sum(confusion(a, b.syllable) for a, b in zip(word.syllables, sounds, strict=True))
+            if cost <= allowed:
+                return self._heard(word, sounds[0].start, sounds[-1].end)
+            place = self._key.find(word.key, place + 1)
         return None
 
     def _heard(self, word: Word, start: int, end: int) -> HeardWord:

@@ -12,8 +12,10 @@ syllable, with graded costs, wherever it fits. The rules that keep ordinary word
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
 from rapidfuzz import fuzz, process
@@ -93,6 +95,13 @@ class Gazetteer:
         self._street_of = {row.code: row.parent or row.code for row in regions}
         self._letters: dict[str, str] = {}
         self._keys = [self._key(form.syllables, grow=True) for form in self._forms]
+        self._holders: dict[str, list[int]] = {}
+        self._needed: list[int] = []
+        for index, (form, key) in enumerate(zip(self._forms, self._keys, strict=True)):
+            stem = set(key[form.stem[0] : form.stem[1]])
+            self._needed.append((len(stem) + 1) // 2)
+            for letter in stem:
+                self._holders.setdefault(letter, []).append(index)
 
     def _key(self, syllables: Iterable[str], *, grow: bool = False) -> str:
         """Write each syllable as one character, mergers folded, so that rapidfuzz compares sounds."""
@@ -156,13 +165,22 @@ class Gazetteer:
             window = clause[start : start + _WINDOW]
             key = self._key(sound.syllable for sound in window)
             shortlist = process.extract(
-                key, self._keys, scorer=fuzz.partial_ratio, score_cutoff=_SHORTLIST_RATIO, limit=_SHORTLIST
+                key,
+                self._candidates(key),
+                scorer=fuzz.partial_ratio,
+                score_cutoff=_SHORTLIST_RATIO,
+                limit=_SHORTLIST,
             )
             for _, _, index in shortlist:
                 for hit in align(self._forms[index], window):
                     moved = replace(hit, first=hit.first + start, last=hit.last + start) if start else hit
                     hits.setdefault((moved.form.text, moved.first, moved.last), moved)
         return list(hits.values())
+
+    def _candidates(self, key: str) -> dict[int, str]:
+        """Names of whose distinguishing sounds at least half are there, in whatever order."""
+        shared = Counter(chain.from_iterable(self._holders.get(letter, ()) for letter in set(key)))
+        return {index: self._keys[index] for index, count in shared.items() if count >= self._needed[index]}
 
 
 _FINENESS: Final = {STREET: 0, PLACE: 1, COMMUNITY: 2}

@@ -17,8 +17,8 @@ from hotline.routing.suggestion import KIND, PLACE, PRIORITY, REGION, UNIT, Sugg
 from hotline.routing.units import UnitChooser
 from hotline.routing.urgent import UrgentWords, score_of
 
-TEXT_LONGEST: Final = 1500
-"""Characters that are looked at, four minutes of quick speech: keeps every answer below 100 ms."""
+TEXT_LONGEST: Final = 1000
+"""Characters that are looked at: more than two minutes of quick speech, the longest message there is."""
 PLACES_MOST: Final = 3
 KINDS_MOST: Final = 3
 UNITS_MOST: Final = 4

@@ -57,6 +57,11 @@ def test_homophone_of_a_keyword_counts_less_than_the_keyword():
     assert [(one.word, one.text, one.by_sound) for one in sounded.words] == [("清运", "青运", True)]
 
 
+def test_word_across_a_comma_is_no_word():
+    assert RANKER.rank("青，运") == ()
+    assert [one.text for one in RANKER.rank("那个，青运")[0].words] == ["青运"]
+
+
 def test_word_inside_a_longer_word_counts_once():
     (best, *_) = RANKER.rank("垃圾桶")
     assert [one.text for one in best.words] == ["垃圾桶"]
