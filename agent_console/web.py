@@ -18,7 +18,7 @@ from agent_console.clocks import SiteClock, wall_now
 from agent_console.console import Console, NotSignedIn, ReadAudio, is_fragment, reason_of
 from agent_console.listening import Listenings
 from agent_console.live import HEARTBEAT_S, Streams
-from agent_console.routes import account, events, inbox, recordings, requests
+from agent_console.routes import account, events, inbox, recordings, requests, users
 from agent_console.routes import desk as queue
 from agent_console.security import Guard
 from agent_console.static_files import YEAR_S
@@ -63,7 +63,7 @@ def create_app(
     )
     app = FastAPI(title=site_name, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.console = console
-    for module in (account, queue, events, inbox, recordings, requests):
+    for module in (account, queue, events, inbox, recordings, requests, users):
         app.include_router(module.router)
     _add_static(app, console)
     _add_errors(app, console)

@@ -123,7 +123,8 @@ EVENTS: Final[Mapping[str, str]] = {
 }
 REFUSALS: Final[Mapping[str, str]] = {
     "login": N_(
-        "User name or password is wrong, or there were too many attempts. Wait a minute and try again."
+        "User name or password is wrong, or there were too many attempts. "
+        "Try again; after many attempts wait a quarter of an hour."
     ),
     "role": N_("Your role does not allow this."),
     "state": N_("This is not possible in the present state."),

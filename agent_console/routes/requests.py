@@ -92,6 +92,9 @@ async def _decide(
 
 
 async def _edit(console: Console, actor: Actor, number: str, decision: Decision) -> Decision:
+    heard = await console.desk.request(actor, number)
+    # The form starts from the transcript; leaving it as it is, is no wording of one's own.
+    is_own_wording = bool(heard.edited_text) or decision.text != heard.text.strip()
     await console.desk.edit(
         actor,
         number,
@@ -99,7 +102,7 @@ async def _edit(console: Console, actor: Actor, number: str, decision: Decision)
         kind_code=decision.kind_code,
         region_code=decision.region_code,
         place=decision.place,
-        text=decision.text,
+        text=decision.text if is_own_wording else "",
     )
     page = await console.desk.request(actor, number)
     rebased = decision.rebased(page)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx2 as httpx
 import pytest
+import structlog
 from fastapi import FastAPI
 
 from agent_console.web import create_app
@@ -22,6 +23,15 @@ def an_app(desk: FakeDesk, **options: object) -> FastAPI:
         "read_audio": read_tone, "at": lambda: desk.now,
     }  # fmt: skip
     return create_app(desk, desk.bus, **(values | options))  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def plain_log() -> Iterator[None]:
+    """Faults print a short trace; the default prints every local of every frame, for seconds."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

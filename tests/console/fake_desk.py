@@ -99,7 +99,7 @@ class FakeDesk(Desk):
 
     def __init__(self, bus: LocalBus | None = None) -> None:
         self.bus = bus or LocalBus()
-        self.users: dict[str, _User] = {}
+        self.people: dict[str, _User] = {}
         self.sessions: dict[str, str] = {}
         self.requests: dict[str, _Request] = {}
         self.events: list[Event] = []
@@ -112,7 +112,7 @@ class FakeDesk(Desk):
         self, user_name: str, role: str, unit_code: str | None = None, name: str = "", language: str = "zh"
     ) -> Actor:
         actor = Actor(user_name, name or user_name, role, unit_code, language)
-        self.users[user_name] = _User(actor, PASSWORD)
+        self.people[user_name] = _User(actor, PASSWORD)
         return actor
 
     def add_staff(self) -> None:
@@ -194,7 +194,7 @@ class FakeDesk(Desk):
 
     # -- who is there ---------------------------------------------------------------------------
     async def needs_set_up(self) -> bool:
-        return not any(user.actor.role == "admin" for user in self.users.values())
+        return not any(user.actor.role == "admin" for user in self.people.values())
 
     async def set_up(self, user_name: str, display_name: str, password: str) -> None:
         if not await self.needs_set_up():
@@ -202,24 +202,47 @@ class FakeDesk(Desk):
         if len(password) < 10 or not user_name:
             raise Refused("weak password", code="input")
         self.add_user(user_name, "admin", name=display_name)
-        self.users[user_name].password = password
+        self.people[user_name].password = password
 
     async def log_in(self, user_name: str, password: str, remote: str) -> str:
-        user = self.users.get(user_name)
+        user = self.people.get(user_name)
         if user is None or user.password != password:
             raise Refused("wrong", code="login")
         return self.token_for(user_name)
 
     async def who(self, token: str) -> Actor | None:
-        user = self.users.get(self.sessions.get(token, ""))
+        user = self.people.get(self.sessions.get(token, ""))
         return user.actor if user else None
 
     async def log_out(self, token: str) -> None:
         self.sessions.pop(token, None)
 
     async def set_language(self, actor: Actor, language: str) -> None:
-        user = self.users[actor.user_name]
+        user = self.people[actor.user_name]
         user.actor = replace(user.actor, language=language)
+
+    async def users(self, actor: Actor) -> Sequence[Actor]:
+        if actor.role != "admin":
+            raise Refused("not your role", code="role")
+        return [user.actor for user in self.people.values()]
+
+    async def create_user(
+        self,
+        actor: Actor,
+        user_name: str,
+        display_name: str,
+        password: str,
+        role: str,
+        *,
+        unit_code: str | None = None,
+        language: str = "zh",
+    ) -> None:
+        await self.users(actor)
+        if len(password) < 10 or not user_name or (role == "unit") != bool(unit_code):
+            raise Refused("not so", code="input")
+        if user_name in self.people:
+            raise Refused("taken", code="state")
+        self.add_user(user_name, role, unit_code, display_name, language)
 
     # -- requests -------------------------------------------------------------------------------
     def _may_read(self, actor: Actor, request: _Request) -> bool:
@@ -251,7 +274,7 @@ class FakeDesk(Desk):
         request = self.requests.get(number)
         if request is None or not self._may_read(actor, request):
             raise Refused("no such request", code="missing")
-        may = {"agent": {"edit", "route", "play"}, "unit": {"sign", "reply", "play"}, "supervisor": {"play"}}
+        may = {"agent": {"edit", "route", "play"}, "unit": {"sign", "reply"}, "supervisor": {"play"}}
         others = [
             r for r in self.requests.values() if r.caller == request.caller and r is not request and r.caller
         ]
@@ -336,8 +359,8 @@ class FakeDesk(Desk):
     async def recording(self, actor: Actor, recording_id: str) -> RecordingFile:
         number = recording_id.removeprefix("call-").removesuffix("-1")
         request = self.requests.get(number)
-        if actor.role == "admin":
-            raise Refused("no sound for administrators", code="role")
+        if actor.role in {"admin", "unit"}:
+            raise Refused("no voices for administrators and units", code="role")
         if request is None or not self._may_read(actor, request):
             raise Refused("no such recording", code="missing")
         self.listened.append(f"{actor.user_name} {recording_id}")
@@ -346,7 +369,7 @@ class FakeDesk(Desk):
 
     # -- a unit's side --------------------------------------------------------------------------
     async def inbox(self, actor: Actor, unit_code: str = "") -> Sequence[OrderView]:
-        if actor.role == "agent":
+        if actor.role == "admin":
             raise Refused("not your role", code="role")
         code = actor.unit_code or unit_code
         return [

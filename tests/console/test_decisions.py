@@ -204,3 +204,10 @@ async def test_signing_on_the_request_page_leads_back_to_it(visit, desk, number)
     answer = await unit.post("/orders/1/sign", data={"next": f"/requests/{number}"})
     assert answer.headers["location"] == f"/requests/{number}"
     assert (await visit("other").post("/orders/1/sign", data={})).status_code == 404
+
+
+async def test_leaving_the_transcript_as_it_is_is_no_wording_of_ones_own(visit, desk, number) -> None:
+    browser = visit("wang")
+    form = await form_of(browser, number)
+    await browser.post(f"/requests/{number}/save", data=form | {"place": "王府井"})
+    assert desk.requests[number].edited_text == ""

@@ -84,7 +84,8 @@ async def listening(
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
             stream.status = message["status"]
-            stream.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+            pairs = message["headers"]
+            stream.headers = {name.decode(): value.decode() for name, value in pairs}
             stream.begun.set()
         else:
             stream.feed(message["body"].decode())
@@ -145,7 +146,7 @@ async def test_a_browser_too_far_behind_starts_afresh(app, desk) -> None:
 
 
 async def test_a_unit_hears_of_its_own_requests_only(app, desk) -> None:
-    agent = desk.users["wang"].actor
+    agent = desk.people["wang"].actor
     async with listening(app, desk, "street", after="0") as stream:
         mine, other = desk.open_request(), desk.open_request()
         await desk.route(agent, other, 1, "110101002", "")

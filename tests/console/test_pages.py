@@ -17,12 +17,12 @@ PAGES_OF = {
     "wang": ("/desk",),
     "zhao": ("/desk", "/inbox"),
     "street": ("/inbox",),
-    "root": ("/desk", "/inbox"),
+    "root": ("/desk", "/users"),
 }
 
 
 async def routed(desk, number: str, unit: str = "110101001") -> None:
-    actor = desk.users["wang"].actor
+    actor = desk.people["wang"].actor
     await desk.route(actor, number, desk.requests[number].line.version, unit, "请尽快处理")
 
 
@@ -172,7 +172,7 @@ async def test_a_unit_sees_no_request_of_another_unit(visit, desk) -> None:
     number = desk.open_request()
     await routed(desk, number, "110101001")
     assert (await visit("street").get(f"/requests/{number}")).status_code == 200
-    for path in (f"/requests/{number}", f"/requests/{number}/live", f"/recordings/call-{number}-1.wav"):
+    for path in (f"/requests/{number}", f"/requests/{number}/live", f"/requests/{number}/form"):
         assert (await visit("other").get(path)).status_code == 404
     assert number not in (await visit("other").get("/inbox")).text
 
@@ -198,7 +198,7 @@ async def test_the_inbox_puts_what_is_to_be_signed_first(visit, desk) -> None:
     first, second = desk.open_request(), desk.open_request()
     for number in (first, second):
         await routed(desk, number)
-    await desk.sign(desk.users["street"].actor, 1)
+    await desk.sign(desk.people["street"].actor, 1)
     text = (await visit("street").get("/inbox")).text
     assert text.index(second) < text.index(first)
 
@@ -211,8 +211,36 @@ async def test_a_supervisor_chooses_whose_inbox_she_sees(visit, desk) -> None:
     assert number in (await browser.get("/inbox?unit=110101001")).text
 
 
-async def test_an_agent_has_no_inbox(visit) -> None:
-    assert (await visit("wang").get("/inbox?unit=110101001")).status_code == 403
+async def test_an_administrator_has_no_inbox(visit) -> None:
+    assert (await visit("root").get("/inbox?unit=110101001")).status_code == 403
+
+
+@pytest.mark.parametrize("user_name", ["wang", "zhao", "street"])
+async def test_only_an_administrator_adds_people(visit, desk, user_name) -> None:
+    before = set(desk.people)
+    form = {"user_name": "new", "display_name": "新人", "password": PASSWORD, "role": "admin"}
+    assert (await visit(user_name).get("/users")).status_code == 403
+    assert (await visit(user_name).post("/users", data=form)).status_code == 403
+    assert set(desk.people) == before
+
+
+async def test_an_administrator_adds_a_unit_user(visit, desk) -> None:
+    browser = visit("root")
+    form = {
+        "user_name": "jing",
+        "display_name": "景山 王工",
+        "password": "short",
+        "role": "unit",
+        "unit_code": "110101002",
+    }
+    refused = await browser.post("/users", data=form)
+    assert refused.status_code == 422
+    assert "景山 王工" in refused.text, "what was typed is kept"
+    assert "short" not in refused.text, "a password is never written into a page"
+    assert (await browser.post("/users", data=form | {"password": PASSWORD})).status_code == 303
+    assert desk.people["jing"].actor.unit_code == "110101002"
+    assert "景山 王工" in (await browser.get("/users")).text
+    assert "已被使用" in (await browser.post("/users", data=form | {"password": PASSWORD})).text
 
 
 class Elements(HTMLParser):
@@ -246,9 +274,9 @@ async def test_hostile_words_stay_words(visit, desk) -> None:
     suggestion = Suggestion("kind", hostile, hostile, 0.5, hostile, hostile)
     desk.transcribe(number, [segment], [suggestion])
     await desk.edit(
-        desk.users["wang"].actor, number, 2, kind_code="", region_code="", place=hostile, text=hostile + "y"
+        desk.people["wang"].actor, number, 2, kind_code="", region_code="", place=hostile, text=hostile + "y"
     )
-    await desk.route(desk.users["wang"].actor, number, 3, "110101001", hostile)
+    await desk.route(desk.people["wang"].actor, number, 3, "110101001", hostile)
     desk.send_mail(number, "failed", hostile)
     for user, path in (
         ("wang", "/desk"), ("wang", f"/requests/{number}"), ("wang", f"/requests/{number}/live"),
@@ -281,7 +309,7 @@ async def test_language_is_chosen_and_remembered(visit, desk) -> None:
     text = (await browser.get("/desk")).text
     assert '<html lang="en">' in text
     assert "Requests" in text
-    assert desk.users["wang"].actor.language == "en"
+    assert desk.people["wang"].actor.language == "en"
     assert (await browser.post("/language", data={"language": "fr"})).status_code == 422
 
 
@@ -294,7 +322,7 @@ async def test_a_stranger_is_greeted_in_the_language_of_her_browser(visit) -> No
 
 
 async def test_everything_goes_to_set_up_until_there_is_an_administrator(visit, desk) -> None:
-    del desk.users["root"]
+    del desk.people["root"]
     browser = visit()
     assert (await browser.get("/login")).headers["location"] == "/set-up"
     form = {"user_name": "chief", "display_name": "主任", "password": "short", "repeated": "short"}
