@@ -64,6 +64,8 @@ class RecoveryReport:
     closed_calls: int
     odd: Sequence[str]
     """Files in the day folders that were left alone for a person to look at, each with the reason."""
+    released_jobs: int = 0
+    """Jobs that a dead worker held; they are due at once."""
 
 
 class Remains(Protocol):
@@ -85,6 +87,10 @@ class Remains(Protocol):
 
     async def close_open_calls(self, cause: str) -> int:
         """Close the call records that a dead process left open; tells how many."""
+        ...
+
+    async def release_jobs(self) -> int:
+        """End the leases of a dead process, so that its jobs need not wait for them; tells how many."""
         ...
 
 
@@ -147,5 +153,8 @@ async def recover(remains: Remains, *, running: bool = False) -> RecoveryReport:
             kept += 1
         else:
             requests.append(number)
-    closed = 0 if running else await remains.close_open_calls("fault")
-    return RecoveryReport(requests, kept, removed, closed, left_alone)
+    if running:
+        return RecoveryReport(requests, kept, removed, 0, left_alone)
+    closed = await remains.close_open_calls("fault")
+    released = await remains.release_jobs()
+    return RecoveryReport(requests, kept, removed, closed, left_alone, released)

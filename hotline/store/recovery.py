@@ -19,6 +19,7 @@ from hotline.intake.path import call_of
 from hotline.intake.ports import ClosedRecording, RequestDraft
 from hotline.intake.recovery import FoundRecording
 from hotline.store.journal import add_recording, close_call, open_request
+from hotline.store.outbox import release_leases
 from hotline.store.recordings import (
     RecordingName,
     read_name,
@@ -133,6 +134,10 @@ class SqlRemains(Work):
     async def close_open_calls(self, cause: str) -> int:
         """Close the call records that a dead process left open; tells how many."""
         return await self.write(lambda writing: _close_open_calls(writing, cause))
+
+    async def release_jobs(self) -> int:
+        """End the leases of a dead process, so that its jobs need not wait for them; tells how many."""
+        return await self.write(release_leases)
 
 
 def _remove_blocking(path: Path) -> None:

@@ -200,6 +200,21 @@ def test_looking_again_while_running_leaves_the_living_alone(world: World) -> No
     world.run(story)
 
 
+def test_jobs_of_a_dead_worker_are_due_at_once(world: World) -> None:
+    async def before(store: Store) -> None:
+        await world.a_request(store)
+        await store.claim(TRANSCRIBE, limit=1, lease_s=240)
+
+    async def after(store: Store) -> None:
+        assert (await recover(store, running=True)).released_jobs == 0
+        assert (await recover(store)).released_jobs == 1
+        (job,) = await store.claim(TRANSCRIBE, limit=1, lease_s=240)
+        assert job.attempts == 2
+
+    world.run(before)
+    world.run(after)
+
+
 def test_strange_files_are_named_and_kept(world: World) -> None:
     async def story(store: Store) -> None:
         path = leave(world, "notes.txt", b"hello")
