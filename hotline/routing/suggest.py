@@ -43,15 +43,20 @@ class Suggester:
         """Put misheard place names right; see ``Gazetteer.correct``."""
         return self._gazetteer.correct(text)
 
-    def suggest(self, text: str, *, home_region: str | None = None) -> Sequence[Suggestion]:
+    def suggest(
+        self, text: str, *, raw_text: str = "", home_region: str | None = None
+    ) -> Sequence[Suggestion]:
         """Suggest values for the fields of a request.
 
         :param text: transcript, corrected or not.
+        :param raw_text: the transcript before place names were put right; when given, places are looked
+            for there, so that their reasons tell what was really heard and how sure it is.
         :param home_region: region code of where the caller is known to live.
         :returns: for each field the best first; a field without a reason is missing.
         """
         text = text[:TEXT_LONGEST]
-        found = self._gazetteer.find(text, home_region=home_region)[:PLACES_MOST]
+        heard = raw_text[:TEXT_LONGEST] or text
+        found = self._gazetteer.find(heard, home_region=home_region)[:PLACES_MOST]
         kinds = self._ranker.rank(text, limit=KINDS_MOST)
         alarms = self._urgent.hear(text)
         return (

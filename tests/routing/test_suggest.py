@@ -33,6 +33,16 @@ def test_request_is_filled_in_from_a_misheard_text():
     assert "“砖头”" in best(text, KIND).reason
 
 
+def test_corrected_place_is_told_by_what_was_really_heard():
+    raw = "和平礼那边停水了"
+    text, _ = SUGGESTER.correct(raw)
+    certain, honest = best(text, PLACE), best(text, PLACE, raw_text=raw)
+    assert certain.value == honest.value == "和平里街道"
+    assert honest.score < certain.score
+    assert "“和平礼”" in honest.reason
+    assert "请向来电人核对" in honest.reason
+
+
 def test_district_department_leads_while_street_and_community_help():
     units = [one for one in SUGGESTER.suggest("和平里七区这垃圾桶三天没清运了") if one.field == UNIT]
     assert [one.value for one in units[:3]] == ["D029", "110101010", "110101010011"]
@@ -124,4 +134,4 @@ def test_every_suggestion_says_why(words):
         assert 0 < one.score <= 1
         assert one.reason
         assert one.label
-        assert all(word in text for word in one.source_text.split("、"))
+        assert all(word in text for word in one.source_text.split("、") if one.source_text)
