@@ -220,7 +220,7 @@ def test_leases_hold_in_any_order_of_events(world: World) -> None:
     run_state_machine_as_test(
         OutboxModel,
         settings=settings(
-            max_examples=12,
+            max_examples=8,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
