@@ -9,17 +9,19 @@ from hotline.sip.agenda import Agenda
 from hotline.sip.call_leg import CallLeg
 from hotline.sip.dialog import DialogKey
 from hotline.sip.events import CallConfirmed, CallEnded, SipEvent
-from hotline.sip.flow import request_flow
+from hotline.sip.flow import Flow, request_flow
+from hotline.sip.headers import SessionExpires
 from hotline.sip.incoming_call import Action, Given
 from hotline.sip.message import Request, Response
 from hotline.sip.replies import Replies
+from hotline.sip.session_timer import Due
 from hotline.sip.transaction_layer import Client, Server, TransactionLayer
 
 
 class CallBook:
     """The calls of one user agent.
 
-    :param new_token: makes the branch of our BYE.
+    :param new_token: makes the branches of our requests.
     :param server_name: our User-Agent.
     """
 
@@ -35,7 +37,8 @@ class CallBook:
         self._legs: dict[CallId, CallLeg] = {}
         self._dialogs: dict[DialogKey, CallLeg] = {}
         self._invites: dict[tuple[str, str], CallLeg] = {}
-        self._byes: dict[Client, CallLeg] = {}
+        self._asked: dict[Client, CallLeg] = {}
+        """Our own BYE and UPDATE, and the calls they belong to."""
         self._agenda: Agenda[CallLeg] = Agenda()
         self.events: list[SipEvent] = []
 
@@ -68,7 +71,7 @@ class CallBook:
         self._legs[leg.call_id] = leg
         self._invites[leg.dialog.call_id, leg.dialog.remote_tag] = leg
         leg.machine.start(now)
-        self._agenda.put(leg, leg.machine.next_timer())
+        self._agenda.put(leg, leg.next_timer())
 
     def establish(self, leg: CallLeg) -> None:
         """Make the dialog known: the caller is about to learn our tag."""
@@ -90,11 +93,26 @@ class CallBook:
         leg.machine.handle(given, now)
         self._carry_out(leg, now, server or leg.invite, response)
 
-    def bye_done(self, client: Client, now: float) -> None:
-        """Tell that a request of ours was answered or given up; only BYE is awaited."""
-        leg = self._byes.pop(client, None)
-        if leg is not None:
+    def reschedule(self, leg: CallLeg) -> None:
+        """Look at the timers of a call again."""
+        self._agenda.put(leg, leg.next_timer())
+
+    def answered(self, client: Client, response: Response | None, now: float) -> None:
+        """Take the final response to a request of ours.
+
+        :param response: None when none came: the transaction gave up or its transport broke.
+        """
+        leg = self._asked.pop(client, None)
+        if leg is None:
+            return
+        status = response.status if response is not None else 408  # 8.1.3.1: as if it had been received
+        if client.request.method == "BYE":
             self.move(leg, Given.BYE_DONE, now)
+        elif response is not None and status < 300:
+            leg.session_timer.refreshed(response, now)
+            self._agenda.put(leg, leg.next_timer())
+        elif status in {408, 481}:  # 12.2.1.2: the dialog is gone
+            self.move(leg, Given.SESSION_EXPIRED, now)
 
     def next_timer(self) -> float | None:
         """Tell when ``handle_timer`` wants to be called; None: never."""
@@ -104,6 +122,11 @@ class CallBook:
         """Fire what is due, in order of time."""
         while (leg := self._agenda.take_due(now)) is not None:
             leg.machine.handle_timer(now)
+            match leg.session_timer.handle_timer(now):
+                case Due.EXPIRED:
+                    leg.machine.handle(Given.SESSION_EXPIRED, now)
+                case Due.REFRESH:
+                    self._send_update(leg, now)
             self._carry_out(leg, now, leg.invite, None)
 
     def _carry_out(self, leg: CallLeg, now: float, server: Server, response: Response | None) -> None:
@@ -112,7 +135,9 @@ class CallBook:
         if leg.machine.cause is not None and not leg.told_end:
             leg.told_end = True
             self.events.append(CallEnded(leg.call_id, leg.machine.cause.value))
-        self._agenda.put(leg, leg.machine.next_timer())
+        if leg.told_end:
+            leg.session_timer.start(None, now)
+        self._agenda.put(leg, leg.next_timer())
         if leg.machine.is_over:
             self._legs.pop(leg.call_id, None)
             self._dialogs.pop(leg.dialog.key, None)
@@ -149,6 +174,16 @@ class CallBook:
                 self.events.append(CallConfirmed(leg.call_id))
 
     def _send_bye(self, leg: CallLeg, now: float) -> None:
+        self._send(leg, *self._new_request(leg, "BYE"), now)
+
+    def _send_update(self, leg: CallLeg, now: float) -> None:
+        request, flow = self._new_request(leg, "UPDATE")
+        for name, value in self._replies.contact(leg):
+            request.headers.add(name, value)
+        request.headers.add("Session-Expires", str(SessionExpires(leg.session_timer.interval_s, "uac")))
+        self._send(leg, request, flow, now)
+
+    def _new_request(self, leg: CallLeg, method: str) -> tuple[Request, Flow]:
         # A peer behind a NAT, and a proxy known only by name, are reached where their last request
         # came from; everybody else where the route set or the Contact says.
         use_source = leg.is_behind_nat and not leg.dialog.route_set
@@ -157,6 +192,9 @@ class CallBook:
             f"SIP/2.0/{flow.transport.upper()} {self._replies.host(flow)}:{flow.local[1]}"
             f";branch=z9hG4bK{self._new_token()}{'' if flow.is_reliable else ';rport'}"
         )
-        request = leg.dialog.make_request("BYE", via)
+        request = leg.dialog.make_request(method, via)
         request.headers.add("User-Agent", self._server_name)
-        self._byes[self._layer.request(request, flow, now, leg.call_id)] = leg
+        return request, flow
+
+    def _send(self, leg: CallLeg, request: Request, flow: Flow, now: float) -> None:
+        self._asked[self._layer.request(request, flow, now, leg.call_id)] = leg

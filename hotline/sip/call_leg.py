@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from hotline.events.ids import CallId
@@ -10,10 +10,12 @@ from hotline.sip.body import find_sdp, parts_of
 from hotline.sip.dialog import Dialog
 from hotline.sip.events import MediaMoved
 from hotline.sip.flow import Flow
+from hotline.sip.headers import SessionExpires
 from hotline.sip.incoming_call import IncomingCall
 from hotline.sip.message import Request
 from hotline.sip.offer import AnswerPlan, choose_answer, make_offer, read_answer
 from hotline.sip.sdp import SessionDescription, parse_sdp
+from hotline.sip.session_timer import SessionTimer
 from hotline.sip.transaction_layer import Server
 
 PCMA: Final = 8
@@ -46,6 +48,9 @@ class CallLeg:
     local_ip: str = ""
     """Where we want the caller's voice; before ``accept``, the address that the caller reached."""
     local_port: int = 0
+    session_timer: SessionTimer = field(default_factory=SessionTimer)
+    session_expires: SessionExpires | None = None
+    """Agreed for the 200 that is still to be sent."""
     told_end: bool = False
     """CallEnded was given."""
     ok: bytes = b""
@@ -53,6 +58,11 @@ class CallLeg:
     ok_flow: Flow | None = None
     ok_cseq: int = -1
     last_body: bytes = b""
+
+    def next_timer(self) -> float | None:
+        """Tell when the call wants to be looked after; None: never."""
+        due = (self.machine.next_timer(), self.session_timer.next_timer())
+        return min((time for time in due if time is not None), default=None)
 
     def choose(self, offer: SessionDescription) -> AnswerPlan | None:
         """Answer an offer on paper; None when we cannot."""

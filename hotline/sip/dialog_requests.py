@@ -10,11 +10,20 @@ from hotline.sip.config import UserAgentConfig
 from hotline.sip.dialog import Order
 from hotline.sip.dtmf_info import DTMF_TYPES, read_dtmf
 from hotline.sip.events import DigitArrived
+from hotline.sip.headers import SessionExpires
 from hotline.sip.incoming_call import Given, State
-from hotline.sip.inspection import Refusal, check_accept, check_body, check_method, check_require
+from hotline.sip.inspection import (
+    HeaderFields,
+    Refusal,
+    check_accept,
+    check_body,
+    check_method,
+    check_require,
+)
 from hotline.sip.message import Request, Response, response_to
 from hotline.sip.replies import Replies
 from hotline.sip.sdp import parse_sdp
+from hotline.sip.session_timer import headers_of, negotiate
 from hotline.sip.transaction_layer import Server, TransactionLayer
 
 
@@ -101,8 +110,12 @@ class DialogRequests:
         if refusal is not None:
             self._refuse(server, refusal, now)  # 14.2: the call goes on as it was
             return
+        agreed = negotiate(server.request)
+        if isinstance(agreed, Refusal):
+            self._refuse(server, agreed, now)
+            return
         before, body = leg.plan, leg.answer(offer)
-        response = self._replies.reply(server, 200, self._replies.contact(leg), body)
+        response = self._replies.reply(server, 200, self._refreshed(leg, agreed, now), body)
         self._book.move(leg, Given.REINVITE, now, server, response)
         if offer is not None and leg.has_moved(before):
             self._book.events.append(leg.media_moved())
@@ -120,9 +133,14 @@ class DialogRequests:
         if refusal is not None:
             self._refuse(server, refusal, now)
             return
+        agreed = negotiate(server.request)
+        if isinstance(agreed, Refusal):
+            self._refuse(server, agreed, now)
+            return
         before = leg.plan
         body = leg.answer(offer) if offer is not None else b""
-        self._respond(server, self._replies.reply(server, 200, self._replies.contact(leg), body), now)
+        self._respond(server, self._replies.reply(server, 200, self._refreshed(leg, agreed, now), body), now)
+        self._book.reschedule(leg)
         if offer is not None and leg.has_moved(before):
             self._book.events.append(leg.media_moved())
 
@@ -140,6 +158,10 @@ class DialogRequests:
         key = read_dtmf(parts_of(server.request))
         if key is not None:
             self._book.events.append(DigitArrived(leg.call_id, *key))
+
+    def _refreshed(self, leg: CallLeg, agreed: SessionExpires | None, now: float) -> HeaderFields:
+        leg.session_timer.start(agreed, now)
+        return (*self._replies.contact(leg), *headers_of(agreed))
 
     def _respond(self, server: Server, response: Response, now: float) -> None:
         self._layer.respond(server, response, now)

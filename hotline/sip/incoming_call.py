@@ -46,6 +46,8 @@ class Given(Enum):
     """The answer to our delayed offer is missing or nothing we can carry."""
     BYE = "BYE"
     REINVITE = "re-INVITE"
+    SESSION_EXPIRED = "session expired"
+    """No refresh came in time, or the peer does not know our refresh (RFC 4028, 10)."""
     BYE_DONE = "BYE answered or given up"
     REPEAT_DUE = "200 due again"
     ACK_OVERDUE = "no ACK for 64*T1"
@@ -119,6 +121,8 @@ TRANSITIONS: Final[dict[tuple[State, Given], tuple[tuple[Action, ...], State, Ca
     (S.CONFIRMED, G.BYE): ((A.ANSWER_BYE,), S.ENDED, Cause.BYE),
     (S.CONFIRMED, G.CANCEL): ((), S.CONFIRMED, None),
     (S.CONFIRMED, G.REINVITE): ((A.SEND_OK,), S.REANSWERED, None),
+    (S.CONFIRMED, G.SESSION_EXPIRED): ((A.SEND_BYE,), S.ENDING, Cause.HUNG_UP),
+    (S.REANSWERED, G.SESSION_EXPIRED): ((A.SEND_BYE,), S.ENDING, Cause.HUNG_UP),
     (S.REANSWERED, G.REPEAT_DUE): ((A.REPEAT_OK,), S.REANSWERED, None),
     (S.REANSWERED, G.ACK): ((), S.CONFIRMED, None),
     (S.REANSWERED, G.ACK_UNUSABLE): ((A.SEND_BYE,), S.ENDING, Cause.HUNG_UP),

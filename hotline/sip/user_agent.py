@@ -2,7 +2,7 @@
 
 Messages go in with ``now``; messages to send and events for the layer above come out. It answers
 calls to our numbers, and everything else that may reach a telephone system on the open wire, by
-RFC 3261 (8.2, 9.2, 11, 12, 13.3, 14.2, 15.1), 3262, 3264, 3311, 3581, 6026 and 6086.
+RFC 3261 (8.2, 9.2, 11, 12, 13.3, 14.2, 15.1), 3262, 3264, 3311, 3581, 4028, 6026 and 6086.
 
 100 Trying goes out at once; a call is told as ``CallArrived`` only when it can be carried, so the
 layer above has two answers: ``accept`` and ``refuse``.
@@ -38,6 +38,7 @@ from hotline.sip.numbers import called_number, caller_identity
 from hotline.sip.registrar import Registrar
 from hotline.sip.replies import Replies
 from hotline.sip.sdp import parse_sdp
+from hotline.sip.session_timer import headers_of, negotiate
 from hotline.sip.transaction_layer import Client, Server, TransactionLayer
 
 DIALOG_METHODS: Final = frozenset({"BYE", "INFO", "UPDATE", "PRACK"})
@@ -85,7 +86,7 @@ class UserAgent:
         if isinstance(message, Response):
             client = self._layer.receive_response(message, now)
             if client is not None and message.status >= 200:
-                self._book.bye_done(client, now)
+                self._book.answered(client, message, now)
             return
         note_source(message, *flow.remote)
         if message.method == "ACK":
@@ -152,7 +153,9 @@ class UserAgent:
             refusal = self._replies.unfit(server, leg.offer, leg.local_ip)
             self._book.move(leg, Given.REFUSE, now, server, self._replies.refuse(server, refusal))
             return False
-        response = self._replies.reply(server, 200, self._replies.contact(leg), leg.answer(leg.offer))
+        headers = (*self._replies.contact(leg), *headers_of(leg.session_expires))
+        response = self._replies.reply(server, 200, headers, leg.answer(leg.offer))
+        leg.session_timer.start(leg.session_expires, now)
         for value in server.request.headers.get_all("Record-Route"):  # 12.1.1
             response.headers.add("Record-Route", value)
         self._book.establish(leg)
@@ -267,6 +270,9 @@ class UserAgent:
             return refusal
         if len(self._book) >= config.max_calls:
             return self._replies.overloaded()
+        session_expires = negotiate(request)
+        if isinstance(session_expires, Refusal):
+            return session_expires
         leg = CallLeg(
             call_id=self._new_call_id(),
             machine=IncomingCall(),
@@ -277,6 +283,7 @@ class UserAgent:
             is_behind_nat=is_behind_nat(request.top_via, server.source.remote),
             session_id=int.from_bytes(blake2s(server.to_tag.encode(), digest_size=4).digest(), "big"),
             local_ip=config.public_ip or server.source.local[0],
+            session_expires=session_expires,
         )
         sdp = find_sdp(parts_of(request))
         if sdp is not None:
@@ -333,4 +340,4 @@ class UserAgent:
     def _settle_failed(self, now: float) -> None:
         for failed in self._layer.take_failed():
             if isinstance(failed.side, Client):
-                self._book.bye_done(failed.side, now)
+                self._book.answered(failed.side, None, now)

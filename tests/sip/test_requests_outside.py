@@ -20,7 +20,7 @@ def test_options_is_answered_with_what_we_can_do(uri: str) -> None:
     assert ok.status == 200
     assert ok.headers.get("Allow") == "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK"
     assert ok.headers.get("Accept") == "application/sdp"
-    assert ok.headers.get("Supported") == "100rel"
+    assert ok.headers.get("Supported") == "100rel, timer"
     assert ok.to_tag
 
 

@@ -1,0 +1,159 @@
+"""Session timers (RFC 4028): who refreshes, and what happens when nobody does."""
+
+from __future__ import annotations
+
+import pytest
+from sip_bench import Bench, a_request, an_invite, names
+
+from hotline.events.ids import CallId
+from hotline.sip.events import CallEnded
+from hotline.sip.message import Request, Response, response_to
+
+CALLER_REFRESHES = "Supported: timer\nSession-Expires: 1800"
+WE_REFRESH = "Supported: timer\nSession-Expires: 1800;refresher=uas\nAllow: INVITE, UPDATE, BYE"
+
+
+def accepted(bench: Bench, headers: str) -> tuple[CallId, Response]:
+    """Bring a call to where it stands; give its id and our 200."""
+    call_id = bench.offer(headers=headers)
+    bench.ua.accept(call_id, "", 16000, bench.now)
+    [ok] = bench.said()
+    assert isinstance(ok, Response)
+    bench.hear(a_request("ACK", to_tag=ok.to_tag, branch="z9hG4bKack1"))
+    bench.events()
+    return call_id, ok
+
+
+def refresh_of(bench: Bench) -> Request:
+    """Let half the interval pass; give our UPDATE."""
+    bench.now += 900.0
+    bench.ua.handle_timer(bench.now)
+    [update] = bench.said()
+    assert isinstance(update, Request)
+    assert update.method == "UPDATE"
+    return update
+
+
+def test_the_caller_is_asked_to_refresh() -> None:
+    _, ok = accepted(Bench(), CALLER_REFRESHES)
+    assert ok.headers.get("Session-Expires") == "1800;refresher=uac"
+    assert ok.require == ("timer",)
+
+
+@pytest.mark.parametrize(
+    "headers", ["", "Session-Expires: 1800", "Supported: timer", WE_REFRESH.replace("UPDATE, ", "")]
+)
+def test_a_call_may_go_without_a_timer(headers: str) -> None:
+    bench = Bench()
+    _, ok = accepted(bench, headers)
+    assert ok.headers.get("Session-Expires") is None
+    bench.wait(40.0)
+    assert bench.ua.next_timer() is None
+
+
+def test_too_short_an_interval_is_refused_with_the_shortest() -> None:
+    bench = Bench()
+    refusal = bench.hear(an_invite(headers="Supported: timer\nSession-Expires: 60"))[-1]
+    assert names([refusal]) == [422]
+    assert refusal.headers.get("Min-SE") == "90"
+
+
+def test_a_call_that_is_not_refreshed_ends_before_the_interval_does() -> None:
+    bench = Bench()
+    call_id, _ = accepted(bench, CALLER_REFRESHES)
+    assert bench.wait(1767.0) == []
+    assert bench.wait(1.0) == [(1.0, "BYE")]
+    assert bench.events() == [CallEnded(call_id, "hung_up")]
+    bench.run_out()
+    assert bench.ua.calls == 0
+
+
+def test_a_short_interval_keeps_a_third_in_hand() -> None:
+    bench = Bench()
+    accepted(bench, "Supported: timer\nSession-Expires: 90")
+    assert bench.wait(60.0)[-1] == (60.0, "BYE")
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_a_refresh_of_the_caller_begins_the_interval_anew(method: str) -> None:
+    bench = Bench()
+    _, first = accepted(bench, CALLER_REFRESHES)
+    bench.wait(900.0)
+    make = an_invite if method == "INVITE" else lambda **given: a_request("UPDATE", **given)
+    ok = bench.hear(make(to_tag=first.to_tag, cseq=2, branch="z9hG4bKrefresh", headers=CALLER_REFRESHES))[-1]
+    assert ok.headers.get("Session-Expires") == "1800;refresher=uac"
+    if method == "INVITE":
+        bench.hear(a_request("ACK", to_tag=first.to_tag, cseq=2, branch="z9hG4bKack2"))
+    assert bench.wait(1767.0) == []
+    assert bench.wait(1.0) == [(1.0, "BYE")]
+
+
+def test_a_refresh_without_the_header_switches_the_timer_off() -> None:
+    bench = Bench()
+    _, first = accepted(bench, CALLER_REFRESHES)
+    bench.hear(a_request("UPDATE", to_tag=first.to_tag, cseq=2, branch="z9hG4bKrefresh"))
+    assert bench.wait(7200.0) == []
+
+
+def test_a_refresh_that_is_too_short_is_refused_and_the_call_goes_on() -> None:
+    bench = Bench()
+    _, first = accepted(bench, CALLER_REFRESHES)
+    short = "Supported: timer\nSession-Expires: 10"
+    assert bench.statuses(
+        a_request("UPDATE", to_tag=first.to_tag, cseq=2, branch="z9hG4bKrefresh", headers=short)
+    ) == [422]
+    assert bench.ua.calls == 1
+
+
+def test_we_refresh_at_half_the_interval_when_we_are_asked_to() -> None:
+    bench = Bench()
+    _, ok = accepted(bench, WE_REFRESH)
+    assert ok.headers.get("Session-Expires") == "1800;refresher=uas"
+    update = refresh_of(bench)
+    assert update.headers.get("Session-Expires") == "1800;refresher=uac"
+    assert update.contacts
+    answer = response_to(update, 200)
+    answer.headers.add("Session-Expires", "1800;refresher=uac")
+    bench.hear(answer.to_bytes())
+    assert refresh_of(bench).cseq.number == update.cseq.number + 1
+
+
+def test_a_peer_may_take_the_refreshing_over() -> None:
+    bench = Bench()
+    accepted(bench, WE_REFRESH)
+    answer = response_to(refresh_of(bench), 200)
+    answer.headers.add("Session-Expires", "600;refresher=uas")
+    bench.hear(answer.to_bytes())
+    assert bench.wait(568.0) == [(568.0, "BYE")]
+
+
+@pytest.mark.parametrize("status", [481, 408])
+def test_a_peer_that_lost_the_call_gets_our_bye(status: int) -> None:
+    bench = Bench()
+    call_id, _ = accepted(bench, WE_REFRESH)
+    assert bench.statuses(response_to(refresh_of(bench), status).to_bytes()) == ["BYE"]
+    assert bench.events() == [CallEnded(call_id, "hung_up")]
+
+
+def test_a_refresh_that_nobody_answers_ends_the_call() -> None:
+    bench = Bench()
+    call_id, _ = accepted(bench, WE_REFRESH)
+    refresh_of(bench)
+    sent = bench.wait(32.0)
+    assert [name for _, name in sent] == ["UPDATE"] * 10 + ["BYE"]
+    assert bench.events() == [CallEnded(call_id, "hung_up")]
+
+
+def test_a_refresh_that_is_refused_is_not_the_end_until_the_interval_is() -> None:
+    bench = Bench()
+    accepted(bench, WE_REFRESH)
+    assert bench.statuses(response_to(refresh_of(bench), 500).to_bytes()) == []
+    assert bench.wait(868.0) == [(868.0, "BYE")]
+
+
+def test_a_call_that_ends_takes_its_timer_along() -> None:
+    bench = Bench()
+    _, ok = accepted(bench, WE_REFRESH)
+    bench.hear(a_request("BYE", to_tag=ok.to_tag, cseq=2, branch="z9hG4bKbye"))
+    bench.wait(40.0)
+    assert bench.ua.next_timer() is None
