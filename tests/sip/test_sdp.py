@@ -95,6 +95,8 @@ def test_octets_that_are_no_utf8_do_no_harm() -> None:
     [
         b"",
         b"v=1\r\n",
+        HEAD.replace(b"v=0", b"v=1"),
+        HEAD.replace(b"v=0", b"x=0"),
         b"v=0\r\n",
         b"o=- 1 1 IN IP4 192.0.2.1\r\nv=0\r\n",
         b"v=0\r\no=- 1 1 IN IP4\r\n",
