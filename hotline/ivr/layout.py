@@ -77,10 +77,16 @@ def _rows(names: Sequence[str], ways: Sequence[Way], start: str) -> dict[str, in
         for name, below in forward.items():
             for target in below:
                 row_of[target] = max(row_of[target], row_of[name] + 1)
-    for name, below in forward.items():  # a root that is not the start stands just above its first target
-        if name != start and below and not any(name in others for others in forward.values()):
-            row_of[name] = min(row_of[target] for target in below) - 1
-    return row_of
+    reached, waiting = {start}, [start]
+    while waiting:
+        new = [target for target in forward[waiting.pop()] if target not in reached]
+        reached.update(new)
+        waiting += new
+    # what does not come from the start (a fault's steps) stands just above what it leads to
+    for name in sorted((name for name in names if name not in reached), key=lambda one: -row_of[one]):
+        row_of[name] = min((row_of[target] for target in forward[name]), default=row_of[name] + 1) - 1
+    least = min(row_of.values())
+    return {name: row - least for name, row in row_of.items()}
 
 
 def _without_ways_back(targets: Mapping[str, Sequence[str]], start: str) -> dict[str, list[str]]:
