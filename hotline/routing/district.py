@@ -90,6 +90,8 @@ class KindRow:
     tier: str
     weak_keywords: tuple[str, ...] = ()
     """Words that many callers use for many things; they only tip the balance."""
+    keywords_en: tuple[str, ...] = ()
+    """Words of callers who speak English, matched whole, with or without a plural ending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ def read_catalogue(text: str, file: str) -> tuple[tuple[KindRow, ...], tuple[Rej
                 sla_hours=float(row["sla_hours"]),
                 tier=row["tier"],
                 weak_keywords=_words(row.get("weak_keywords_zh", "")),
+                keywords_en=_words(row.get("keywords_en", "").lower()),
             )
         )
     return tuple(rows), tuple(bad)

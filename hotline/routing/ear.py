@@ -11,7 +11,7 @@ from hotline.routing.pinyin import NEAR, Sound, clauses_of, confusion, fuzzy_key
 
 _EDGE: Final = "|"
 _CLAUSE_END: Final = "#"
-_LATIN: Final = re.compile(r"[a-z][a-z ]*")
+_LATIN: Final = re.compile(r"[a-z][a-z -]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Word:
     syllables: tuple[str, ...]
     key: str
     """Its syllables with all mergers folded, between edges, for a plain string search."""
+    is_latin: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,9 @@ class HeardWord:
 
 
 def word_of(text: str) -> Word:
-    """Prepare a word; Latin letters are listened for in lower case and as whole words."""
+    """Prepare a word; Latin letters are listened for in lower case, as whole words or plurals."""
     syllables = tuple(syllables_of(text.lower()))
-    return Word(text.lower(), syllables, _key(syllables))
+    return Word(text.lower(), syllables, _key(syllables), bool(_LATIN.fullmatch(text.lower())))
 
 
 def _key(syllables: Iterable[str]) -> str:
@@ -72,10 +73,12 @@ class Ear:
         By sound, words of two syllables must sound exactly the same and longer ones may carry one
         regional merger; a single character must stand there as written.
         """
-        if _LATIN.fullmatch(word.text):
-            match = re.search(rf"(?<![a-z]){re.escape(word.text)}(?![a-z])", self._lowered)
-            return self._heard(word, match.start(), match.end()) if match else None
         at = self._lowered.find(word.text)
+        if word.is_latin:
+            if at < 0:
+                return None
+            match = re.search(rf"(?<![a-z])({re.escape(word.text)})(?:e?s)?(?![a-z])", self._lowered)
+            return self._heard(word, match.start(1), match.end(1)) if match else None
         if at >= 0:
             return self._heard(word, at, at + len(word.text))
         if len(word.text) < 2:

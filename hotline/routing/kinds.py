@@ -28,6 +28,7 @@ _NAME_SHARE: Final = 0.8
 """What a word of the kind's own name counts."""
 _WEAK_SHARE: Final = 0.35
 """What a weak keyword counts."""
+_ENGLISH_WEIGHT: Final = 1.2
 _PAIR_WEIGHT: Final = 0.12
 _FLOOR: Final = 0.35
 """Less than this in all is no reason to name a kind."""
@@ -90,6 +91,7 @@ def _clues(kind: KindRow, holders: Counter[str]) -> tuple[_Clue, ...]:
     for part in _NAME_PARTS.split(kind.label):
         if len(part) > 1:
             clues.setdefault(part, _NAME_SHARE * _LENGTH_WEIGHT.get(len(part), _LENGTH_WEIGHT_LONG))
+    clues |= dict.fromkeys(kind.keywords_en, _ENGLISH_WEIGHT)
     # Long words first, so that 垃圾桶 is taken before the 垃圾 inside it.
     ordered = sorted(clues.items(), key=lambda one: -len(one[0]))
     return tuple(_Clue(word_of(keyword), weight) for keyword, weight in ordered)

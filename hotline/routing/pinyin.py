@@ -99,11 +99,16 @@ def _number(digits: str) -> str:
 
 def syllables_of(text: str) -> list[str]:
     """Tell the toneless syllable of each character, one for one; other characters stand for themselves."""
+    return list(_read(text))
+
+
+@lru_cache(maxsize=256)  # places, kinds and danger are looked for in the same text one after the other
+def _read(text: str) -> tuple[str, ...]:
     found = lazy_pinyin(text, style=Style.NORMAL)
     if len(found) == len(text):
-        return list(found)
+        return tuple(found)
     # Other characters come back in runs, and a few phrases have a reading of another length.
-    return [lazy_pinyin(character, style=Style.NORMAL)[0] for character in text]
+    return tuple(lazy_pinyin(character, style=Style.NORMAL)[0] for character in text)
 
 
 @lru_cache(maxsize=4096)

@@ -72,6 +72,27 @@ def test_weak_word_does_not_outvote_the_matter():
     assert best.kind.code == "0502"
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("The garbage bins in our street have not been emptied for three days.", "0201"),
+        ("There is loud music every night and the neighbors cannot sleep", "0401"),
+        ("The street lights are broken", "0503"),
+        ("Someone parked a car on the sidewalk, there is no parking space left", "0701"),
+        ("The elevator has been out of order since Monday", "0802"),
+        ("I would like to know how to get a residence permit", "2101"),
+        ("We have had no water since this morning", "0601"),
+        ("There are cockroaches and rats in the basement", "1502"),
+    ],
+)
+def test_english_callers_are_understood(text, code):
+    assert RANKER.rank(text)[0].kind.code == code
+
+
+def test_english_word_is_no_part_of_another():
+    assert RANKER.rank("the treeless strategy of a literature class") == ()
+
+
 def test_text_without_a_keyword_has_no_kind():
     assert RANKER.rank("喂你好") == ()
     assert RANKER.rank("") == ()
