@@ -125,9 +125,10 @@ class Plane:
         self._lines, self._out, self._voice = Timelines(slots), Outgoing(slots, bank), VoiceActivity(slots)
         self._open: list[Slots] = [np.zeros(0, np.int64)] * len(self._free)
         self._sending: list[Slots] = list(self._open)
-        self.version = 0
-        """Grows when what ``sending`` and ``listening`` gave is stale: a call came, went, moved, or began
-        to send."""
+        self.versions = [0] * len(self._free)
+        """By phase; grows when what ``sending`` and ``listening`` gave is stale: a call came, went,
+        moved, or began to send."""
+        self._stale: set[int] = set()
         self._events: list[MediaEvent] = []
         self._orders: list[RecorderOrder] = []
         self._complaints: list[tuple[CallId, str]] = []
@@ -152,11 +153,25 @@ class Plane:
 
     def sending(self, phase: int) -> Slots:
         """Give the slots of a phase that send, ordered by local port."""
+        self._refresh()
         return self._sending[phase]
 
     def listening(self, phase: int) -> list[int]:
         """Give the indexes of the ports that calls of a phase hear from."""
+        self._refresh()
         return [int(index) for index in np.unique(self.port_index[self._open[phase]])]
+
+    def peers(self) -> NDArray[np.uint64]:
+        """Give for each port the one address that may be heard there; 0 for none, several or not known yet.
+
+        The edge may connect such a port's socket: the kernel then drops strangers itself.
+        """
+        peers = np.zeros(len(self._ports), np.uint64)
+        if len(self._by_slot) == len(self._ports):
+            slots = np.nonzero(self._is_open)[0]
+            peers[self.port_index[slots]] = self.remote[slots]
+            peers[self._is_waiting] = 0
+        return peers
 
     def take_events(self) -> list[MediaEvent]:
         """Take what happened, in order."""
@@ -285,6 +300,7 @@ class Plane:
         elif self._waiting.get(call.port_index) == call.slot:
             del self._waiting[call.port_index]
         self._is_waiting[call.port_index] = call.port_index in self._waiting
+        self.versions[call.slot // self._phase_slots] += 1
 
     def _play(self, call: _Call, command: Play) -> None:
         call.queue.clear()
@@ -365,20 +381,29 @@ class Plane:
         self._relist(slot)
 
     def _relist(self, slot: int) -> None:
-        """Make the lists of slots anew after one of them changed."""
+        """Note that a slot changed; the lists are made anew when they are needed."""
         phase = slot // self._phase_slots
-        start = phase * self._phase_slots
-        mine = np.nonzero(self._is_open[start : start + self._phase_slots])[0] + start
-        self._open[phase] = mine
-        sends = mine[self._has_begun[mine] & (self.remote[mine] != 0)]
-        self._sending[phase] = sends[np.argsort(self.port_index[sends], kind="stable")]
+        self._stale.add(phase)
+        self.versions[phase] += 1
+
+    def _refresh(self) -> None:
+        """Make the lists of the changed phases anew."""
+        if not self._stale:
+            return
+        for phase in self._stale:
+            start = phase * self._phase_slots
+            mine = np.nonzero(self._is_open[start : start + self._phase_slots])[0] + start
+            self._open[phase] = mine
+            sends = mine[self._has_begun[mine] & (self.remote[mine] != 0)]
+            self._sending[phase] = sends[np.argsort(self.port_index[sends], kind="stable")]
+        self._stale.clear()
         self._demux.rebuild(np.nonzero(self._is_open)[0], self.remote, self.port_index)
-        self.version += 1
 
     # -- packets ------------------------------------------------------------------------------------
 
     def receive(self, batch: Batch) -> None:
         """Take in datagrams as they were read from the sockets."""
+        self._refresh()
         slots = self._demux.find(batch.remote, batch.port_index)
         rows = self._lines.accept(batch, slots)
         is_stranger = (slots[rows] == STRANGER) & ~self._is_waiting[batch.port_index[rows]]
@@ -408,6 +433,7 @@ class Plane:
 
     def _call_of(self, remote: int, port_index: int, packet: RtpPacket) -> _Call | None:
         """Give the call that hears this sender; the first agreed packet fixes the sender, once."""
+        self._refresh()
         slot = int(self._demux.find(np.array([remote], np.uint64), np.array([port_index]))[0])
         is_known = slot != STRANGER
         if not is_known and port_index not in self._waiting:
@@ -427,6 +453,7 @@ class Plane:
 
     def tick(self, phase: int) -> None:
         """Move the calls of a phase on by 20 ms: listen, hand blocks over, make the next packets."""
+        self._refresh()
         slots = self._open[phase]
         if not len(slots):
             return

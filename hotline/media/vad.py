@@ -24,6 +24,7 @@ LOWEST_FLOOR: Final = 1e-7
 HIGHEST_FLOOR: Final = 1e-2
 NEVER_SPEECH: Final = 2e-6  # -57 dB: idle-line noise of the codec itself
 FALL: Final = 0.3
+EVERY: Final = 2  # every other sample tells the power of a frame within half a decibel
 RISE: Final = 1.005  # per 20 ms: doubles in 2.8 s
 
 _POWER: Final[NDArray[np.float32]] = ((EXPANDED / 32768.0) ** 2).astype(np.float32)
@@ -53,10 +54,11 @@ class VoiceActivity:
         :param frames: ``(len(slots), 160)`` G.711 bytes.
         :param codecs: table row of each slot's law (``g711.codec_index``).
         """
+        heard = frames[:, ::EVERY]
         if (codecs == codecs[0]).all():
-            power = _POWER[codecs[0]].take(frames).mean(axis=1)
+            power = _POWER[codecs[0]].take(heard).mean(axis=1)
         else:
-            power = _POWER[codecs[:, None], frames].mean(axis=1)
+            power = _POWER[codecs[:, None], heard].mean(axis=1)
         floor = self._floor[slots]
         floor = np.where(power < floor, floor + FALL * (power - floor), floor * RISE)
         floor = np.clip(floor, LOWEST_FLOOR, HIGHEST_FLOOR).astype(np.float32)

@@ -131,7 +131,8 @@ def open_ports(listen_ip: str, port_low: int, port_high: int) -> list[socket.soc
 
     :raises ConfigError: when there is none, one is taken, or too many files would be open.
     """
-    ports = range(port_low + port_low % 2, port_high + 1, 2)
+    first = max(port_low + port_low % 2, 2)
+    ports = range(first, port_high + 1, 2)
     if not ports:
         raise ConfigError(
             f"there is no even port from media.port_low = {port_low} to media.port_high = {port_high}; "

@@ -8,6 +8,7 @@ The layouts are those of 64-bit Linux (recvmmsg(2), sendmmsg(2), sendmsg(2)); el
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import socket
 import sys
@@ -43,16 +44,16 @@ _MMSGHDR_BYTES: Final = 64
 
 def _system_calls() -> tuple[Any, Any]:
     is_fit = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
-    libc = ctypes.CDLL(None, use_errno=True) if is_fit else None
+    libc = (
+        ctypes.PyDLL(None) if is_fit else None
+    )  # keeps the GIL: these calls never wait, and giving it up costs more
     if libc is None or not hasattr(libc, "recvmmsg") or not hasattr(libc, "sendmmsg"):
         raise ConfigError(
             f"the media plane needs 64-bit little-endian Linux with recvmmsg and sendmmsg; this is "
             f"{platform.system()} {platform.machine()}: run hotline on such a machine or in a container"
         )
-    receive, send = libc.recvmmsg, libc.sendmmsg
-    send.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
-    receive.argtypes = [*send.argtypes, ctypes.c_void_p]
-    return receive, send
+    # No argtypes: plain ints go as C ints, and addresses are made c_void_p once, not for each packet.
+    return libc.recvmmsg, libc.sendmmsg
 
 
 def _address(array: NDArray[Any]) -> int:
@@ -62,6 +63,17 @@ def _address(array: NDArray[Any]) -> int:
 def _row_addresses(array: NDArray[Any]) -> NDArray[np.uint64]:
     rows = np.arange(len(array), dtype=np.uint64) * np.uint64(array.strides[0])
     return rows + np.uint64(_address(array))
+
+
+def release(descriptor: int) -> None:
+    """Undo the connect of a UDP socket; it stays bound (connect(2): address family AF_UNSPEC).
+
+    :raises OSError: when the kernel refuses.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.connect(descriptor, bytes(SOCKADDR_IN), SOCKADDR_IN) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 class Receiver:
@@ -78,28 +90,27 @@ class Receiver:
         self._iov["base"], self._iov["length"] = _row_addresses(self._data), WIDTH
         self._headers["name"], self._headers["name_length"] = _row_addresses(self._names), SOCKADDR_IN
         self._headers["iov"], self._headers["iov_count"] = _row_addresses(self._iov), 1
-        self._start = _address(self._headers)
+        self._starts = [ctypes.c_void_p(int(row)) for row in _row_addresses(self._headers)]
 
     def batches(self, ports: Sequence[tuple[int, int]]) -> Iterator[Batch]:
         """Read what waits at the ports, in at most BATCHES batches; each is valid until the next.
 
         :param ports: index and file descriptor of each socket.
         """
-        place = 0
+        receive, starts, place = self._receive, self._starts, 0
         for _ in range(BATCHES):
             counts: list[int] = []
             indexes: list[int] = []
             filled = 0
-            while place < len(ports) and filled < ROWS:
-                index, descriptor = ports[place]
-                room = min(AT_ONCE, ROWS - filled)
-                start = self._start + _MMSGHDR_BYTES * filled
-                got = self._receive(descriptor, start, room, MSG_DONTWAIT, None)
+            for index, descriptor in ports[place:]:
+                if filled > ROWS - AT_ONCE:
+                    break
+                got = receive(descriptor, starts[filled], AT_ONCE, MSG_DONTWAIT, None)
+                place += 1
                 if got > 0:
                     counts.append(got)
                     indexes.append(index)
                     filled += got
-                place += 1
             if not filled:
                 return
             yield self._batch(filled, np.repeat(indexes, counts))
@@ -137,6 +148,7 @@ class Sender:
         remotes: NDArray[np.uint64],
         ports: NDArray[np.int64],
         descriptors: Sequence[int],
+        is_connected: NDArray[np.bool_] | None = None,
     ) -> SendList:
         """Make the list of system calls for these slots; it stays good until one of them changes.
 
@@ -144,14 +156,19 @@ class Sender:
         :param remotes: where each of all slots sends to.
         :param ports: index of the local port of each of all slots.
         :param descriptors: socket of each local port.
+        :param is_connected: which ports' sockets are connected to the one peer they have: naming it
+            again would cost a look at the routing table for each packet.
         """
         self._names.view(">u8")[slots, 0] = remotes[slots]
         self._names.view("<u2")[slots, 0] = socket.AF_INET
         headers = self._headers[slots]  # a copy, so that the slots of one port are neighbours
+        if is_connected is not None:
+            headers["name"][is_connected[ports[slots]]] = 0
+            headers["name_length"][is_connected[ports[slots]]] = 0
         indexes, firsts, counts = np.unique(ports[slots], return_index=True, return_counts=True)
         start = _address(headers)
         calls = [
-            (descriptors[index], start + _MMSGHDR_BYTES * first, count)
+            (descriptors[index], ctypes.c_void_p(start + _MMSGHDR_BYTES * first), count)
             for index, first, count in zip(indexes.tolist(), firsts.tolist(), counts.tolist(), strict=True)
         ]
         return SendList(headers, calls)
@@ -160,18 +177,32 @@ class Sender:
         """Send one packet of each slot of the list; a peer that cannot be reached stops no other."""
         send = self._send
         for descriptor, start, count in send_list.calls:
-            done = 0
-            while done < count:
-                sent = send(descriptor, start + _MMSGHDR_BYTES * done, count - done, MSG_DONTWAIT)
-                if sent <= 0:  # an error tells of the first one only: skip it
-                    self.refused += 1
-                    sent = 1
-                done += sent
+            sent = send(descriptor, start, count, MSG_DONTWAIT)
+            if sent != count:
+                self._send_rest(descriptor, start.value or 0, count, sent)
+
+    def _send_rest(self, descriptor: int, start: int, count: int, sent: int) -> None:
+        """Send what is left after an error or a short count; an error is the first packet's: skip that."""
+        done = 0
+        while (done := done + max(sent, 0)) < count:
+            if sent <= 0:
+                self.refused += 1
+                done += 1
+            if done < count:
+                place = ctypes.c_void_p(start + _MMSGHDR_BYTES * done)
+                sent = self._send(descriptor, place, count - done, MSG_DONTWAIT)
+            else:
+                sent = 0
 
 
 class SendList:
     """System calls that send one tick's packets of one phase."""
 
-    def __init__(self, headers: NDArray[Any], calls: list[tuple[int, int, int]]) -> None:
+    def __init__(self, headers: NDArray[Any], calls: list[tuple[int, ctypes.c_void_p, int]]) -> None:
         self._headers = headers  # keeps the memory alive that ``calls`` points into
         self.calls = calls
+
+    @classmethod
+    def empty(cls) -> SendList:
+        """Make a list that sends nothing."""
+        return cls(np.zeros(0, _MMSGHDR), [])

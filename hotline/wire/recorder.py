@@ -113,11 +113,9 @@ class Recorder:
     def take_events(self) -> list[MediaEvent]:
         """Take what was done or failed."""
         events: list[MediaEvent] = []
-        while True:
-            try:
-                events.append(self._events.get_nowait())
-            except Empty:
-                return events
+        while not self._events.empty():  # nobody else takes from it
+            events.append(self._events.get_nowait())
+        return events
 
     # -- the end ------------------------------------------------------------------------------------
 

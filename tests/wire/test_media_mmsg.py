@@ -104,3 +104,32 @@ def test_another_system_is_told_what_is_needed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(mmsg.sys, "platform", "darwin")
     with pytest.raises(ConfigError, match=f"64-bit little-endian Linux.*{platform.machine()}"):
         Receiver()
+
+
+def test_a_released_socket_hears_everybody_on_its_old_port(sockets) -> None:
+    free, friend, stranger, ours = sockets[:4]
+    address = free.getsockname()
+    free.close()
+    ours.close()
+    sockets[3] = ours = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    ours.bind(address)  # a port that was asked for by number stays, unlike one that the kernel chose
+    ours.connect(friend.getsockname())
+    stranger.sendto(b"no", address)
+    friend.sendto(b"yes", address)
+    assert ours.recv(9) == b"yes"
+    mmsg.release(ours.fileno())
+    assert ours.getsockname() == address
+    stranger.sendto(b"now", address)
+    assert ours.recv(9) == b"now"
+
+
+def test_a_connected_socket_sends_without_a_name(sockets) -> None:
+    ours, peer = sockets[:2]
+    ours.connect(peer.getsockname())
+    sender = Sender(np.full((1, PACKET), 7, np.uint8))
+    sender.send(
+        sender.prepare(
+            np.array([0]), np.array([1], np.uint64), np.array([0]), [ours.fileno()], np.array([True])
+        )
+    )
+    assert peer.recv(999) == bytes([7]) * PACKET
