@@ -1,0 +1,265 @@
+"""What a second of one call costs the media plane: CPU, at 50, 200 and 1,000 calls at once.
+
+    python benchmarks/media_tick.py [--calls 50,200,1000] [--seconds 5] [--json FILE]
+
+The real plane process serves N calls, each with a port of its own and 50 packets a second each
+way, first playing a prompt, then recording. A second process is the N callers; plane and callers
+have a core each where there are two. CPU is user and system time of all threads of the plane.
+``floor`` is a C program that only moves the same packets (media_floor.c; needs gcc).
+
+The run fails when a recording is not, byte for byte, what its caller sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hotline.events.ids import CallId, RecordingId
+from hotline.media.plan import (
+    ClosePort,
+    Codec,
+    MediaEvent,
+    MediaFailed,
+    OpenPort,
+    Play,
+    PortOpened,
+    Record,
+    RecordingClosed,
+)
+from hotline.media.rtp import FRAME, remote_number
+from hotline.wire.media_link import MediaPlane
+from hotline.wire.media_process import open_ports
+from hotline.wire.mmsg import Receiver, Sender
+
+QUARTERS = 4
+WARM_UP_S = 1.0
+CYCLE = 64  # frames of noise that a caller repeats
+
+
+class Clock:
+    """The part of the reactor that the link needs."""
+
+    def seconds(self) -> float:
+        return time.monotonic()
+
+    def callLater(self, delay: float, call: Any, *args: Any) -> Any:  # noqa: N802 - Twisted's name
+        return asyncio.get_running_loop().call_later(delay, call, *args)
+
+
+def noise(caller: int) -> np.ndarray:
+    return np.random.default_rng(caller).integers(0, 256, (CYCLE, FRAME), np.uint8)
+
+
+def be_callers(
+    ports: list[int], remotes: list[int], talk_from: float, until: float, heard: Any, cpu: int | None
+) -> None:
+    """Send a packet every 20 ms for every call; count what comes back."""
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    count = len(remotes)
+    ends = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in remotes]
+    for end, port in zip(ends, remotes, strict=True):
+        end.bind(("127.0.0.1", port))
+        end.setblocking(False)
+    sounds = np.stack([noise(n) for n in range(count)])
+    packets = np.zeros((count, 12 + FRAME), np.uint8)
+    half, words = packets.view(">u2"), packets.view(">u4")
+    half[:, 0], words[:, 2] = 0x8008, np.arange(count) + 7
+    sender, receiver = Sender(packets), Receiver()
+    peers = np.array([remote_number("127.0.0.1", port) for port in ports], np.uint64)
+    own, descriptors = np.arange(count), [end.fileno() for end in ends]
+    quarters = [np.arange(quarter, count, QUARTERS) for quarter in range(QUARTERS)]
+    plans = [sender.prepare(quarter, peers, own, descriptors) for quarter in quarters]
+    reads = [[(int(n), descriptors[n]) for n in quarter] for quarter in quarters]
+    frame, got = 0, 0
+    due = talk_from
+    while due < until:
+        for quarter in range(QUARTERS):
+            time.sleep(max(0.0, due - time.monotonic()))
+            slots = quarters[quarter]
+            packets[slots, 12:] = sounds[slots, frame % CYCLE]
+            half[slots, 1], words[slots, 1] = frame & 0xFFFF, frame * FRAME
+            sender.send(plans[quarter])
+            for batch in receiver.batches(reads[quarter]):
+                got += len(batch.length)
+            due += 0.02 / QUARTERS
+        frame += 1
+    heard.put((frame, got))
+
+
+def cpu_ns(pid: int) -> int:
+    """CPU time of all threads of a process, from the scheduler's own count."""
+    return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+def free_range(count: int) -> int:
+    for low in range(20_000, 60_000, 500):
+        try:
+            for end in open_ports("127.0.0.1", low, low + 2 * count - 1):
+                end.close()
+        except Exception:  # noqa: BLE001, PERF203 - taken: the next range
+            continue
+        return low
+    raise SystemExit("no free ports")
+
+
+async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) -> dict[str, float]:
+    waiting: list[MediaEvent] = []
+    low = free_range(calls)
+    plane = MediaPlane(
+        Clock(),
+        recordings_dir=folder / "recordings",
+        prompts_dir=folder / "prompts",
+        listen_ip="127.0.0.1",
+        port_low=low,
+        port_high=low + 2 * calls - 1,
+        on_event=waiting.append,
+        reserve_bytes=0,
+    )
+    await plane.start()
+    pid = plane.pid
+    assert pid is not None
+    if len(cores) > 1:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), {cores[0]})
+
+    async def collect(kind: type, count: int) -> list[Any]:
+        async with asyncio.timeout(30):
+            while sum(isinstance(event, kind) for event in waiting) < count:
+                if failed := [event for event in waiting if isinstance(event, MediaFailed)]:
+                    raise SystemExit(failed[0].reason)
+                await asyncio.sleep(0.01)
+        return [event for event in waiting if isinstance(event, kind)]
+
+    remotes = list(range(low + 1, low + 2 * calls, 2))
+    names = [CallId(f"c{n}") for n in range(calls)]
+    for name, port in zip(names, remotes, strict=True):
+        plane.send(OpenPort(name, "127.0.0.1", port, Codec.PCMA, 101))
+    by_name = {event.call_id: event.local_port for event in await collect(PortOpened, calls)}
+    heard: Any = get_context("spawn").Queue()
+    talk_from = time.monotonic() + 3.0
+    until = talk_from + 2 * (WARM_UP_S + seconds) + 1.0
+    cpu = cores[1] if len(cores) > 1 else None
+    args = ([by_name[name] for name in names], remotes, talk_from, until, heard, cpu)
+    callers = get_context("spawn").Process(target=be_callers, args=args)
+    callers.start()
+
+    async def watch(begin: float) -> float:
+        await asyncio.sleep(begin + WARM_UP_S - time.monotonic())
+        before, began = cpu_ns(pid), time.monotonic()
+        await asyncio.sleep(seconds)
+        return (cpu_ns(pid) - before) / 1000 / (time.monotonic() - began) / calls
+
+    await asyncio.sleep(talk_from - time.monotonic() - 0.1)
+    for name in names:
+        plane.send(Play(name, ["zh/long"], 1))
+    prompt_us = await watch(talk_from)
+    for name in names:
+        plane.send(Record(name, RecordingId(f"{name}-1"), 600.0))
+    record_us = await watch(time.monotonic())
+    frames, got = await asyncio.get_running_loop().run_in_executor(None, heard.get)
+    await asyncio.sleep(0.1)
+    for name in names:
+        plane.send(ClosePort(name))
+    closed = await collect(RecordingClosed, calls)
+    for event in closed:
+        check(np.fromfile(folder / "recordings" / event.path, np.uint8), int(event.call_id[1:]))
+    await plane.stop()
+    callers.join()
+    missing = max(0.0, 1 - got / ((until - talk_from) * 50 * calls))
+    return {
+        "calls": calls,
+        "prompt_us": prompt_us,
+        "record_us": record_us,
+        "missing": missing,
+        "frames": frames,
+    }
+
+
+def check(sound: np.ndarray, caller: int) -> None:
+    """Hold a recording against the noise of its caller, from whatever frame it begins with."""
+    rows = sound.reshape(-1, FRAME)
+    cycle = noise(caller)
+    first = int(np.nonzero((cycle == rows[0]).all(1))[0][0])
+    want = cycle[(first + np.arange(len(rows))) % CYCLE]
+    if not (want == rows).all():
+        raise SystemExit(
+            f"the recording of caller {caller} is wrong in {int((want != rows).any(1).sum())} frames"
+        )
+
+
+def floor_us(calls: int, seconds: float, folder: Path, cores: list[int]) -> float | None:
+    """Run the C program against the same callers; None without gcc."""
+    if shutil.which("gcc") is None:
+        return None
+    program = folder / "floor"
+    subprocess.run(["gcc", "-O2", "-o", program, Path(__file__).with_name("media_floor.c")], check=True)
+    low = free_range(calls)
+    remotes = list(range(low + 1, low + 2 * calls, 2))
+    heard: Any = get_context("spawn").Queue()
+    talk_from = time.monotonic() + 3.0
+    cpu = cores[1] if len(cores) > 1 else None
+    args = (list(range(low, low + 2 * calls, 2)), remotes, talk_from, talk_from + seconds + 4, heard, cpu)
+    callers = get_context("spawn").Process(target=be_callers, args=args)
+    callers.start()
+    time.sleep(talk_from - time.monotonic())
+    pin = ["taskset", "-c", str(cores[0])] if len(cores) > 1 and shutil.which("taskset") else []
+    run = subprocess.run(
+        [*pin, str(program), str(low), str(low + 1), str(calls), str(seconds)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    heard.get()
+    callers.join()
+    return float(run.stdout)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--calls", default="50,200,1000")
+    options.add_argument("--seconds", type=float, default=5.0)
+    options.add_argument("--json", type=Path)
+    chosen = options.parse_args()
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    rows = []
+    print("calls  prompt us  record us  core  missing  floor us  prompt/floor")
+    for calls in map(int, chosen.calls.split(",")):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "prompts" / "zh").mkdir(parents=True)
+            with wave.open(str(folder / "prompts" / "zh" / "long.wav"), "wb") as file:
+                file.setparams((1, 2, 8000, 0, "NONE", ""))
+                file.writeframes(noise(0).view(np.int8).astype("<i2").repeat(60, 0).tobytes())
+            row = asyncio.run(measure(calls, chosen.seconds, folder, cores))
+            floor = floor_us(calls, chosen.seconds, folder, cores)
+        ratio = f"{row['prompt_us'] / floor:12.2f}" if floor else "no gcc"
+        print(
+            f"{calls:5} {row['prompt_us']:10.0f} {row['record_us']:10.0f} {row['record_us'] * calls / 1e6:5.2f}"
+            f" {row['missing']:8.2%} {floor or 0:9.0f} {ratio}",
+            flush=True,
+        )
+        rows.append({**row, "floor_us": floor})
+    if chosen.json:
+        chosen.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
