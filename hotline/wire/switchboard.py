@@ -16,7 +16,7 @@ import structlog
 from hotline.call import messages as say
 from hotline.call.machine import Call
 from hotline.errors import HotlineError, OutsideError
-from hotline.events.ids import CallId
+from hotline.events.ids import CallId, RecordingId
 from hotline.intake.ports import ClosedRecording, Journal, OfferedCall, RequestDraft
 from hotline.ivr.flow import Flow
 from hotline.media.plan import Aim, Codec, MediaEvent, Record, RecordingClosed
@@ -38,7 +38,7 @@ class _Line:
 
     def __init__(self, call: Call, arrived: CallArrived, alarm: Alarm) -> None:
         self.call, self.arrived, self.alarm = call, arrived, alarm
-        self.recording_began: datetime | None = None
+        self.recordings_began: dict[RecordingId, datetime] = {}
 
 
 class Switchboard:
@@ -159,7 +159,7 @@ class Switchboard:
                 self._spawn(self._write_ended(command))
             case _:
                 if isinstance(command, Record):
-                    line.recording_began = self._wall()
+                    line.recordings_began[command.recording_id] = self._wall()
                 self._media.send(command)
 
     def _hang_up(self, call_id: CallId) -> None:
@@ -194,8 +194,9 @@ class Switchboard:
         self._spawn(write())
 
     async def _open_request(self, line: _Line, command: say.OpenRequest) -> None:
+        began = line.recordings_began.get(command.recording.recording_id, self._wall())
         draft = RequestDraft(
-            recording=closed_recording(command.recording, line.recording_began or self._wall()),
+            recording=closed_recording(command.recording, began),
             language=command.language,
             for_agent=command.for_agent,
             at=self._wall(),

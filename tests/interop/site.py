@@ -100,8 +100,16 @@ def prompt(name: str) -> np.ndarray:
 
 
 def likeness(heard: np.ndarray, wanted: np.ndarray) -> float:
-    """Tell how well a sound is found in another: 1 is the very sound at any loudness, 0 none of it."""
-    heard, wanted = heard.astype(float), wanted.astype(float)
+    """Tell how well a sound is found in another: 1 is the very sound at any loudness, 0 none of it.
+
+    The sound is looked for second by second and the median counts, because a phone's jitter buffer
+    leaves out or repeats a frame now and then.
+    """
+    pieces = [wanted[at : at + RATE_HZ] for at in range(0, max(len(wanted) - RATE_HZ, 0) + 1, RATE_HZ)]
+    return float(np.median([_likeness(heard.astype(float), piece.astype(float)) for piece in pieces]))
+
+
+def _likeness(heard: np.ndarray, wanted: np.ndarray) -> float:
     if len(heard) < len(wanted):
         return 0.0
     size = 1 << (len(heard) + len(wanted)).bit_length()
