@@ -77,7 +77,9 @@ class SipCounts:
 class SipEdge:
     """The sockets of one user agent.
 
-    :param listen_ip: addresses to listen on, numeric; a wildcard listens on all of a family.
+    :param listen_ip: addresses to listen on, numeric; a wildcard listens on all of a family, and answers
+        from the address that the kernel's routes choose. Where callers use another one (a second or a
+        floating address of an interface), name the addresses one by one.
     :param port: for UDP and TCP; 0 takes a free one.
     :param on_event: told each event of the user agent, in order.
     """

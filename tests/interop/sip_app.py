@@ -21,6 +21,7 @@ from hotline.wire.reactor import install_reactor
 reactor = install_reactor()
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
+from hotline.errors import ConfigError
 from hotline.events.ids import CallId
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.events import CallArrived, CallConfirmed, SipEvent
@@ -38,6 +39,8 @@ def main() -> None:
     options.add_argument("--answer-after", type=float, default=0.0)
     options.add_argument("--refuse", type=int)
     options.add_argument("--quiet", action="store_true")
+    options.add_argument("--listen", default="127.0.0.1")
+    options.add_argument("--port", type=int, default=0)
     given = options.parse_args()
     agent = UserAgent(
         UserAgentConfig(("96156",), max_calls=5000),
@@ -64,8 +67,12 @@ def main() -> None:
     def hang_up(call_id: CallId) -> None:
         edge.act(lambda ua, now: ua.hang_up(call_id, now))
 
-    edge = SipEdge(reactor, agent, "127.0.0.1", 0, on_event)
-    edge.start()
+    edge = SipEdge(reactor, agent, given.listen, given.port, on_event)
+    try:
+        edge.start()
+    except ConfigError as error:
+        tell(complaint=str(error))
+        return
     tell(port=edge.port)
 
     async def watch_input() -> None:

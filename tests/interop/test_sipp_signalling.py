@@ -28,10 +28,17 @@ CALLS = 5
 class Hotline:
     """The application of sip_app.py in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.port = port
-        self._process = process
+    def __init__(self, process: subprocess.Popen[str], first: dict[str, Any]) -> None:
+        self._first, self._process = first, process
         self.lines: list[dict[str, Any]] = []
+
+    @property
+    def port(self) -> int:
+        return int(self._first["port"])
+
+    def complaint(self) -> str:
+        """Give what it said when it could not start."""
+        return str(self._first["complaint"])
 
     def stop(self) -> dict[str, Any]:
         """Close its input; give what it counted."""
@@ -56,7 +63,7 @@ def a_hotline(*options: str) -> Iterator[Hotline]:
     ) as process:
         assert process.stdout is not None
         try:
-            yield Hotline(process, json.loads(process.stdout.readline())["port"])
+            yield Hotline(process, json.loads(process.stdout.readline()))
         finally:
             process.kill()
 
