@@ -57,8 +57,8 @@ def without_repeats(text: str) -> str:
     A caller who says something twice loses nothing: it stands there once.
     """
     text = text.replace("\ufffd", "").strip()
-    text = _REPEATED_THRICE.sub(r"\1", text)
     text = _SAME_CHARACTER.sub(r"\1", text)
+    text = _REPEATED_THRICE.sub(r"\1", text)
     return _SAID_TWICE.sub(r"\1\2", text)
 
 

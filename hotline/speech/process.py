@@ -127,6 +127,9 @@ class RecognitionProcess:
             await self.kill()
             raise
         if not line:
+            with suppress(TimeoutError):  # its own status tells more than that of our kill
+                async with asyncio.timeout(GOODBYE_S):
+                    await process.wait()
             await self.kill()
             raise RecogniserLostError(f"the recogniser died (status {process.returncode})")
         return read_line(line)
