@@ -66,14 +66,22 @@ def numeric(host: str) -> str | None:
         return None
 
 
-def is_behind_nat(via: Via, remote: Address) -> bool:
-    """Tell whether a request came from elsewhere than its sender believes.
+def is_behind_nat(via: Via, contact: Uri, remote: Address) -> bool:
+    """Tell whether a request came from elsewhere than its sender believes, so that its Contact is no use.
 
-    Another port alone is no sign: old gateways send from one and listen at another. It counts when
-    the sender asked for rport, which promises that it listens where it sends (RFC 3581, 3).
+    Its sent-by is another address than we see; or it asked for rport, which promises that it listens
+    where it sends (RFC 3581, 3), and another port came; or its Contact is private and we see a public
+    address. Another port without rport is no sign: old gateways send from one and listen at another.
     """
-    moved = via.wants_rport and (via.port or DEFAULT_PORT) != remote[1]
-    return moved or numeric(via.address) != numeric(remote[0])
+    sent_by = numeric(via.address)
+    if sent_by is not None and sent_by != numeric(remote[0]):
+        return True
+    if via.wants_rport and (via.port or DEFAULT_PORT) != remote[1]:
+        return True
+    target = numeric(contact.address)
+    if target is None:
+        return False
+    return ipaddress.ip_address(target).is_private and not ipaddress.ip_address(remote[0]).is_private
 
 
 def response_flow(via: Via, flow: Flow) -> Flow:

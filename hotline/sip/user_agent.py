@@ -131,6 +131,11 @@ class UserAgent:
 
     # -- actions of the layer above ---------------------------------------------------------------
 
+    def is_offered(self, call_id: CallId) -> bool:
+        """Tell whether a call still waits for ``accept`` or ``refuse``."""
+        leg = self._book.get(call_id)
+        return leg is not None and leg.machine.state is State.OFFERED
+
     def accept(self, call_id: CallId, local_ip: str, local_port: int, now: float) -> bool:
         """Answer a call with 200 OK and the address where we want the caller's voice.
 
@@ -203,9 +208,9 @@ class UserAgent:
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         answers_go = response_flow(request.top_via, flow)
         is_new_work = request.to_tag is None and request.method != "CANCEL"
-        if is_new_work and len(self._layer) >= self.config.max_transactions:
-            if not self._layer.knows(request):
-                self._shed(request, answers_go)
+        is_crowded = len(self._layer) >= self.config.max_transactions
+        if is_new_work and is_crowded and not self._layer.knows(request):
+            self._shed(request, answers_go)
             return
         server = self._layer.receive_request(request, answers_go, flow, self._new_token(), now)
         if server is None:
@@ -273,14 +278,15 @@ class UserAgent:
         session_expires = negotiate(request)
         if isinstance(session_expires, Refusal):
             return session_expires
+        dialog = Dialog.of_uas(request, server.to_tag)
         leg = CallLeg(
             call_id=self._new_call_id(),
             machine=IncomingCall(),
             invite=server,
-            dialog=Dialog.of_uas(request, server.to_tag),
+            dialog=dialog,
             called=called,
             flow=server.source,
-            is_behind_nat=is_behind_nat(request.top_via, server.source.remote),
+            is_behind_nat=is_behind_nat(request.top_via, dialog.remote_target, server.source.remote),
             session_id=int.from_bytes(blake2s(server.to_tag.encode(), digest_size=4).digest(), "big"),
             local_ip=config.public_ip or server.source.local[0],
             session_expires=session_expires,

@@ -20,7 +20,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError, MessageLengthError
 
 from hotline.errors import ConfigError, RemoteProtocolError
-from hotline.sip.events import SipEvent
+from hotline.sip.events import CallArrived, SipEvent
 from hotline.sip.flow import Address, Flow, Outgoing
 from hotline.sip.message import MalformedRequest, Request, Response, is_keepalive, parse_message
 from hotline.sip.user_agent import UserAgent
@@ -147,9 +147,10 @@ class SipEdge:
 
         For example ``edge.act(lambda ua, now: ua.accept(call_id, ip, port, now))``.
         """
-        result = action(self.user_agent, self._reactor.seconds())
-        self.flush()
-        return result
+        try:
+            return action(self.user_agent, self._reactor.seconds())
+        finally:
+            self.flush()
 
     # -- for the transports -----------------------------------------------------------------------
 
@@ -197,7 +198,9 @@ class SipEdge:
                 for outgoing in outbox:
                     self._send(outgoing)
                 for event in events:
-                    self._guarded("event", self._tell, event)
+                    is_told = self._guarded("event", self._tell, event)
+                    if isinstance(event, CallArrived) and not is_told:
+                        self._guarded("refusal", self._turn_away, event)
         finally:
             self._is_flushing = False
             if not self._is_stopped:
@@ -205,7 +208,7 @@ class SipEdge:
 
     # -- inside -----------------------------------------------------------------------------------
 
-    def _guarded(self, what: str, call: Callable[..., None], *args: Any) -> None:
+    def _guarded(self, what: str, call: Callable[..., None], *args: Any) -> bool:
         try:
             call(*args)
         except Exception:  # the datagram entry: one bad message must not stop the house
@@ -217,6 +220,8 @@ class SipEdge:
                 elif (call_id := getattr(arg, "call_id", None)) is not None:
                     ids["call_id"] = call_id
             log.exception("sip fault", what=what, **ids)
+            return False
+        return True
 
     def _datagram(self, data: bytes, flow: Flow) -> None:
         if len(data) > MAX_DATAGRAM_BYTES:
@@ -264,6 +269,11 @@ class SipEdge:
     def _tell(self, event: SipEvent) -> None:
         log.info("sip event", kind=type(event).__name__, call_id=event.call_id)
         self._on_event(event)
+
+    def _turn_away(self, arrived: CallArrived) -> None:
+        # The house failed to take the call up: 503 lets the carrier try elsewhere, at once.
+        if self.user_agent.is_offered(arrived.call_id):
+            self.user_agent.refuse(arrived.call_id, 503, self._reactor.seconds())
 
     def _send(self, outgoing: Outgoing) -> None:
         flow = outgoing.flow

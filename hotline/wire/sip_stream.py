@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("hotline.sip")
 
-IDLE_S: Final = 600.0
-"""Without a message or keep-alive for so long, a connection is closed; RFC 5626, 4.4.1 pings every 120 s."""
+IDLE_S: Final = 3600.0
+"""Without a message or keep-alive for so long, a connection is closed: longer than any call, whose BYE
+may have no other way to a telephone behind a NAT. The kernel's keep-alive finds dead peers before."""
 MESSAGE_S: Final = 10.0
 """From the first octet of a message to its last; a peer that drips is cut off."""
 CONNECT_S: Final = 10.0
@@ -62,6 +63,7 @@ class Stream(Protocol):
             return
         self._is_counted = True
         self.transport.setTcpNoDelay(True)
+        self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self, True)
         self._alarm.set(self._streams.reactor.seconds() + IDLE_S)
 

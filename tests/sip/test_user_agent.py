@@ -488,6 +488,28 @@ def test_a_caller_behind_a_nat_gets_our_bye_where_she_is() -> None:
     assert str(bye.uri) == "sip:1001@192.0.2.7:5060"
 
 
+@pytest.mark.parametrize(
+    ("via", "contact", "source", "is_contact_used"),
+    [
+        ("192.0.2.7:5060", "<sip:192.0.2.8:5080>", ("192.0.2.7", 5060), True),
+        ("192.0.2.7:5060", "<sip:192.0.2.8:5080>", ("192.0.2.7", 33333), True),
+        ("192.0.2.7:5060;rport", "<sip:192.0.2.8:5080>", ("192.0.2.7", 33333), False),
+        ("10.0.0.5:5060", "<sip:10.0.0.5:5060>", ("8.8.8.8", 5060), False),
+        ("phone.example", "<sip:10.0.0.5:5060>", ("8.8.8.8", 5060), False),
+        ("phone.example", "<sip:8.8.4.4:5080>", ("8.8.8.8", 5060), True),
+        ("phone.example", "<sip:phone.example>", ("8.8.8.8", 5060), False),
+    ],
+)
+def test_our_bye_goes_to_the_contact_unless_it_is_behind_a_nat(
+    via: str, contact: str, source: tuple[str, int], is_contact_used: bool
+) -> None:
+    bench = Bench(flow=Flow("udp", UDP.local, source, 1))
+    call_id, _ = bench.talking(via=f"SIP/2.0/UDP {via}", contact=contact)
+    bench.ua.hang_up(call_id, bench.now)
+    bench.said()
+    assert (bench.outgoing[0].flow.remote != source) == is_contact_used
+
+
 def test_our_bye_goes_to_the_first_route() -> None:
     bench = Bench()
     call_id, _ = bench.talking(headers="Record-Route: <sip:192.0.2.99:5090;lr>")
@@ -559,6 +581,7 @@ def test_a_flood_is_answered_without_memory_and_calls_go_on() -> None:
     assert names(first) == names(again) == [503]
     assert first[0].to_tag == again[0].to_tag
     assert bench.ua.transactions <= 3
+    assert bench.statuses(a_request(branch="z9hG4bKf0", call_id="f0")) == [200]  # a repetition
     assert bench.statuses(a_request("BYE", to_tag=tag, cseq=2, branch="z9hG4bKbye")) == [200]
 
 

@@ -70,6 +70,9 @@ class FakeConnection:
     def setTcpNoDelay(self, _: bool) -> None:
         pass
 
+    def setTcpKeepAlive(self, _: bool) -> None:
+        pass
+
     def registerProducer(self, producer: Any, _: bool) -> None:
         self.producer = producer
 

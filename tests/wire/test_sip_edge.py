@@ -10,7 +10,8 @@ from twisted.internet.error import MessageLengthError
 from twisted.internet.task import Clock
 
 from hotline.errors import ConfigError
-from hotline.sip.events import CallArrived, CallConfirmed, CallEnded
+from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, SipEvent
+from hotline.sip.user_agent import UserAgent
 from hotline.wire import sip_stream
 from hotline.wire.alarm import Alarm
 
@@ -151,7 +152,7 @@ def test_a_fault_of_ours_is_survived_and_counted(monkeypatch: pytest.MonkeyPatch
     assert rig.datagram(a_message("OPTIONS", number=2)) == [OK]
 
 
-def test_a_fault_of_the_house_loses_neither_the_other_events_nor_the_answers() -> None:
+def test_a_call_that_the_house_fails_to_take_up_is_turned_away_at_once() -> None:
     rig = Rig(accepts=False).start()
     seen = []
 
@@ -160,10 +161,37 @@ def test_a_fault_of_the_house_loses_neither_the_other_events_nor_the_answers() -
         raise KeyError
 
     rig.edge._on_event = fail
-    assert rig.datagram(a_message("INVITE", body=SDP)) == [TRYING]
-    assert rig.datagram(a_message("CANCEL")) == [OK, b"SIP/2.0 487 Request Terminated"]
+    assert rig.datagram(a_message("INVITE", body=SDP)) == [TRYING, b"SIP/2.0 503 Service Unavailable"]
     assert [type(event) for event in seen] == [CallArrived, CallEnded]
     assert rig.edge.counts.faults == 2
+    assert rig.datagram(a_message("OPTIONS", number=2)) == [OK]
+
+
+def test_a_fault_after_the_answer_leaves_the_call() -> None:
+    rig = Rig().start()
+    take = rig.edge._on_event
+
+    def fail_later(event: SipEvent) -> None:
+        take(event)
+        raise KeyError
+
+    rig.edge._on_event = fail_later
+    assert rig.datagram(a_message("INVITE", body=SDP)) == [TRYING, OK]
+    assert rig.ua.calls == 1
+
+
+def test_an_action_that_fails_is_told_to_its_caller_and_leaves_nothing_unsent() -> None:
+    rig = Rig().start()
+
+    def act(ua: UserAgent, now: float) -> None:
+        ua.hang_up(rig.events[0].call_id, now)
+        raise KeyError
+
+    rig.datagram(a_message("INVITE", body=SDP))
+    rig.datagram(a_message("ACK", to_tag=tag_of(rig.reactor.udp[0].sent[-1][0]), branch="a"))
+    with pytest.raises(KeyError):
+        rig.edge.act(act)
+    assert rig.reactor.udp[0].sent[-1][0].startswith(b"BYE ")
 
 
 def test_each_of_several_interfaces_answers_for_itself() -> None:
