@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, cast
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
@@ -20,12 +21,31 @@ from agent_console.clocks import SiteClock, minutes_since
 from agent_console.languages import Language, load_languages, preferred
 from agent_console.listening import Listenings
 from agent_console.live import Streams
-from agent_console.static_files import StaticFiles
+from agent_console.static_files import StaticFiles, static_files
 from hotline.desk.desk import Desk
 from hotline.desk.views import Actor, RecordingFile
 from hotline.errors import Refused
 
 TEMPLATE_DIR: Final = Path(__file__).parent / "templates"
+
+
+class _Compiled(BytecodeCache):
+    """Templates are compiled once for all languages: texts are looked up when a page is written."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill a bucket with what is known."""
+        if code := self._code.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED: Final = _Compiled()
 ReadAudio = Callable[[RecordingFile, int, int], bytes]
 
 
@@ -45,7 +65,7 @@ class Console:
     site_name: str
     secure_cookies: bool
     read_audio: ReadAudio
-    static: StaticFiles = field(default_factory=StaticFiles)
+    static: StaticFiles = field(default_factory=static_files)
     languages: Mapping[str, Language] = field(default_factory=load_languages)
     _environments: dict[str, Environment] = field(default_factory=dict)
 
@@ -101,6 +121,8 @@ class Console:
             loader=FileSystemLoader(TEMPLATE_DIR),
             autoescape=True,
             undefined=StrictUndefined,
+            auto_reload=False,
+            bytecode_cache=_COMPILED,
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
@@ -129,6 +151,10 @@ class Console:
             browser_words={key: language.say(word) for key, word in wording.BROWSER_WORDS.items()},
             new_id=lambda: secrets.token_hex(4),
         )
+        # Compiled before the first page is asked for: it takes a tenth of a second, in which the loop
+        # that we share with the telephone would stand still.
+        for name in environment.list_templates():
+            environment.get_template(name)
         return environment
 
 

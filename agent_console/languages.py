@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gettext
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -47,6 +48,7 @@ def _compiled(folder: str) -> gettext.GNUTranslations:
     return gettext.GNUTranslations(packed)
 
 
+@cache
 def load_languages() -> dict[str, Language]:
     """Load all languages, the default one first."""
     chinese = Language("zh", "zh-CN", "中文", _compiled("zh_CN"))

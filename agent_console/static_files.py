@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -59,3 +60,9 @@ class StaticFiles:
     def find(self, name: str) -> StaticFile | None:
         """Find a file by its name below the static folder; there is no way out of it."""
         return self._files.get(name)
+
+
+@cache
+def static_files() -> StaticFiles:
+    """Read the console's files once in a process."""
+    return StaticFiles()

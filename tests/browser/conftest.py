@@ -40,6 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 )
 
 
+def shoot(page: Any, name: str) -> None:
+    """Keep a picture of the page for whoever wants to look at it."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", caret="initial")
+
+
 class Stand:
     """A console that is being served, and the desk behind it."""
 
@@ -76,9 +82,9 @@ def stand(server_loop: asyncio.AbstractEventLoop) -> Iterator[Stand]:
     async def start() -> RunningConsole:
         return await serve(an_app(desk), "127.0.0.1", 0)
 
-    console = asyncio.run_coroutine_threadsafe(start(), server_loop).result(10)
-    yield Stand(server_loop, desk, console)
-    asyncio.run_coroutine_threadsafe(console.stop(), server_loop).result(10)
+    made = Stand(server_loop, desk, asyncio.run_coroutine_threadsafe(start(), server_loop).result(10))
+    yield made
+    asyncio.run_coroutine_threadsafe(made.console.stop(), server_loop).result(10)
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +108,10 @@ def open_browser(chromium: Any, stand: Stand) -> Iterator[Callable[..., Any]]:
         page = context.new_page()
         page.set_default_timeout(8000)
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        page.on(
+            "console",
+            lambda line: faults.append(f"{line.text} {line.location}") if line.type == "error" else None,
+        )
         if user_name:
             page.goto("/login")
             page.fill("[name=user_name]", user_name)

@@ -67,10 +67,19 @@ async def listening(
     if last_id:
         headers.append((b"last-event-id", last_id.encode()))
     scope = {
-        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": "GET",
-        "path": "/events", "raw_path": b"/events", "query_string": f"after={after}".encode(), "root_path": "",
-        "scheme": "http", "headers": headers, "client": ("127.0.0.1", 1), "server": ("console.test", 80),
-    }  # fmt: skip
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "GET",
+        "path": "/events",
+        "raw_path": b"/events",
+        "query_string": f"after={after}".encode(),
+        "root_path": "",
+        "scheme": "http",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("console.test", 80),
+    }
     stream, gone, is_asked = Stream(), asyncio.Event(), False
 
     async def receive() -> dict[str, Any]:

@@ -71,7 +71,8 @@ function hear(message) {
   } else if (message.what === 'hello' && isLeader) {
     channel.postMessage({ what: 'state', state, position })
   } else if (message.what === 'ended') {
-    location.reload()
+    // The log-in page comes instead. Not at once: in the tab that logs out it is on its way already.
+    setTimeout(() => location.reload(), 500)
   }
 }
 
