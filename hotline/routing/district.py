@@ -10,15 +10,15 @@ It does not open files and does not know the database: the store loads these row
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from hotline.errors import ConfigError
+from hotline.routing.lines import CONTROL, csv_rows, line_of, words_of
+from hotline.routing.lines import Rejected as Rejected  # part of what this module gives out
 
 CATALOGUE_FILE: Final = "catalogue.csv"
 DEPARTMENTS_FILE: Final = "departments.csv"
@@ -47,8 +47,6 @@ STREET_OFFICE: Final = "街道办事处"
 """Word in the catalogue for "the office of the street where it is", whichever that is."""
 PRIORITIES: Final = ("P1", "P2", "P3", "P4")
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-# C0, C1, line and paragraph separators, marks that turn the reading direction, lone surrogates.
 _KIND_CODE: Final = re.compile(r"\d{4}")
 _REGION_CODE: Final = re.compile(r"\d{9}(?:\d{3})?")
 _UNIT_CODE: Final = re.compile(r"[A-Z]\d{3}|\d{9}(?:\d{3})?")
@@ -56,20 +54,6 @@ _UNIT_CODE: Final = re.compile(r"[A-Z]\d{3}|\d{9}(?:\d{3})?")
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _EMAIL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _EMAIL_LONGEST: Final = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A line that could not be used."""
-
-    file: str
-    line: int
-    """Counted from 1, the heading included."""
-    why: str
-    """What is wrong and what to do about it."""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +158,7 @@ def read_district(texts: Mapping[str, str]) -> tuple[District, tuple[Rejected, .
     lost = tuple(
         Rejected(
             CATALOGUE_FILE,
-            _line_of(texts[CATALOGUE_FILE], kind.code),
+            line_of(texts[CATALOGUE_FILE], kind.code),
             f"kind {kind.code} goes to {kind.default_department!r}, which {DEPARTMENTS_FILE} does not know; "
             "the kind is kept without a unit",
         )
@@ -198,7 +182,7 @@ def read_catalogue(text: str, file: str) -> tuple[tuple[KindRow, ...], tuple[Rej
     rows: list[KindRow] = []
     bad: list[Rejected] = []
     seen: set[str] = set()
-    for line, row, why in _csv_rows(text, file, columns):
+    for line, row, why in csv_rows(text, file, columns):
         if not why:
             why = _kind_fault(row, seen)
         if why:
@@ -211,14 +195,14 @@ def read_catalogue(text: str, file: str) -> tuple[tuple[KindRow, ...], tuple[Rej
                 level1=row["level1"],
                 level2=row["level2"],
                 label=row["level3"],
-                keywords=_words(row["keywords_zh"]),
+                keywords=words_of(row["keywords_zh"]),
                 default_department=row["default_department"],
                 priority=row["priority"],
                 first_contact_hours=float(row["first_contact_hours"]),
                 sla_hours=float(row["sla_hours"]),
                 tier=row["tier"],
-                weak_keywords=_words(row.get("weak_keywords_zh", "")),
-                keywords_en=_words(row.get("keywords_en", "").lower()),
+                weak_keywords=words_of(row.get("weak_keywords_zh", "")),
+                keywords_en=words_of(row.get("keywords_en", "").lower()),
             )
         )
     return tuple(rows), tuple(bad)
@@ -283,7 +267,7 @@ def read_regions(text: str, file: str) -> tuple[tuple[RegionRow, ...], tuple[Rej
         name = str(entry.get("name", "")).strip() if isinstance(entry, dict) else ""
         why = _region_fault(code, name, parent, seen)
         if why:
-            bad.append(Rejected(file, _line_of(text, code or name), why))
+            bad.append(Rejected(file, line_of(text, code or name), why))
             return None
         seen.add(code)
         level = COMMUNITY if parent else STREET
@@ -297,9 +281,7 @@ def read_regions(text: str, file: str) -> tuple[tuple[RegionRow, ...], tuple[Rej
             continue
         communities = street.get("communities", [])
         if not isinstance(communities, list):
-            bad.append(
-                Rejected(file, _line_of(text, row.code), f'"communities" of {row.name} must be a list')
-            )
+            bad.append(Rejected(file, line_of(text, row.code), f'"communities" of {row.name} must be a list'))
             continue
         for community in communities:
             take(community, row, in_2009)
@@ -314,7 +296,7 @@ def _region_fault(code: str, name: str, parent: RegionRow | None, seen: set[str]
         return f"community {name!r} has code {code}, which does not begin with its street's {parent.code}"
     if code in seen:
         return f"region code {code} stands twice; take one away"
-    if not name or _CONTROL.search(name):
+    if not name or CONTROL.search(name):
         return f"region {code} has no usable name"
     return ""
 
@@ -341,7 +323,7 @@ def read_units(
     offices: dict[str, str] = {}
     departments: list[tuple[str, str]] = []
     seen: set[str] = set()
-    for line, row, why in _csv_rows(text, file, ("code", "name", "type", "region_code")):
+    for line, row, why in csv_rows(text, file, ("code", "name", "type", "region_code")):
         code, name, region = row.get("code", ""), row.get("name", ""), row.get("region_code", "")
         is_office = row.get("type") == STREET_OFFICE_TYPE
         if not why:
@@ -376,7 +358,7 @@ def _department_fault(code: str, name: str, seen: set[str]) -> str:
 
 def _read_contacts(text: str, file: str, known: set[str], bad: list[Rejected]) -> dict[str, str]:
     emails: dict[str, str] = {}
-    for line, row, why in _csv_rows(text, file, ("unit_code", "email")):
+    for line, row, why in csv_rows(text, file, ("unit_code", "email")):
         code, email = row.get("unit_code", ""), row.get("email", "")
         if not why and code not in known:
             why = f"no unit has the code {code!r}; see {DEPARTMENTS_FILE} and {REGIONS_FILE}"
@@ -408,7 +390,7 @@ def read_places(
     rows: list[PlaceRow] = []
     bad: list[Rejected] = []
     seen: set[tuple[str, str]] = set()
-    for line, row, why in _csv_rows(text, file, ("name", "alias", "street", "verified")):
+    for line, row, why in csv_rows(text, file, ("name", "alias", "street", "verified")):
         name, street = row.get("name", ""), streets.get(row.get("street", ""))
         if not why and len(name) < 2:
             why = f"place {name!r} needs at least two characters"
@@ -420,7 +402,7 @@ def read_places(
             bad.append(Rejected(file, line, why))
             continue
         seen.add((name, street))
-        aliases = tuple(alias for alias in _words(row["alias"]) if len(alias) >= 2)
+        aliases = tuple(alias for alias in words_of(row["alias"]) if len(alias) >= 2)
         rows.append(PlaceRow(name, aliases, street, verified=row["verified"] == "1"))
     return tuple(rows), tuple(bad)
 
@@ -432,7 +414,7 @@ def read_urgent(text: str, file: str) -> tuple[tuple[str, ...], tuple[Rejected, 
     """
     phrases: list[str] = []
     bad: list[Rejected] = []
-    for line, row, why in _csv_rows(text, file, ("phrase",)):
+    for line, row, why in csv_rows(text, file, ("phrase",)):
         phrase = row.get("phrase", "")
         if not why and len(phrase) < 2:
             why = f"phrase {phrase!r} needs at least two characters, or every other call is urgent"
@@ -443,38 +425,3 @@ def read_urgent(text: str, file: str) -> tuple[tuple[str, ...], tuple[Rejected, 
         else:
             phrases.append(phrase)
     return tuple(phrases), tuple(bad)
-
-
-def _words(cell: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.strip() for word in cell.split("|") if word.strip()))
-
-
-def _csv_rows(text: str, file: str, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str], str]]:
-    """Yield line, cells and a fault of the line's form (empty when none) for each row with content."""
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    try:
-        heading = [cell.strip() for cell in next(reader, [])]
-        missing = [column for column in columns if column not in heading]
-        if missing:
-            message = f"column {missing[0]!r} is missing from the heading; it must name {', '.join(columns)}"
-            raise ConfigError(message, file=file, line=1)
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            row = {name: cell.strip() for name, cell in zip(heading, cells, strict=False)}
-            why = ""
-            if len(cells) != len(heading):
-                why = f"the line has {len(cells)} cells, the heading {len(heading)}; check its commas"
-                row = {name: row.get(name, "") for name in heading}
-            elif any(_CONTROL.search(cell) for cell in cells):
-                why = "the line holds a control character or a line break inside a cell; take it out"
-            yield reader.line_num, row, why
-    except csv.Error as error:
-        message = f"this is not CSV any more: {error}; check the quotation marks"
-        raise ConfigError(message, file=file, line=reader.line_num) from error
-
-
-def _line_of(text: str, word: str) -> int:
-    """Line in which a word first stands, 1 when it does not."""
-    at = text.find(word) if word else -1
-    return text.count("\n", 0, at) + 1 if at > 0 else 1
