@@ -28,7 +28,7 @@ from hotline.desk.views import (
     RequestPage,
     UnitChoice,
 )
-from hotline.errors import Refused
+from hotline.errors import OutsideError, Refused
 from hotline.events.record import Event
 from hotline.tickets.lifecycle import (
     OrderMove,
@@ -99,7 +99,11 @@ class Desk:
             raise Refused("too many wrong passwords; wait a quarter of an hour", code="login")
         # Counted before the slow check, so that guesses made at the same time count as well.
         self._limit.note_try(name, remote, self._at())
-        user = await self._store.find_user(name) if _USER_NAME.fullmatch(name) else None
+        try:
+            user = await self._store.find_user(name) if _USER_NAME.fullmatch(name) else None
+        except OutsideError:
+            self._limit.take_back(name, remote)
+            raise
         # Unknown names cost the same time, or the time would tell which names exist.
         fits = await self._passwords.verify(user.password_hash if user else "", password[: MOST_LENGTH + 1])
         if user is None or not fits:

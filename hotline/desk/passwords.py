@@ -89,8 +89,12 @@ class LoginLimit:
 
     def note_accepted(self, user_name: str, remote: str) -> None:
         """Forget the slips of a person who has now got it right, from where she sits."""
+        self.take_back(user_name, remote)
         self._tries.pop((user_name, remote), None)
-        for key in ((user_name, ""), ("", remote)):
+
+    def take_back(self, user_name: str, remote: str) -> None:
+        """Uncount the last try: it was no guess, or nobody could look at it."""
+        for key in self._keys(user_name, remote):
             if self._tries.get(key):
                 self._tries[key].pop()
 

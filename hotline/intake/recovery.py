@@ -71,6 +71,10 @@ class RecoveryReport:
 class Remains(Protocol):
     """What a dead process left, on disk and in the store."""
 
+    async def check(self) -> None:
+        """Look for damage after an unclean end; raises OutsideError when there is some."""
+        ...
+
     async def found_recordings(self) -> tuple[Sequence[FoundRecording], Sequence[str]]:
         """List recording files without a row, oldest first, and files that are none, with the reason."""
         ...
@@ -122,10 +126,14 @@ def _loudest_doubtful(found: Sequence[FoundRecording]) -> dict[CallId, FoundReco
 async def recover(remains: Remains, *, running: bool = False) -> RecoveryReport:
     """Turn what a dead process left into recordings and requests.
 
+    One file that cannot be read or written down does not keep the others from it.
+
     :param running: True to look again while the product is at work (after the store was full):
         then open files and calls belong to the living and are left alone.
-    One file that cannot be read or written down does not keep the others from it.
+    :raises OutsideError: when the store is damaged or cannot be read.
     """
+    if not running:
+        await remains.check()
     found, odd = await remains.found_recordings()
     requests: list[RequestNumber] = []
     left_alone = list(odd)

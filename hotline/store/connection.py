@@ -151,20 +151,24 @@ def _read_only(connection: Connection) -> None:
     connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
 
-def check_file(writer: Engine) -> None:
-    """Check a SQLite file whose last user did not close it; other databases look after themselves.
+def ended_uncleanly(writer: Engine) -> bool:
+    """Tell whether the last user of a SQLite file did not close it; asked before the file is opened.
 
-    A clean end folds the write-ahead log into the file and takes it away, so one that is still
-    there tells of a crash (or of another process at work, then the check is merely superfluous).
-
-    :raises OutsideError: when the file is damaged.
+    A clean end folds the write-ahead log into the file and takes it away, so one that is still there
+    tells of a crash, or of another process at work. Other databases look after themselves.
     """
     if writer.dialect.name != "sqlite" or not writer.url.database:
-        return
+        return False
     wal = Path(f"{writer.url.database}-wal")
-    if not wal.is_file() or wal.stat().st_size == 0:
-        return
-    with writer.connect() as connection:
+    return wal.is_file() and wal.stat().st_size > 0
+
+
+def check_file_blocking(engine: Engine) -> None:
+    """Read a whole SQLite file for damage.
+
+    :raises OutsideError: with the remedy.
+    """
+    with engine.connect() as connection:
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if found != "ok":
         raise OutsideError(

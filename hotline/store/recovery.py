@@ -18,6 +18,7 @@ from hotline.events.record import RECORDING_EMPTY
 from hotline.intake.path import call_of
 from hotline.intake.ports import ClosedRecording, RequestDraft
 from hotline.intake.recovery import FoundRecording
+from hotline.store.connection import check_file_blocking, outside_errors
 from hotline.store.journal import add_recording, close_call, open_request
 from hotline.store.outbox import release_leases
 from hotline.store.recordings import (
@@ -38,6 +39,16 @@ LANGUAGE: Final = "zh"
 
 class SqlRemains(Work):
     """Remains in SQL and in the recordings folder."""
+
+    async def check(self) -> None:
+        """Read the database file for damage when its last user did not close it.
+
+        :raises OutsideError: with the remedy; nothing must be written to a damaged file.
+        """
+        if self._ended_uncleanly:
+            with outside_errors():
+                await asyncio.to_thread(check_file_blocking, self._read_engine)
+            self._ended_uncleanly = False
 
     async def found_recordings(self) -> tuple[Sequence[FoundRecording], Sequence[str]]:
         """List recording files without a row, oldest first, and files that are none, with the reason."""

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hotline.errors import OutsideError
-from hotline.store.connection import check_file, make_engines, outside_errors
+from hotline.store.connection import ended_uncleanly, make_engines, outside_errors
 from hotline.store.schema import upgrade_blocking
 from hotline.store.tables import EventRow, OutboxRow
 
@@ -118,6 +118,7 @@ class Work:
         self._on_committed = on_committed
         self._wakes: dict[str, list[Callable[[], None]]] = {}
         self._write_engine, self._read_engine = make_engines(url, readers=readers)
+        self._ended_uncleanly = ended_uncleanly(self._write_engine)
         self._readers = readers
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: ThreadPoolExecutor | None = None
@@ -125,13 +126,12 @@ class Work:
 
     # -- life -----------------------------------------------------------------------------------
     def migrate_blocking(self) -> None:
-        """Check the file after an unclean end, and bring the schema up to date.
+        """Bring the schema up to date.
 
         :raises ConfigError: when the database was written by a newer product.
         :raises OutsideError: when it cannot be opened, or is damaged.
         """
         with outside_errors():
-            check_file(self._write_engine)
             upgrade_blocking(self._write_engine)
 
     async def start(self) -> None:

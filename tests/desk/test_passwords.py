@@ -99,6 +99,14 @@ def test_right_passwords_of_a_whole_office_are_no_attack() -> None:
         limit.note_accepted(f"user{n}", "office")
 
 
+def test_try_that_nobody_could_look_at_does_not_count() -> None:
+    limit = LoginLimit()
+    for _ in range(PER_USER_AND_REMOTE * 2):
+        limit.note_try("li", "a", NOON)
+        limit.take_back("li", "a")
+    assert not limit.is_exhausted("li", "a", NOON)
+
+
 def test_names_tried_at_random_do_not_fill_the_memory() -> None:
     limit = LoginLimit()
     for n in range(6_000):

@@ -59,6 +59,9 @@ class DyingRemains:
             raise DiedError
         self.steps -= 1
 
+    async def check(self) -> None:
+        return
+
     async def found_recordings(self) -> tuple[Sequence[FoundRecording], Sequence[str]]:
         done = self.requests.keys() | self.kept | self.removed
         return [f for f in self.found if f.recording_id not in done], []

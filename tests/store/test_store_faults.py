@@ -123,6 +123,27 @@ def test_really_full_disk_passes_by_itself(world: World) -> None:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+def test_damage_after_an_unclean_end_is_found_before_anything_is_written(world: World) -> None:
+    async def before(store: Store) -> None:
+        for _ in range(30):
+            await world.a_request(store)
+
+    world.run(before)
+    file = world.folder / "hotline.sqlite3"
+    content = bytearray(file.read_bytes())
+    content[-4096:] = b"\xff" * 4096
+    file.write_bytes(content)
+
+    async def recovered(store: Store) -> None:
+        await recover(store)
+
+    world.run(recovered)  # the last end was a clean one: nobody reads a large file for nothing
+    (world.folder / "hotline.sqlite3-wal").write_bytes(b"left by a crash")
+    with pytest.raises(OutsideError, match="restore the last backup") as error:
+        world.run(recovered)
+    assert error.value.permanent
+
+
 def test_two_processes_share_numbers_and_positions_without_a_gap(world: World) -> None:
     async def story(store: Store) -> None:
         other = world.new_store()
