@@ -235,7 +235,7 @@ def test_a_timer_that_rings_late_does_not_send_a_burst() -> None:
     assert len(transaction.take_outbox()) <= 2
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     kind=st.sampled_from(Kind),
     is_reliable=st.booleans(),
