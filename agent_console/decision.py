@@ -52,8 +52,23 @@ class Decision:
         return self.is_editable and any(getattr(self, name) != self.base.get(name, "") for name in FIELDS)
 
     def rebased(self, page: RequestPage) -> Decision:
-        """Keep what was typed, on what is true now."""
-        return replace(self, version=page.line.version, base=base_of(page))
+        """Keep what was typed, on what is true now; what was not touched becomes what it is now."""
+        now = base_of(page)
+
+        def merged(name: str, typed: str) -> str:
+            is_hers = typed != self.base.get(name, "") and (self.is_editable or name not in FIELDS)
+            return typed if is_hers else now[name]
+
+        return replace(
+            self,
+            version=page.line.version,
+            kind_code=merged("kind_code", self.kind_code),
+            region_code=merged("region_code", self.region_code),
+            place=merged("place", self.place),
+            text=merged("text", self.text),
+            unit_code=merged("unit_code", self.unit_code),
+            base=now,
+        )
 
 
 def read_decision(
@@ -79,22 +94,23 @@ def read_decision(
         kind_code.strip(),
         region_code.strip(),
         place.strip(),
-        _plain(text),
+        plain(text),
         unit_code.strip(),
-        _plain(note),
+        plain(note),
         editable == "yes",
         {
             "kind_code": base_kind_code,
             "region_code": base_region_code,
             "place": base_place,
-            "text": _plain(base_text),
+            "text": plain(base_text),
             "unit_code": base_unit_code,
             "state": base_state,
         },
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Write a text as it is stored and compared: LF, nothing around it."""
     return text.replace("\r\n", "\n").strip()
 
 
@@ -111,7 +127,7 @@ def base_of(page: RequestPage) -> dict[str, str]:
         "kind_code": page.kind_code,
         "region_code": page.region_code,
         "place": page.line.place,
-        "text": _plain(page.edited_text or page.text),
+        "text": plain(page.edited_text or page.text),
         "unit_code": lead.unit_code if lead else "",
         "state": page.line.state,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -11,7 +12,16 @@ from fastapi.responses import RedirectResponse, Response
 
 from agent_console import choices, wording
 from agent_console.console import Console, SharedConsole, SignedIn, is_fragment, reason_of
-from agent_console.decision import Change, Decision, changes_since, fresh, lead_order, read_decision
+from agent_console.decision import (
+    FIELDS,
+    Change,
+    Decision,
+    changes_since,
+    fresh,
+    lead_order,
+    plain,
+    read_decision,
+)
 from hotline.desk.views import Actor, RequestPage
 from hotline.errors import Refused
 
@@ -93,8 +103,9 @@ async def _decide(
 
 async def _edit(console: Console, actor: Actor, number: str, decision: Decision) -> Decision:
     heard = await console.desk.request(actor, number)
-    # The form starts from the transcript; leaving it as it is, is no wording of one's own.
-    is_own_wording = bool(heard.edited_text) or decision.text != heard.text.strip()
+    # The form starts from the transcript: leaving it as it is, or emptying the field, is no wording.
+    transcript = plain(heard.text)
+    decision = replace(decision, text=decision.text or transcript)
     await console.desk.edit(
         actor,
         number,
@@ -102,14 +113,14 @@ async def _edit(console: Console, actor: Actor, number: str, decision: Decision)
         kind_code=decision.kind_code,
         region_code=decision.region_code,
         place=decision.place,
-        text=decision.text if is_own_wording else "",
+        text="" if decision.text == transcript else decision.text,
     )
     page = await console.desk.request(actor, number)
-    rebased = decision.rebased(page)
-    if rebased.is_edited:
+    now = fresh(page)
+    if any(getattr(now, name) != getattr(decision, name) for name in FIELDS):
         # Somebody wrote between our edit and this read: what follows would be decided on his words.
         raise Refused("changed between saving and routing", code="stale")
-    return rebased
+    return replace(decision, version=now.version, base=now.base)
 
 
 async def _refused(

@@ -127,6 +127,30 @@ async def test_somebody_faster_is_shown_and_nothing_typed_is_lost(visit, desk, n
     assert [order.state for order in desk.requests[number].orders] == ["returned", "dispatched"]
 
 
+async def test_what_she_left_alone_becomes_what_somebody_faster_decided(visit, desk, number) -> None:
+    slow, fast = visit("wang"), visit("li")
+    form = await form_of(slow, number)
+    theirs = await form_of(fast, number) | {"kind_code": "0302", "place": "王府井"}
+    await fast.post(f"/requests/{number}/save", data=theirs)
+    answer = await slow.post(f"/requests/{number}/save", data=form | {"place": "景山前街"}, headers=FRAGMENT)
+    assert answer.status_code == 409
+    again = fields_of(answer.text)
+    assert (again["kind_code"], again["place"]) == ("0302", "景山前街")
+    await slow.post(f"/requests/{number}/save", data=again)
+    assert (desk.requests[number].kind_code, desk.requests[number].line.place) == ("0302", "景山前街")
+
+
+async def test_emptying_the_wording_goes_back_to_the_transcript(visit, desk, number) -> None:
+    browser = visit("wang")
+    await browser.post(f"/requests/{number}/save", data=await form_of(browser, number) | {"text": "改过"})
+    assert desk.requests[number].edited_text == "改过"
+    answer = await browser.post(
+        f"/requests/{number}/save", data=await form_of(browser, number) | {"text": " "}
+    )
+    assert answer.status_code == 303
+    assert desk.requests[number].edited_text == ""
+
+
 async def test_a_stale_form_without_scripts_gets_a_whole_page(visit, desk, number) -> None:
     browser = visit("wang")
     form = await form_of(browser, number)
