@@ -20,6 +20,7 @@ from typing import Final
 
 import structlog
 
+import hotline
 from hotline.errors import ConfigError, LocalProtocolError, OutsideError
 from hotline.events.ids import CallId, RecordingId
 from hotline.media.plan import (
@@ -131,6 +132,9 @@ class MediaPlane:
         except TimeoutError:
             await self.stop()
             raise OutsideError(f"the media plane was not ready within {START_WAIT_S:.0f} s") from None
+        except OutsideError:
+            await self.stop()
+            raise
         if isinstance(answer, PlaneRefused):
             await self.stop()
             raise ConfigError(answer.message, file=answer.file)
@@ -185,7 +189,7 @@ class MediaPlane:
                 [sys.executable, "-m", "hotline.wire.media_process", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                env=_environment(),
             )
         self._end = ours
         self._loop.add_reader(ours, self._read)
@@ -288,6 +292,13 @@ class MediaPlane:
             self._unsent.popleft()
         if self._end is not None:
             self._loop.remove_writer(self._end)
+
+
+def _environment() -> dict[str, str]:
+    """Give the plane the package that we are, from wherever we were started, and one thread of arithmetic."""
+    root = str(Path(hotline.__file__).parents[1])
+    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
+    return os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def _reap_blocking(process: subprocess.Popen[bytes]) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotline.errors import LocalProtocolError
+from hotline.media.packets import Batch
 from hotline.media.plan import MediaCommand, MediaFailed, PortOpened, Record
 from hotline.media.plane import PHASES, Plane
 from hotline.media.rtp import FRAME_MS
@@ -116,6 +117,13 @@ class MediaLoop:
 
     def run_blocking(self, seconds: Callable[[], float] = time.monotonic) -> None:
         """Run until the product goes away; then close all recordings (the recorder still seals them)."""
+        try:
+            self._run_until_over(seconds)
+        finally:
+            self._plane.close_all()
+            self._hand_over()
+
+    def _run_until_over(self, seconds: Callable[[], float]) -> None:
         due, phase = seconds(), 0
         while not self._control.is_over:
             self.step(phase)
@@ -132,8 +140,6 @@ class MediaLoop:
                 self.skipped_s += lag
                 self._control.tell(Complained("", f"the media plane was held up for {lag * 1000:.0f} ms"))
                 due = seconds()
-        self._plane.close_all()
-        self._hand_over()
 
     def step(self, phase: int) -> None:
         """Do everything once; the calls of one phase move on by 20 ms."""
@@ -143,11 +149,19 @@ class MediaLoop:
         if phase < plane.phases:
             self._relist(phase)
             for batch in self._receiver.batches(self._ports[phase]):
-                plane.receive(batch)
+                self._receive(batch)
             self._relist(phase)  # a caller may have been found behind her NAT, or have spoken first
             plane.tick(phase)
             self._sender.send(self._send_lists[phase])
         self._hand_over()
+
+    def _receive(self, batch: Batch) -> None:
+        try:
+            self._plane.receive(batch)
+        except Exception as error:  # noqa: BLE001 - datagram entry: no packet may end everybody's calls
+            self._control.tell(
+                Complained("", f"a batch of {len(batch.length)} packets was dropped: {error!r}")
+            )
 
     def _obey(self, message: PlaneMessage) -> None:
         if isinstance(message, Record) and self._recorder.is_short_of_space:

@@ -74,10 +74,12 @@ def main() -> int:
     gc.freeze()
     refused = _ask_for_priority()
     control.tell(PlaneReady(len(sockets), prompts, tuple(refused)))
-    loop.run_blocking()
-    is_done = recorder.close_blocking(SEAL_WAIT_S)
-    loop.tell_recorder_events()
-    os.close(lock)
+    try:
+        loop.run_blocking()
+    finally:  # whatever happened: what was said is sealed
+        is_done = recorder.close_blocking(SEAL_WAIT_S)
+        loop.tell_recorder_events()
+        os.close(lock)
     return 0 if is_done else 1
 
 
