@@ -28,6 +28,7 @@ from hotline.wire.alarm import Alarm
 from hotline.wire.reactor import Clock
 from hotline.wire.sip_datagram import MAX_DATAGRAM_BYTES, Datagrams
 from hotline.wire.sip_stream import Streams
+from hotline.wire.throttle import Throttle
 
 log = structlog.get_logger("hotline.sip")
 
@@ -68,6 +69,8 @@ class SipCounts:
     malformed: int = 0
     """Refused or dropped because they were no proper SIP."""
     oversized: int = 0
+    throttled: int = 0
+    """Dropped unread: their source sends too much."""
     unsent: int = 0
     """The network would not take them."""
     faults: int = 0
@@ -82,6 +85,7 @@ class SipEdge:
         floating address of an interface), name the addresses one by one.
     :param port: for UDP and TCP; 0 takes a free one.
     :param on_event: told each event of the user agent, in order.
+    :param throttle: limits what one address may send in datagrams; None: the usual limits.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class SipEdge:
         listen_ip: str | Sequence[str],
         port: int,
         on_event: Callable[[SipEvent], None],
+        throttle: Throttle | None = None,
     ) -> None:
         self.user_agent = user_agent
         self.counts = SipCounts()
@@ -104,6 +109,7 @@ class SipEdge:
         self._listening: list[Any] = []
         self._last_connection = 0
         self._routes: dict[str, tuple[float, str]] = {}
+        self._throttle = throttle or Throttle()
         self._is_flushing = False
         self._is_stopped = False
 
@@ -161,6 +167,9 @@ class SipEdge:
 
     def receive_datagram(self, data: bytes, flow: Flow) -> None:
         """Take one datagram: the entry that nothing may break."""
+        if not self._throttle.admits(flow.remote[0], self._reactor.seconds()):
+            self.counts.throttled += 1
+            return
         self._guarded("datagram", self._datagram, data, flow)
 
     def receive_messages(self, messages: Sequence[Request | Response | MalformedRequest], flow: Flow) -> None:

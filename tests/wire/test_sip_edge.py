@@ -14,6 +14,7 @@ from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, SipEvent
 from hotline.sip.user_agent import UserAgent
 from hotline.wire import sip_stream
 from hotline.wire.alarm import Alarm
+from hotline.wire.throttle import BURST
 
 OK = b"SIP/2.0 200 OK"
 TRYING = b"SIP/2.0 100 Trying"
@@ -129,6 +130,15 @@ def test_too_long_a_datagram_is_dropped() -> None:
     rig = Rig().start()
     assert rig.datagram(a_message("OPTIONS") + b"x" * 8192) == []
     assert rig.edge.counts.oversized == 1
+
+
+def test_a_flood_from_one_address_is_dropped_unread_and_others_are_served() -> None:
+    rig = Rig().start()
+    for number in range(BURST):
+        rig.datagram(a_message("OPTIONS", number=number), peer=("192.0.2.66", 5060))
+    assert rig.datagram(a_message("OPTIONS", number=0), peer=("192.0.2.66", 5060)) == []
+    assert rig.edge.counts.throttled == 1
+    assert rig.datagram(a_message("OPTIONS", number=BURST)) == [OK]
 
 
 @pytest.mark.parametrize("fault", [OSError(101, "Network is unreachable"), MessageLengthError()])
