@@ -169,6 +169,25 @@ def test_events_cannot_be_changed_on_postgresql(world: World, statement: str) ->
     world.run(story)
 
 
+def test_connections_that_the_server_dropped_are_made_anew(world: World) -> None:
+    async def story(store: Store) -> None:
+        first = await world.a_request(store)
+        axe = world.new_store()
+        with axe._write_engine.begin() as connection:
+            dropped = connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                )
+            ).all()
+        axe.close_blocking()
+        assert dropped
+        assert await store.request_status(first) is not None
+        assert int((await world.a_request(store))[6:11]) == 2
+
+    world.run(story)
+
+
 def test_server_that_is_away_is_an_outside_error(tmp_path: Path) -> None:
     pytest.importorskip("psycopg", reason="PostgreSQL needs its driver")
     store = World(tmp_path, f"postgresql+psycopg://hotline@/postgres?host={tmp_path}").new_store()
