@@ -36,7 +36,7 @@ from rich.panel import Panel
 from examples.product import ROOT, Product, free_port
 
 AGENT = "demo"
-SPEECH = ROOT / "tests" / "data" / "speech" / "request_caoyuan.wav"
+SPEECH = ROOT / "tests" / "data" / "speech" / "request_1.wav"
 NEEDS_FREE_MB = 500
 WAITS_S = 120.0
 screen = Console(highlight=False)
@@ -244,7 +244,7 @@ def main() -> int:
     )
     arguments.add_argument("--speak", type=Path, default=SPEECH, help="8 kHz mono 16-bit WAV with a request")
     options = arguments.parse_args()
-    mail, password = MailCatcher(), f"demo-{secrets.token_hex(4)}"
+    mail, password = MailCatcher(), f"96156-{secrets.token_hex(4)}"
     product = Product(ROOT / "var" / "demo")
     try:
         check_machine()

@@ -26,10 +26,10 @@ from pathlib import Path
 import pyVoIP
 from pyVoIP import RTP
 from pyVoIP.VoIP.VoIP import CallState, VoIPPhone
+from sound_file import ALAW, RATE_HZ, read_sound
 
 warnings.simplefilter("ignore")
 
-RATE_HZ = 8000
 FRAME = 160  # samples of 20 ms
 BEEP_HZ = 1000
 BEEP_FRAMES = 10  # 200 ms of the tone are a beep; speech never holds a pure tone so long
@@ -91,11 +91,10 @@ def say(**facts: object) -> None:
 
 
 def read_speech(path: Path) -> bytes:
-    """Read an 8 kHz mono WAV as the unsigned 8-bit samples that pyVoIP takes."""
-    with wave.open(str(path), "rb") as file:
-        if file.getframerate() != RATE_HZ or file.getnchannels() != 1 or file.getsampwidth() != 2:
-            raise SystemExit(f"{path}: needs 8 kHz, mono, 16 bit")
-        return audioop.bias(audioop.lin2lin(file.readframes(file.getnframes()), 2, 1), 1, 128)
+    """Read a sound file as the unsigned 8-bit samples that pyVoIP takes."""
+    tag, sound = read_sound(path)
+    linear = audioop.alaw2lin(sound, 2) if tag == ALAW else sound
+    return audioop.bias(audioop.lin2lin(linear, 2, 1), 1, 128)
 
 
 def free_port() -> int:

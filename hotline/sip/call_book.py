@@ -55,12 +55,16 @@ class CallBook:
         """Find the call whose dialog a request belongs to (12.2.2)."""
         return self._dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
 
+    def of_invite(self, request: Request) -> CallLeg | None:
+        """Find the call that an INVITE made by the half of the dialog that its sender chose."""
+        return self._invites.get((request.call_id, request.from_tag or ""))
+
     def is_copy(self, request: Request) -> bool:
         """Tell whether an INVITE made a call of ours already, and came late or by another way.
 
         Its transaction forgets it 32 s after the answer, the call does not: no second call may come of it.
         """
-        leg = self._invites.get((request.call_id, request.from_tag or ""))
+        leg = self.of_invite(request)
         return leg is not None and request.cseq.number <= (leg.dialog.remote_cseq or 0)
 
     # -- moving -----------------------------------------------------------------------------------

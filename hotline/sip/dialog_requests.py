@@ -62,8 +62,12 @@ class DialogRequests:
             self._refuse(server, Refusal(error.status_hint), now)
 
     def acknowledge(self, request: Request, now: float) -> None:
-        """Take the ACK to a 2xx; one that belongs to nothing is dropped."""
-        leg = self._book.of_dialog(request)
+        """Take the ACK to a 2xx; one that belongs to nothing is dropped.
+
+        A telephone in use (pyVoIP 1.6.8) writes a To tag of its own making into its ACK, against 13.2.2.4.
+        Whoever knows Call-ID, From tag and CSeq of the INVITE is its sender, so that ACK counts as well.
+        """
+        leg = self._book.of_dialog(request) or self._book.of_invite(request)
         if leg is None or request.cseq.number != leg.ok_cseq:
             return
         if not leg.awaits_answer:

@@ -22,7 +22,7 @@ RATE_HZ = 8000
 
 def test_what_was_said_until_a_second_before_the_kill_becomes_a_request(tmp_path: Path) -> None:
     pytest.importorskip("baresip", reason="baresip-python is not installed (pip install -e '.[test]')")
-    human = np.concatenate([read_wav(DATA / f"aishell_st_{n}.wav") for n in (1, 2, 3, 4, 5)])
+    human = np.concatenate([read_wav(DATA / f"aishell_{n}.wav") for n in (1, 2, 3, 4, 5)])
     alaw, sound = through_alaw(human)
     speech = write_wav(tmp_path / "speech.wav", sound)
     product = Product(tmp_path / "site")

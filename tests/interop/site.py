@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from examples.phone.sound_file import ALAW, read_sound
 from examples.product import ROOT, Product
 from hotline.media.g711 import decode, encode
 from hotline.media.plan import Codec
@@ -67,10 +68,9 @@ def transcribed(product: Product, call_id: str, within_s: float = 90.0) -> dict[
 
 
 def read_wav(path: Path) -> np.ndarray:
-    """Read a 16-bit WAV of 8 kHz."""
-    with wave.open(str(path)) as file:
-        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE_HZ, 1, 2)
-        return np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    """Read a WAV of 8 kHz as 16-bit samples."""
+    tag, sound = read_sound(path)
+    return from_alaw(sound) if tag == ALAW else np.frombuffer(sound, np.int16)
 
 
 def through_alaw(samples: np.ndarray) -> tuple[bytes, np.ndarray]:

@@ -32,7 +32,7 @@ from tests.interop.site import (
 
 pytestmark = pytest.mark.interop
 
-HUMAN = DATA / "aishell_st_3.wav"
+HUMAN = DATA / "aishell_3.wav"
 SPOKEN = "苹果此举是为了节约用电量"
 HEARD_WELL = 0.9
 """Least likeness of a prompt with what the phone recorded; another prompt reaches some 0.3."""

@@ -80,6 +80,21 @@ def test_the_ok_is_repeated_until_the_ack() -> None:
     assert bench.wait(100.0) == []
 
 
+def test_an_ack_with_a_to_tag_of_the_phones_own_making_counts() -> None:
+    bench = Bench()
+    bench.answered()
+    bench.hear(a_request("ACK", to_tag="made-up", branch="z9hG4bKack1"))
+    assert bench.events() == [CallConfirmed("call-1")]  # type: ignore[arg-type]
+    assert bench.wait(100.0) == []
+
+
+def test_an_ack_of_another_callers_dialog_does_not_count() -> None:
+    bench = Bench()
+    bench.answered()
+    bench.hear(a_request("ACK", to_tag="made-up", from_tag="stranger", branch="z9hG4bKack1"))
+    assert bench.events() == []
+
+
 def test_the_ok_is_repeated_over_tcp_as_well() -> None:
     bench = Bench(flow=TCP)
     bench.answered(via="SIP/2.0/TCP 192.0.2.7:5060")
