@@ -121,12 +121,13 @@ def serve(pipe: Connection) -> None:
     reactor = install_reactor()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     from hotline.wire.sip_edge import SipEdge
+    from hotline.wire.throttle import Throttle
 
     def on_event(event: SipEvent) -> None:
         if isinstance(event, CallArrived):
             edge.act(lambda ua, now: ua.accept(event.call_id, "", 16000, now))
 
-    edge = SipEdge(reactor, an_agent(), "127.0.0.1", 0, on_event)
+    edge = SipEdge(reactor, an_agent(), "127.0.0.1", 0, on_event, Throttle(per_s=1e9, burst=1e9))
     edge.start()
     start = time.process_time()
     pipe.send(edge.port)
