@@ -84,7 +84,7 @@ export function setUpPlayers() {
       const speeds = speed.dataset.speeds.split(' ').map(Number)
       const { audio } = partsOf(player)
       audio.playbackRate = speeds[(speeds.indexOf(audio.playbackRate) + 1) % speeds.length]
-      speed.textContent = `${audio.playbackRate}×`
+      speed.querySelector('.rate').textContent = `${audio.playbackRate}×`
     }
     const segment = event.target.closest('.segment')
     if (segment) playFrom(document.querySelector('.player'), Number(segment.dataset.start) / 1000)
