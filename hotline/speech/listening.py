@@ -34,11 +34,13 @@ LANGUAGES: Final = ("zh", "en")
 NEUTRAL: Final = {"zh": "以下是普通话的句子。", "en": ""}
 """Sets the script and the punctuation, and suggests no word."""
 SERVICE: Final = {
-    "zh": "垃圾清运，乱停车，噪音，违章建筑，下水道堵塞，路灯，暖气，漏水，停电，物业，居委会，胡同，小区，"
-    "单元，号楼，院门口。",
+    "zh": "垃圾清运、乱停车、噪音、违章建筑、下水道堵塞、路灯、暖气、漏水、停电、物业、居委会、胡同、小区、"
+    "单元、号楼、院门口。以下是市民拨打热线反映问题的录音。",
     "en": "Dongcheng service line. Garbage, parking, noise, street light, blocked drain, heating, hutong.",
 }
-"""Words of this service; a site's own streets and roads come before them (local_words.py)."""
+"""Words of this service; a site's own streets come before them (local_words.py). Mandarin words are
+listed with the enumeration comma and end in a sentence: a list with ordinary commas makes the model
+write a comma after every word, and cost 4 points of error rate."""
 SHORTEST_TO_SPLIT_S: Final = 3.0
 """With less speech than this, few characters are no sign that some were left out."""
 

@@ -46,4 +46,4 @@ def read_local_words_blocking(config_dir: Path | None) -> LocalWords:
 def show(district: District) -> dict[str, str]:
     """Write the text that the recogniser is shown."""
     streets = [region.name.removesuffix("街道") for region in district.regions if region.level == STREET]
-    return {**SERVICE, "zh": f"{'，'.join(streets[:STREETS_SHOWN])}。{SERVICE['zh']}"}
+    return {**SERVICE, "zh": f"{'、'.join(streets[:STREETS_SHOWN])}、{SERVICE['zh']}"}

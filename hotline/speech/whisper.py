@@ -122,7 +122,7 @@ class Whisper:
     ) -> Decode:
         before: list[int] = []
         if prompt:
-            before = [tokenizer.sot_prev, *tokenizer.encode(f" {prompt}")[:LONGEST_PROMPT_TOKENS]]
+            before = [tokenizer.sot_prev, *tokenizer.encode(f" {prompt}")[-LONGEST_PROMPT_TOKENS:]]
         start = [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
         result = self._model.model.generate(
             encoded,
