@@ -18,12 +18,15 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import wave
+from collections.abc import Callable
 from multiprocessing import get_context
+from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,8 @@ from hotline.wire.media_process import open_ports
 from hotline.wire.mmsg import Receiver, Sender
 
 QUARTERS = 4
+SO_TIMESTAMPNS = 35  # asm-generic/socket.h
+Heard = tuple[int, tuple[float, float]]
 WARM_UP_S = 1.0
 CYCLE = 64  # frames of noise that a caller repeats
 
@@ -55,9 +60,11 @@ class Clock:
     """The part of the reactor that the link needs."""
 
     def seconds(self) -> float:
+        """Monotonic seconds."""
         return time.monotonic()
 
-    def callLater(self, delay: float, call: Any, *args: Any) -> Any:  # noqa: N802 - Twisted's name
+    def callLater(self, delay: float, call: Callable[..., None], *args: object) -> asyncio.TimerHandle:  # noqa: N802
+        """Call something later."""
         return asyncio.get_running_loop().call_later(delay, call, *args)
 
 
@@ -66,9 +73,9 @@ def noise(caller: int) -> np.ndarray:
 
 
 def be_callers(
-    ports: list[int], remotes: list[int], talk_from: float, until: float, heard: Any, cpu: int | None
+    ports: list[int], remotes: list[int], talk_from: float, until: float, heard: Queue[Heard], cpu: int | None
 ) -> None:
-    """Send a packet every 20 ms for every call; count what comes back."""
+    """Send a packet every 20 ms for every call; count what comes back, and time the first call's packets."""
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
     count = len(remotes)
@@ -86,6 +93,9 @@ def be_callers(
     quarters = [np.arange(quarter, count, QUARTERS) for quarter in range(QUARTERS)]
     plans = [sender.prepare(quarter, peers, own, descriptors) for quarter in quarters]
     reads = [[(int(n), descriptors[n]) for n in quarter] for quarter in quarters]
+    meter, stamps = ends[0], []
+    meter.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    reads[0] = reads[0][1:]
     frame, got = 0, 0
     due = talk_from
     while due < until:
@@ -97,9 +107,34 @@ def be_callers(
             sender.send(plans[quarter])
             for batch in receiver.batches(reads[quarter]):
                 got += len(batch.length)
+            if quarter == 0:
+                stamps += arrivals(meter)
             due += 0.02 / QUARTERS
         frame += 1
-    heard.put((frame, got))
+    heard.put((got + len(stamps), lateness_ms(stamps)))
+
+
+def arrivals(meter: socket.socket) -> list[tuple[int, float]]:
+    """Read what waits: sequence number and the kernel's time of arrival of each packet."""
+    told: list[tuple[int, float]] = []
+    while True:
+        try:
+            data, control, _, _ = meter.recvmsg(2048, 64)
+        except BlockingIOError:
+            return told
+        seconds, nanoseconds = struct.unpack("qq", control[0][2])
+        told.append((int.from_bytes(data[2:4], "big"), seconds + nanoseconds / 1e9))
+
+
+def lateness_ms(stamps: list[tuple[int, float]]) -> tuple[float, float]:
+    """Give the 99th percentile and the maximum of how much later than their 20 ms grid packets came."""
+    told = stamps[50:]
+    if not told:
+        return 0.0, 0.0
+    numbers = np.unwrap([float(number) for number, _ in told], period=65536)
+    late = np.array([at for _, at in told]) - numbers * 0.02
+    late -= np.median(late)
+    return float(np.percentile(late, 99) * 1000), float(late.max() * 1000)
 
 
 def cpu_ns(pid: int) -> int:
@@ -112,7 +147,7 @@ def free_range(count: int) -> int:
         try:
             for end in open_ports("127.0.0.1", low, low + 2 * count - 1):
                 end.close()
-        except Exception:  # noqa: BLE001, PERF203 - taken: the next range
+        except Exception:  # noqa: BLE001 - taken: the next range
             continue
         return low
     raise SystemExit("no free ports")
@@ -151,7 +186,7 @@ async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) ->
     for name, port in zip(names, remotes, strict=True):
         plane.send(OpenPort(name, "127.0.0.1", port, Codec.PCMA, 101))
     by_name = {event.call_id: event.local_port for event in await collect(PortOpened, calls)}
-    heard: Any = get_context("spawn").Queue()
+    heard: Queue[Heard] = get_context("spawn").Queue()
     talk_from = time.monotonic() + 3.0
     until = talk_from + 2 * (WARM_UP_S + seconds) + 1.0
     cpu = cores[1] if len(cores) > 1 else None
@@ -172,7 +207,7 @@ async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) ->
     for name in names:
         plane.send(Record(name, RecordingId(f"{name}-1"), 600.0))
     record_us = await watch(time.monotonic())
-    frames, got = await asyncio.get_running_loop().run_in_executor(None, heard.get)
+    got, (late_p99, late_max) = await asyncio.get_running_loop().run_in_executor(None, heard.get)
     await asyncio.sleep(0.1)
     for name in names:
         plane.send(ClosePort(name))
@@ -187,7 +222,8 @@ async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) ->
         "prompt_us": prompt_us,
         "record_us": record_us,
         "missing": missing,
-        "frames": frames,
+        "late_p99_ms": late_p99,
+        "late_max_ms": late_max,
     }
 
 
@@ -198,9 +234,8 @@ def check(sound: np.ndarray, caller: int) -> None:
     first = int(np.nonzero((cycle == rows[0]).all(1))[0][0])
     want = cycle[(first + np.arange(len(rows))) % CYCLE]
     if not (want == rows).all():
-        raise SystemExit(
-            f"the recording of caller {caller} is wrong in {int((want != rows).any(1).sum())} frames"
-        )
+        wrong = int((want != rows).any(1).sum())
+        raise SystemExit(f"the recording of caller {caller} is wrong in {wrong} frames")
 
 
 def floor_us(calls: int, seconds: float, folder: Path, cores: list[int]) -> float | None:
@@ -211,7 +246,7 @@ def floor_us(calls: int, seconds: float, folder: Path, cores: list[int]) -> floa
     subprocess.run(["gcc", "-O2", "-o", program, Path(__file__).with_name("media_floor.c")], check=True)
     low = free_range(calls)
     remotes = list(range(low + 1, low + 2 * calls, 2))
-    heard: Any = get_context("spawn").Queue()
+    heard: Queue[Heard] = get_context("spawn").Queue()
     talk_from = time.monotonic() + 3.0
     cpu = cores[1] if len(cores) > 1 else None
     args = (list(range(low, low + 2 * calls, 2)), remotes, talk_from, talk_from + seconds + 4, heard, cpu)
@@ -240,7 +275,7 @@ def main() -> None:
     chosen = options.parse_args()
     cores = sorted(os.sched_getaffinity(0))[:2]
     rows = []
-    print("calls  prompt us  record us  core  missing  floor us  prompt/floor")
+    print("calls  prompt us  record us  core  missing  late p99, max ms  floor us  prompt/floor")
     for calls in map(int, chosen.calls.split(",")):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -252,8 +287,10 @@ def main() -> None:
             floor = floor_us(calls, chosen.seconds, folder, cores)
         ratio = f"{row['prompt_us'] / floor:12.2f}" if floor else "no gcc"
         print(
-            f"{calls:5} {row['prompt_us']:10.0f} {row['record_us']:10.0f} {row['record_us'] * calls / 1e6:5.2f}"
-            f" {row['missing']:8.2%} {floor or 0:9.0f} {ratio}",
+            f"{calls:5} {row['prompt_us']:10.0f} {row['record_us']:10.0f}"
+            f" {row['record_us'] * calls / 1e6:5.2f}"
+            f" {row['missing']:8.2%} {row['late_p99_ms']:8.1f} {row['late_max_ms']:8.1f}"
+            f" {floor or 0:9.0f} {ratio}",
             flush=True,
         )
         rows.append({**row, "floor_us": floor})

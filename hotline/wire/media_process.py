@@ -140,6 +140,8 @@ def open_ports(listen_ip: str, port_low: int, port_high: int) -> list[socket.soc
             f"there is no even port from media.port_low = {port_low} to media.port_high = {port_high}; "
             "widen the range"
         )
+    if ":" in listen_ip:
+        raise ConfigError(f"voice goes over IPv4 only, and {listen_ip} is an IPv6 address; set an IPv4 one")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = len(ports) + SPARE_DESCRIPTORS
     if soft < wanted:
