@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import secrets
 import shutil
 import socket
@@ -25,6 +24,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from email import message_from_bytes, policy
+from html.parser import HTMLParser
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -194,16 +194,36 @@ def dial(product: Product, python: Path, speech: Path) -> None:
         raise DemoError("the phone did not get through:\n" + "".join(lines[-15:]))
 
 
-def tell_request(browser: Browser, number: str) -> tuple[str, str]:
-    """Show what an agent sees; return the version and the suggested unit."""
-    page = browser.get(f"/requests/{number}")
-    version = re.search(r'name="version"[^>]*value="(\d+)"', page) or re.search(
-        r'value="(\d+)"[^>]*name="version"', page
-    )
-    unit = re.search(r'data-field="unit"[^>]*data-value="([^"]+)"', page)
-    if version is None or unit is None:
-        raise DemoError(f"the page of request {number} offers no unit to route to")
-    return version[1], unit[1]
+class RequestPage(HTMLParser):
+    """What an agent reads and fills in on the page of a request."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words = ""
+        self.fields: dict[str, str] = {}
+        self.units: list[tuple[str, str]] = []
+        self._is_spoken = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Collect the transcript, the form's fields and the suggested units."""
+        values = {name: value or "" for name, value in attrs}
+        if values.get("class") == "words":
+            self._is_spoken = True
+        elif tag == "small":
+            self._is_spoken = False  # what was heard before place names were corrected
+        elif tag == "input" and values.get("name"):
+            self.fields.setdefault(values["name"], values.get("value", ""))
+        elif values.get("data-field") == "unit":
+            self.units.append((values["data-value"], values["data-label"]))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave the spoken words again."""
+        self._is_spoken = self._is_spoken and tag != "span"
+
+    def handle_data(self, data: str) -> None:
+        """Keep the spoken words."""
+        self.words += data.strip() if self._is_spoken else ""
 
 
 def story(product: Product, mail: MailCatcher, options: argparse.Namespace, password: str) -> None:
@@ -212,22 +232,25 @@ def story(product: Product, mail: MailCatcher, options: argparse.Namespace, pass
     try:
         dial(product, options.phone, options.speak)
         recording = follow.wait("recording.closed")
-        step("●", f"recorded: {recording.get('length_s', '?')} s, {recording.get('path', '')}")
+        step(
+            "●", f"recorded: {recording['length_samples'] / 8000:.1f} s, SHA-256 {recording['sha256'][:16]}…"
+        )
         opened = follow.wait("request.opened")
         number = str(opened["request"])
-        step("✎", f"service request [bold]{number}[/] is open; the number was read to the caller")
+        step("✎", f"service request [bold]{number}[/] is open; its number was read to the caller")
         follow.wait("request.transcribed", other="request.not_transcribed")
         browser = Browser(product.console_url)
         browser.post("/login", user_name=AGENT, password=password)
-        text = browser.get(f"/requests/{number}")
-        transcript = " ".join(re.findall(r'class="segment-text"[^>]*>([^<]+)<', text))
-        if not transcript.strip():
+        page = RequestPage(browser.get(f"/requests/{number}"))
+        if not page.words:
             raise DemoError(f"the page of request {number} shows no transcript")
-        step("✎", f"transcript: [bold]{transcript.strip()}[/]")
-        version, unit = tell_request(browser, number)
-        browser.post(f"/requests/{number}/route", version=version, unit_code=unit, note="")
-        routed = follow.wait("request.routed")
-        step("➤", f"an agent routed it to the suggested unit [bold]{routed.get('unit_name', unit)}[/]")
+        step("✎", f"its transcript: [bold]{page.words}[/]")
+        if not page.units:
+            raise DemoError(f"the page of request {number} suggests no unit to route to")
+        unit, name = page.units[0]
+        browser.post(f"/requests/{number}/route", **{**page.fields, "unit_code": unit, "note": ""})
+        follow.wait("request.routed")
+        step("➤", f"an agent routed it to the unit suggested first, [bold]{name}[/]")
         letter = mail.wait()
         step("✉", f"a letter was caught for {letter['To']}: [bold]{letter['Subject']}[/]")
         follow.wait("notice.sent")

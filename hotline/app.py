@@ -165,7 +165,8 @@ class Hotline:
         settings = self.settings
 
         def suggest(transcript: Transcript) -> Sequence[Suggestion]:
-            return suggester.suggest(transcript.text)
+            heard = "，".join(segment.raw_text for segment in transcript.segments)
+            return suggester.suggest(transcript.text, raw_text=heard)
 
         speech = TranscriptionService(
             outbox=store,
