@@ -618,5 +618,23 @@ def test_stray_responses_and_acks_are_dropped() -> None:
     assert bench.ua.calls == 1
 
 
+def test_a_response_with_a_second_via_was_meant_for_somebody_else() -> None:
+    bench = Bench()
+    call_id, _ = bench.talking()
+    bench.ua.hang_up(call_id, bench.now)
+    [bye] = bench.said()
+    assert isinstance(bye, Request)
+    doubled = response_to(bye, 200)
+    doubled.headers.add("Via", "SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKother")
+    bench.hear(doubled.to_bytes())
+    assert bench.ua.calls == 1
+
+
+def test_what_is_sent_names_its_call_for_the_log() -> None:
+    bench = Bench()
+    call_id, _ = bench.answered()
+    assert [outgoing.call_id for outgoing in bench.outgoing] == [call_id]
+
+
 def answer_to(request: Request, status: int) -> bytes:
     return response_to(request, status).to_bytes()
