@@ -5,7 +5,7 @@ of a stream, a key, the end of a prompt, a block for the disk) does. The plane k
 edge calls ``tick`` every 20 ms for each phase. Calls are spread over up to four phases, so that
 the edge may handle them 5 ms apart; a phase is filled before the next is begun.
 
-``take_outbox`` of the usual machine is ``sending`` and ``packets`` here, because packets stay in
+``take_outbox`` of the usual machine is ``roster.sending`` and ``packets`` here, because packets stay in
 the array that the kernel reads them from.
 
 Not here yet: in-band tones. They are to be looked for in ``_listen``, in the frames that voice
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from hotline.errors import RemoteProtocolError
 from hotline.events.ids import CallId
-from hotline.media.demux import STRANGER, Demux, Seats
+from hotline.media.demux import STRANGER
 from hotline.media.dtmf import EventKeys
 from hotline.media.g711 import codec_index, transcode
 from hotline.media.outgoing import Outgoing
@@ -50,12 +50,11 @@ from hotline.media.plan import (
 )
 from hotline.media.prompts import PromptBank
 from hotline.media.recording import AppendSamples, OpenRecording, RecorderOrder, SealRecording
+from hotline.media.roster import Roster
 from hotline.media.rtp import FRAME_MS, RATE_HZ, RtpPacket, parse_packet, remote_number
 from hotline.media.timelines import Timelines
 from hotline.media.vad import VoiceActivity
 
-PHASES: Final = 4
-FILL_FIRST: Final = 128  # calls of one phase before the next is begun: a tick has a fixed cost
 ODD_PACKETS: Final = 512  # of one batch; more are dropped, so that a flood cannot hold up a tick
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
 _TO_OTHER: Final = {
@@ -73,8 +72,6 @@ NewToken = Callable[[int], int]
 class _Call:
     call_id: CallId
     slot: int
-    port_index: int
-    seat: tuple[int, bool]
     codec: Codec
     declared: int
     event_payload_type: int | None
@@ -102,33 +99,16 @@ class Plane:
         new_token: NewToken,
         calls_per_port: int = 1,
     ) -> None:
-        slots = len(ports) * calls_per_port
         self._local_ip, self._ports, self._bank, self._new_token = local_ip, tuple(ports), bank, new_token
-        self._seats, self._demux = Seats(len(ports), calls_per_port), Demux()
-        self._phase_slots = max(FILL_FIRST, -(-slots // PHASES))
-        self._free = [
-            deque(range(start, min(start + self._phase_slots, slots)))
-            for start in range(0, slots, self._phase_slots)
-        ]
+        self.roster = Roster(len(ports), calls_per_port)
+        """Who sends and listens where; for the edge to read."""
+        slots = self.roster.slots
         self._calls: dict[CallId, _Call] = {}
         self._by_slot: list[_Call | None] = [None] * slots
-        self.remote = np.zeros(slots, np.uint64)
-        """Where each slot sends to and hears from (``rtp.remote_number``); 0: nowhere."""
-        self.port_index = np.zeros(slots, np.int64)
-        self._is_open = np.zeros(slots, np.bool_)
-        self._has_begun = np.zeros(slots, np.bool_)
         self._is_recording = np.zeros(slots, np.bool_)
         self._ticks_left = np.zeros(slots, np.int64)
         self._speech_frames = np.zeros(slots, np.int32)
-        self._waiting: dict[int, int] = {}
-        self._is_waiting = np.zeros(len(ports), np.bool_)
         self._lines, self._out, self._voice = Timelines(slots), Outgoing(slots, bank), VoiceActivity(slots)
-        self._open: list[Slots] = [np.zeros(0, np.int64)] * len(self._free)
-        self._sending: list[Slots] = list(self._open)
-        self.versions = [0] * len(self._free)
-        """By phase; grows when what ``sending`` and ``listening`` gave is stale: a call came, went,
-        moved, or began to send."""
-        self._stale: set[int] = set()
         self._events: list[MediaEvent] = []
         self._orders: list[RecorderOrder] = []
         self._complaints: list[tuple[CallId, str]] = []
@@ -138,11 +118,6 @@ class Plane:
     # -- for the edge -------------------------------------------------------------------------------
 
     @property
-    def phases(self) -> int:
-        """How many phases there are; each wants its tick every 20 ms."""
-        return len(self._free)
-
-    @property
     def packets(self) -> NDArray[np.uint8]:
         """``(slots, 172)``: the packets made by the last tick of each phase."""
         return self._out.packets
@@ -150,28 +125,6 @@ class Plane:
     def is_idle(self) -> bool:
         """Tell whether no call is open."""
         return not self._calls
-
-    def sending(self, phase: int) -> Slots:
-        """Give the slots of a phase that send, ordered by local port."""
-        self._refresh()
-        return self._sending[phase]
-
-    def listening(self, phase: int) -> list[int]:
-        """Give the indexes of the ports that calls of a phase hear from."""
-        self._refresh()
-        return [int(index) for index in np.unique(self.port_index[self._open[phase]])]
-
-    def peers(self) -> NDArray[np.uint64]:
-        """Give for each port the one address that may be heard there; 0 for none, several or not known yet.
-
-        The edge may connect such a port's socket: the kernel then drops strangers itself.
-        """
-        peers = np.zeros(len(self._ports), np.uint64)
-        if len(self._by_slot) == len(self._ports):
-            slots = np.nonzero(self._is_open)[0]
-            peers[self.port_index[slots]] = self.remote[slots]
-            peers[self._is_waiting] = 0
-        return peers
 
     def take_events(self) -> list[MediaEvent]:
         """Take what happened, in order."""
@@ -231,16 +184,13 @@ class Plane:
         except RemoteProtocolError as error:
             self._fail(command.call_id, str(error))
             return
-        port_index = self._seats.take(remote, command.may_latch)
-        if port_index is None:
+        slot = self.roster.take(remote, command.may_latch)
+        if slot is None:
             self._fail(command.call_id, f"all {len(self._ports)} media ports are taken")
             return
-        slot = self._take_slot()
         call = _Call(
             command.call_id,
             slot,
-            port_index,
-            (remote, command.may_latch),
             command.codec,
             remote,
             command.event_payload_type,
@@ -248,8 +198,6 @@ class Plane:
             command.may_latch,
         )
         self._calls[call.call_id] = self._by_slot[slot] = call
-        self._is_open[slot], self._has_begun[slot] = True, False
-        self.remote[slot], self.port_index[slot] = remote, port_index
         index, payload_type = codec_index(call.codec), call.codec.value
         self._lines.open(slot, index, payload_type)
         self._voice.reset(slot)
@@ -257,21 +205,8 @@ class Plane:
             slot, sequence=self._new_token(16), timestamp=self._new_token(32), ssrc=self._new_token(32)
         )
         self._out.use_codec(slot, index, payload_type)
-        self._wait_for_source(call, command.may_latch)
-        self._relist(slot)
-        self._events.append(PortOpened(call.call_id, self._local_ip, self._ports[port_index]))
-
-    def _take_slot(self) -> int:
-        sizes = [
-            min(self._phase_slots, len(self._by_slot) - phase * self._phase_slots)
-            for phase in range(self.phases)
-        ]
-        loads = [size - len(free) for size, free in zip(sizes, self._free, strict=True)]
-        room = [phase for phase in range(self.phases) if self._free[phase]]
-        phase = next((phase for phase in room if loads[phase] < FILL_FIRST), None)
-        if phase is None:
-            phase = min(room, key=loads.__getitem__)
-        return self._free[phase].popleft()
+        local_port = self._ports[self.roster.port_index[slot]]
+        self._events.append(PortOpened(call.call_id, self._local_ip, local_port))
 
     def _aim(self, call: _Call, command: Aim) -> None:
         try:
@@ -289,18 +224,12 @@ class Plane:
         if remote == call.declared:
             return  # the same address again: a source found behind a NAT stays
         call.declared = remote
-        self.remote[call.slot] = remote
+        self.roster.move(call.slot, remote)
         self._wait_for_source(call, call.may_latch)
-        self._relist(call.slot)
 
     def _wait_for_source(self, call: _Call, is_waiting: bool) -> None:
         call.waits_for_source = is_waiting
-        if is_waiting:
-            self._waiting[call.port_index] = call.slot
-        elif self._waiting.get(call.port_index) == call.slot:
-            del self._waiting[call.port_index]
-        self._is_waiting[call.port_index] = call.port_index in self._waiting
-        self.versions[call.slot // self._phase_slots] += 1
+        self.roster.wait_for_source(call.slot, is_waiting)
 
     def _play(self, call: _Call, command: Play) -> None:
         call.queue.clear()
@@ -313,18 +242,12 @@ class Plane:
                 )
             elif span[0] < span[1]:
                 call.queue.append(span)
-        self._begin(call.slot)
+        self.roster.begin(call.slot)
         if call.queue:
             self._out.play(call.slot, *call.queue.popleft())
         else:
             self._out.stop(call.slot)
             self._events.append(PromptEnded(call.call_id, call.tag))
-
-    def _begin(self, slot: int) -> None:
-        """Send from the next tick on; before that the answer may not be on its way (RFC 3264, 6.1)."""
-        if not self._has_begun[slot]:
-            self._has_begun[slot] = True
-            self._relist(slot)
 
     def _record(self, call: _Call, command: Record) -> None:
         if not _FILE_NAME.fullmatch(command.recording_id):
@@ -370,43 +293,18 @@ class Plane:
     def _close_port(self, call: _Call) -> None:
         self._stop_recording(call)
         slot = call.slot
-        self._wait_for_source(call, False)
-        self._is_open[slot] = self._has_begun[slot] = False
-        self.remote[slot] = 0
         self._out.stop(slot)
         del self._calls[call.call_id]
         self._by_slot[slot] = None
-        self._seats.give_back(call.port_index, *call.seat)
-        self._free[slot // self._phase_slots].append(slot)
-        self._relist(slot)
-
-    def _relist(self, slot: int) -> None:
-        """Note that a slot changed; the lists are made anew when they are needed."""
-        phase = slot // self._phase_slots
-        self._stale.add(phase)
-        self.versions[phase] += 1
-
-    def _refresh(self) -> None:
-        """Make the lists of the changed phases anew."""
-        if not self._stale:
-            return
-        for phase in self._stale:
-            start = phase * self._phase_slots
-            mine = np.nonzero(self._is_open[start : start + self._phase_slots])[0] + start
-            self._open[phase] = mine
-            sends = mine[self._has_begun[mine] & (self.remote[mine] != 0)]
-            self._sending[phase] = sends[np.argsort(self.port_index[sends], kind="stable")]
-        self._stale.clear()
-        self._demux.rebuild(np.nonzero(self._is_open)[0], self.remote, self.port_index)
+        self.roster.give_back(slot)
 
     # -- packets ------------------------------------------------------------------------------------
 
     def receive(self, batch: Batch) -> None:
         """Take in datagrams as they were read from the sockets."""
-        self._refresh()
-        slots = self._demux.find(batch.remote, batch.port_index)
+        slots = self.roster.find(batch)
         rows = self._lines.accept(batch, slots)
-        is_stranger = (slots[rows] == STRANGER) & ~self._is_waiting[batch.port_index[rows]]
+        is_stranger = (slots[rows] == STRANGER) & self.roster.is_unwanted(batch, rows)
         self.counts["stranger"] += int(np.count_nonzero(is_stranger))
         rows = rows[~is_stranger]
         self.counts["flood"] += max(0, len(rows) - ODD_PACKETS)
@@ -433,33 +331,27 @@ class Plane:
 
     def _call_of(self, remote: int, port_index: int, packet: RtpPacket) -> _Call | None:
         """Give the call that hears this sender; the first agreed packet fixes the sender, once."""
-        self._refresh()
-        slot = int(self._demux.find(np.array([remote], np.uint64), np.array([port_index]))[0])
-        is_known = slot != STRANGER
-        if not is_known and port_index not in self._waiting:
-            return None
-        call = self._by_slot[slot if is_known else self._waiting[port_index]]
+        slot, is_known = self.roster.find_one(remote, port_index)
+        call = self._by_slot[slot] if slot != STRANGER else None
         if call is None or packet.payload_type not in (call.codec.value, call.event_payload_type):
             return call if is_known else None
         if not is_known:
-            self.remote[call.slot] = remote
-            self._relist(call.slot)
+            self.roster.move(slot, remote)
         if call.waits_for_source:
             self._wait_for_source(call, False)
-        self._begin(call.slot)
+        self.roster.begin(slot)
         return call
 
     # -- every 20 ms --------------------------------------------------------------------------------
 
     def tick(self, phase: int) -> None:
         """Move the calls of a phase on by 20 ms: listen, hand blocks over, make the next packets."""
-        self._refresh()
-        slots = self._open[phase]
+        slots = self.roster.open(phase)
         if not len(slots):
             return
         self._listen(slots)
         self._record_tick(slots)
-        sends = self._sending[phase]
+        sends = self.roster.sending(phase)
         if len(sends):
             self._out.fill(sends)
             self._end_prompts(sends)

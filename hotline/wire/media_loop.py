@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from hotline.errors import LocalProtocolError
 from hotline.media.packets import Batch
 from hotline.media.plan import MediaCommand, MediaFailed, PortOpened, Record
-from hotline.media.plane import PHASES, Plane
+from hotline.media.plane import Plane
+from hotline.media.roster import PHASES
 from hotline.media.rtp import FRAME_MS
 from hotline.wire.media_messages import (
     LONGEST_MESSAGE,
@@ -108,9 +109,9 @@ class MediaLoop:
         self._descriptors = [end.fileno() for end in sockets]
         self._by_port = {end.getsockname()[1]: end for end in sockets}
         self._receiver, self._sender = Receiver(), Sender(plane.packets)
-        self._send_lists: list[SendList] = [SendList.empty()] * plane.phases
-        self._ports: list[list[tuple[int, int]]] = [[] for _ in range(plane.phases)]
-        self._versions = [0] * plane.phases
+        self._send_lists: list[SendList] = [SendList.empty()] * plane.roster.phases
+        self._ports: list[list[tuple[int, int]]] = [[] for _ in range(plane.roster.phases)]
+        self._versions = [0] * plane.roster.phases
         self._peers = np.zeros(len(sockets), np.uint64)
         self.skipped_s = 0.0
         """Time that the grid was moved by, in all."""
@@ -146,7 +147,7 @@ class MediaLoop:
         for message in self._control.read():
             self._obey(message)
         plane = self._plane
-        if phase < plane.phases:
+        if phase < plane.roster.phases:
             self._relist(phase)
             for batch in self._receiver.batches(self._ports[phase]):
                 self._receive(batch)
@@ -174,14 +175,14 @@ class MediaLoop:
         self._plane.command(message)
 
     def _relist(self, phase: int) -> None:
-        plane = self._plane
-        if plane.versions[phase] == self._versions[phase]:
+        roster = self._plane.roster
+        if roster.versions[phase] == self._versions[phase]:
             return
-        self._versions[phase] = plane.versions[phase]
-        self._connect(plane.peers())
-        self._ports[phase] = [(index, self._descriptors[index]) for index in plane.listening(phase)]
+        self._versions[phase] = roster.versions[phase]
+        self._connect(roster.peers())
+        self._ports[phase] = [(index, self._descriptors[index]) for index in roster.listening(phase)]
         self._send_lists[phase] = self._sender.prepare(
-            plane.sending(phase), plane.remote, plane.port_index, self._descriptors, self._peers != 0
+            roster.sending(phase), roster.remote, roster.port_index, self._descriptors, self._peers != 0
         )
 
     def _connect(self, peers: NDArray[np.uint64]) -> None:

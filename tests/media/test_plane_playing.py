@@ -237,8 +237,8 @@ def test_a_thousand_calls_leave_nothing_behind() -> None:
         rig.events.clear()
     rig.turn()
     assert rig.plane.is_idle()
-    assert not any(len(rig.plane.sending(phase)) for phase in range(rig.plane.phases))
-    assert not any(rig.plane.listening(phase) for phase in range(rig.plane.phases))
-    assert np.count_nonzero(rig.plane.remote) == 0
+    assert not any(len(rig.plane.roster.sending(phase)) for phase in range(rig.plane.roster.phases))
+    assert not any(rig.plane.roster.listening(phase) for phase in range(rig.plane.roster.phases))
+    assert np.count_nonzero(rig.plane.roster.remote) == 0
     assert len(rig.sealed) == 1000
     assert all(sound == audio(1) for sound in rig.disk.values())

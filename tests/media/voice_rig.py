@@ -103,10 +103,13 @@ class Rig:
 
     def turn(self, ticks: int = 1) -> None:
         for _ in range(ticks):
-            for phase in range(self.plane.phases):
+            for phase in range(self.plane.roster.phases):
                 self.plane.tick(phase)
-                for slot in self.plane.sending(phase).tolist():
-                    where = int(self.plane.remote[slot]), self.ports[int(self.plane.port_index[slot])]
+                for slot in self.plane.roster.sending(phase).tolist():
+                    where = (
+                        int(self.plane.roster.remote[slot]),
+                        self.ports[int(self.plane.roster.port_index[slot])],
+                    )
                     self.heard[where].append(self.plane.packets[slot].tobytes())
             self.collect()
 

@@ -1,0 +1,173 @@
+"""Who is where: slots, ports, addresses, and the lists that a tick and the edge work from.
+
+A call has a slot (its row in all columns), a seat at a local port, and one remote address or none.
+Changes are noted at once; the sorted lists are made anew only when somebody asks, so that a
+hundred calls that come together cost one sort.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotline.media.demux import STRANGER, Demux, Seats
+from hotline.media.packets import Batch
+
+PHASES: Final = 4
+FILL_FIRST: Final = 128  # calls of one phase before the next is begun: a tick has a fixed cost
+
+Slots = NDArray[np.int64]
+
+
+class Roster:
+    """The places of all calls.
+
+    :param ports: how many local ports there are.
+    :param calls_per_port: how many calls may share one.
+    """
+
+    def __init__(self, ports: int, calls_per_port: int) -> None:
+        self.slots: Final = ports * calls_per_port
+        self._is_shared, self._port_count = calls_per_port > 1, ports
+        self._seats, self._demux = Seats(ports, calls_per_port), Demux()
+        self._phase_slots = max(FILL_FIRST, -(-self.slots // PHASES))
+        self._free = [
+            deque(range(start, min(start + self._phase_slots, self.slots)))
+            for start in range(0, self.slots, self._phase_slots)
+        ]
+        self._sizes = [len(free) for free in self._free]
+        self._seat: dict[int, tuple[int, bool]] = {}
+        self.remote = np.zeros(self.slots, np.uint64)
+        """Where each slot sends to and hears from (``rtp.remote_number``); 0: nowhere."""
+        self.port_index = np.zeros(self.slots, np.int64)
+        self._is_open = np.zeros(self.slots, np.bool_)
+        self._has_begun = np.zeros(self.slots, np.bool_)
+        self._waiting: dict[int, int] = {}
+        self._is_waiting = np.zeros(ports, np.bool_)
+        self._open: list[Slots] = [np.zeros(0, np.int64)] * self.phases
+        self._sending: list[Slots] = list(self._open)
+        self._stale: set[int] = set()
+        self.versions = [0] * self.phases
+        """By phase; grows when what the lists told is stale: a call came, went, moved, or began to send."""
+
+    @property
+    def phases(self) -> int:
+        """How many phases the slots are divided into."""
+        return len(self._free)
+
+    # -- changes ------------------------------------------------------------------------------------
+
+    def take(self, remote: int, may_latch: bool) -> int | None:
+        """Give a new call a slot and a port; None when all ports are taken."""
+        port_index = self._seats.take(remote, may_latch)
+        if port_index is None:
+            return None
+        slot = self._take_slot()
+        self._seat[slot] = remote, may_latch
+        self._is_open[slot], self._has_begun[slot] = True, False
+        self.remote[slot], self.port_index[slot] = remote, port_index
+        self.wait_for_source(slot, may_latch)
+        return slot
+
+    def _take_slot(self) -> int:
+        loads = [size - len(free) for size, free in zip(self._sizes, self._free, strict=True)]
+        room = [phase for phase in range(self.phases) if self._free[phase]]
+        phase = next((phase for phase in room if loads[phase] < FILL_FIRST), None)
+        if phase is None:
+            phase = min(room, key=loads.__getitem__)
+        return self._free[phase].popleft()
+
+    def give_back(self, slot: int) -> None:
+        """End a call's stay."""
+        self.wait_for_source(slot, False)
+        self._is_open[slot] = self._has_begun[slot] = False
+        self.remote[slot] = 0
+        self._seats.give_back(int(self.port_index[slot]), *self._seat.pop(slot))
+        self._free[slot // self._phase_slots].append(slot)
+        self._note(slot)
+
+    def move(self, slot: int, remote: int) -> None:
+        """Hear from, and send to, another address from now on."""
+        self.remote[slot] = remote
+        self._note(slot)
+
+    def begin(self, slot: int) -> None:
+        """Send from the next tick on; before that the answer may not be on its way (RFC 3264, 6.1)."""
+        if not self._has_begun[slot]:
+            self._has_begun[slot] = True
+            self._note(slot)
+
+    def wait_for_source(self, slot: int, is_waiting: bool) -> None:
+        """Let a stranger's agreed packet fix the call's address, or no longer."""
+        port = int(self.port_index[slot])
+        if is_waiting:
+            self._waiting[port] = slot
+        elif self._waiting.get(port) == slot:
+            del self._waiting[port]
+        self._is_waiting[port] = port in self._waiting
+        self._note(slot)
+
+    def _note(self, slot: int) -> None:
+        phase = slot // self._phase_slots
+        self._stale.add(phase)
+        self.versions[phase] += 1
+
+    def _refresh(self) -> None:
+        if not self._stale:
+            return
+        for phase in self._stale:
+            start = phase * self._phase_slots
+            mine = np.nonzero(self._is_open[start : start + self._phase_slots])[0] + start
+            self._open[phase] = mine
+            sends = mine[self._has_begun[mine] & (self.remote[mine] != 0)]
+            self._sending[phase] = sends[np.argsort(self.port_index[sends], kind="stable")]
+        self._stale.clear()
+        self._demux.rebuild(np.nonzero(self._is_open)[0], self.remote, self.port_index)
+
+    # -- questions ----------------------------------------------------------------------------------
+
+    def open(self, phase: int) -> Slots:
+        """Give the slots of a phase that have a call."""
+        self._refresh()
+        return self._open[phase]
+
+    def sending(self, phase: int) -> Slots:
+        """Give those that send, ordered by local port."""
+        self._refresh()
+        return self._sending[phase]
+
+    def listening(self, phase: int) -> list[int]:
+        """Give the indexes of the ports that calls of a phase hear from."""
+        return [int(index) for index in np.unique(self.port_index[self.open(phase)])]
+
+    def peers(self) -> NDArray[np.uint64]:
+        """Give each port's one address that may be heard there; 0 for none, several, or not known yet."""
+        peers = np.zeros(self._port_count, np.uint64)
+        if not self._is_shared:
+            slots = np.nonzero(self._is_open)[0]
+            peers[self.port_index[slots]] = self.remote[slots]
+            peers[self._is_waiting] = 0
+        return peers
+
+    def find(self, batch: Batch) -> Slots:
+        """Give the slot of each packet, STRANGER for those of nobody."""
+        self._refresh()
+        return self._demux.find(batch.remote, batch.port_index)
+
+    def is_unwanted(self, batch: Batch, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which rows came to a port where no call waits for a source."""
+        return ~self._is_waiting[batch.port_index[rows]]
+
+    def find_one(self, remote: int, port_index: int) -> tuple[int, bool]:
+        """Give the slot that hears a sender, or would if this packet fixes its address, and which of the two.
+
+        STRANGER and False when there is neither.
+        """
+        self._refresh()
+        slot = int(self._demux.find(np.array([remote], np.uint64), np.array([port_index]))[0])
+        if slot != STRANGER:
+            return slot, True
+        return self._waiting.get(port_index, STRANGER), False
