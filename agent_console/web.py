@@ -65,6 +65,7 @@ def create_app(
     app.state.console = console
     for module in (account, queue, events, inbox, recordings, requests, users):
         app.include_router(module.router)
+    app.include_router(requests.lists_router)
     _add_static(app, console)
     _add_errors(app, console)
 

@@ -26,7 +26,21 @@ from hotline.desk.views import Actor, RequestPage
 from hotline.errors import Refused
 
 router = APIRouter(prefix="/requests")
+lists_router = APIRouter()
+LISTS_KEPT_S = 300
+"""Seconds that a browser keeps the lists of kinds and units; they change with the catalogue."""
 Decided = Annotated[Decision, Depends(read_decision)]
+
+
+@lists_router.get("/choices/{name}")
+async def choose_from(request: Request, console: SharedConsole, actor: SignedIn, name: str) -> Response:
+    """Get the list that a field is chosen from: ``kind_code``, ``region_code`` or ``unit_code``."""
+    lists = await _choices(console, actor)
+    if name not in lists:
+        raise Refused(f"no such list: {name}", code="missing")
+    answer = console.page(request, "parts/choices.html", name=name, listed=lists[name])
+    answer.headers["Cache-Control"] = f"private, max-age={LISTS_KEPT_S}"
+    return answer
 
 
 @router.get("")
@@ -51,7 +65,7 @@ async def request_page(request: Request, console: SharedConsole, actor: SignedIn
 async def live_parts(request: Request, console: SharedConsole, actor: SignedIn, number: str) -> Response:
     """Get every part that others may have changed; the form is left alone."""
     page = await console.desk.request(actor, number)
-    values = await _values(console, actor, page, fresh(page))
+    values = await _values(console, actor, page, fresh(page), has_form=False)
     return console.page(request, "parts/request_live.html", **values)
 
 
@@ -188,9 +202,9 @@ async def _values(
     changes: Sequence[Change] = (),
     is_stale: bool = False,
     done: str = "",
+    has_form: bool = True,
 ) -> dict[str, object]:
-    may_decide = bool(page.may & {"edit", "route"})
-    lists: Choices = await _choices(console, actor) if may_decide else defaultdict(tuple)
+    lists: Choices = await _choices(console, actor) if has_form else {}
     suggestions = defaultdict(list)
     for suggestion in page.suggestions:
         suggestions[suggestion.field].append(suggestion)
@@ -200,7 +214,6 @@ async def _values(
         "lead": lead_order(page),
         "decision": decision,
         "current": fresh(page),
-        "lists": lists,
         "labels": _labels(lists, page),
         "suggestions": {name: listed[:3] for name, listed in suggestions.items()},
         "problem": problem,

@@ -25,7 +25,7 @@ def faults(page) -> list[str]:
     page.evaluate(AXE.read_text("utf-8"))
     result = page.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES)
     return [
-        f"{fault['id']} ({fault['impact']}): {node['target']} {node['failureSummary'].splitlines()[-1].strip()}"
+        f"{fault['id']} ({fault['impact']}): {node['target']} {node['failureSummary'].splitlines()[-1]}"
         for fault in result["violations"]
         for node in fault["nodes"]
     ]

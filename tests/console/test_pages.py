@@ -50,6 +50,8 @@ async def test_each_role_is_led_to_a_page_that_she_may_see(visit, user_name) -> 
         "/requests/1/form",
         "/inbox",
         "/inbox/orders",
+        "/users",
+        "/choices/unit_code",
     ],
 )
 async def test_a_page_asks_a_stranger_to_log_in(visit, path) -> None:
@@ -145,6 +147,16 @@ async def test_a_request_is_opened_by_the_number_that_a_caller_reads_out(visit, 
     answer = await visit("wang").get("/requests", params={"number": " 2611 2300 0017 "})
     assert answer.headers["location"] == "/requests/261123000017"
     assert (await visit("wang").get("/requests?number=")).status_code == 422
+
+
+async def test_the_lists_to_choose_from_are_searchable_by_pinyin(visit) -> None:
+    answer = await visit("wang").get("/choices/unit_code")
+    assert "donghuamenjiedao dhmjd 110101001" in answer.text
+    assert "无邮箱" in answer.text
+    assert answer.headers["cache-control"] == "private, max-age=300"
+    assert "D001" not in (await visit("wang").get("/choices/region_code")).text
+    assert "市容环境 › 环境卫生" in (await visit("wang").get("/choices/kind_code")).text
+    assert (await visit("wang").get("/choices/secrets")).status_code == 404
 
 
 async def test_a_request_that_failed_to_be_transcribed_asks_to_listen(visit, desk) -> None:

@@ -1,9 +1,21 @@
 // A list to choose from by typing (WAI-ARIA combobox with list autocomplete): characters, pinyin,
 // first letters of pinyin, or the code; every typed word must be found.
 
-import { words } from './page.js'
+import { swap, words } from './page.js'
 
 const MOST_SHOWN = 60
+const lists = new Map()
+
+// The list is fetched once per page, before it is needed; the browser keeps it for some minutes.
+function fetchList(name) {
+  if (!lists.has(name)) {
+    const answer = fetch(`/choices/${name}`, { headers: { 'HX-Request': 'true' }, credentials: 'same-origin' })
+      .then(answer => answer.ok ? answer.text() : Promise.reject(new Error(`${answer.status}`)))
+    answer.catch(() => lists.delete(name))
+    lists.set(name, answer)
+  }
+  return lists.get(name)
+}
 
 export function setUpCombos(root) {
   for (const combo of root.querySelectorAll('[data-combo]')) setUp(combo)
@@ -12,7 +24,7 @@ export function setUpCombos(root) {
 export function choose(combo, code, label) {
   const [value, input] = combo.querySelectorAll('input')
   value.value = code
-  input.value = label
+  input.value = combo.dataset.label = label
   input.removeAttribute('aria-invalid')
   value.dispatchEvent(new Event('input', { bubbles: true }))
 }
@@ -20,11 +32,28 @@ export function choose(combo, code, label) {
 function setUp(combo) {
   const [value, input] = combo.querySelectorAll('input')
   const list = combo.querySelector('ul')
-  const options = [...list.querySelectorAll('li')]
+  let options = null
   let shown = []
   let active = -1
+  combo.dataset.label = input.value
+  if (input.disabled) return
+  ready().catch(() => {})
 
-  function open(isAll) {
+  async function ready() {
+    if (options) return
+    const text = await fetchList(combo.dataset.combo)
+    if (options) return
+    await swap(text, list, 'innerHTML')
+    options = [...list.querySelectorAll('li')]
+  }
+
+  async function open(isAll) {
+    try {
+      await ready()
+    } catch {
+      return // the next key tries again
+    }
+    if (document.activeElement !== input) return
     const typed = isAll ? [] : input.value.trim().toLowerCase().split(/\s+/).filter(Boolean)
     shown = options.filter(option => typed.every(word => option.dataset.search.includes(word)))
     for (const option of options) option.hidden = true
@@ -70,12 +99,12 @@ function setUp(combo) {
   input.addEventListener('blur', () => {
     // What was typed but not chosen is no choice: an emptied field means none, else the last one stays.
     close()
-    const current = options.find(option => option.dataset.code === value.value)
-    if (!input.value.trim() && value.value) choose(combo, '', '')
-    else if (input.value.trim() !== (current?.dataset.label ?? '')) {
-      const exact = options.filter(option => option.dataset.label === input.value.trim() || option.dataset.code === input.value.trim())
+    const typed = input.value.trim()
+    if (!typed && value.value) choose(combo, '', '')
+    else if (typed !== combo.dataset.label) {
+      const exact = (options ?? []).filter(option => option.dataset.label === typed || option.dataset.code === typed)
       if (exact.length === 1) take(exact[0])
-      else input.value = current?.dataset.label ?? combo.dataset.label ?? ''
+      else input.value = combo.dataset.label
     }
   })
   input.addEventListener('keydown', event => {
