@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from console.fake_desk import SEGMENTS
+from console.fake_desk import PASSWORD, SEGMENTS
 from playwright.sync_api import expect
 
 from agent_console.clocks import wall_now
@@ -262,6 +262,19 @@ def test_language_is_switched_in_place(stand, open_browser) -> None:
     is_live(page)
     expect(page.locator("#lamp")).to_have_text("Live")
     shoot(page, "request-english")
+
+
+def test_an_administrator_adds_a_person_who_then_logs_in(stand, open_browser) -> None:
+    page = open_browser("root")
+    page.get_by_role("link", name="人员").click()
+    expect(page.get_by_role("cell", name="王芳")).to_be_visible()
+    page.fill("[name=user_name]", "sun")
+    page.fill("[name=display_name]", "孙丽")
+    page.fill("[name=password]", PASSWORD)
+    page.get_by_role("button", name="添加").click()
+    expect(page.get_by_role("cell", name="孙丽")).to_be_visible()
+    shoot(page, "people")
+    expect(open_browser("sun").locator(".who")).to_contain_text("孙丽")
 
 
 def test_hostile_words_run_nowhere(stand, open_browser) -> None:
