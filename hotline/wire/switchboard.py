@@ -19,8 +19,8 @@ from hotline.errors import HotlineError, OutsideError
 from hotline.events.ids import CallId, RecordingId
 from hotline.intake.ports import ClosedRecording, Journal, OfferedCall, RequestDraft
 from hotline.ivr.flow import Flow
-from hotline.media.plan import Aim, Codec, MediaEvent, Record, RecordingClosed
-from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, MediaMoved, SipEvent
+from hotline.media.plan import Aim, Codec, DigitPressed, MediaEvent, Record, RecordingClosed
+from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, MediaMoved, SipEvent
 from hotline.wire.alarm import Alarm
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import Clock
@@ -78,6 +78,8 @@ class Switchboard:
                 self._hand_in(event.call_id, say.CallerLeft(event.call_id, event.cause))
             case MediaMoved():
                 self._aim(event)
+            case DigitArrived():
+                self._key_by_info(event)
 
     def on_media(self, event: MediaEvent) -> None:
         """Take an event of the media plane."""
@@ -107,6 +109,12 @@ class Switchboard:
     def _aim(self, moved: MediaMoved) -> None:
         if moved.call_id in self._lines and moved.remote_port:
             self._media.send(aim_of(moved))
+
+    def _key_by_info(self, arrived: DigitArrived) -> None:
+        """Take a key from SIP INFO, unless keys come in the voice stream: a gateway may send both."""
+        line = self._lines.get(arrived.call_id)
+        if line is not None and line.arrived.event_payload_type is None:
+            self._hand_in(arrived.call_id, DigitPressed(arrived.call_id, arrived.digit))
 
     def _hand_in(self, call_id: CallId, event: say.CallInput) -> None:
         line = self._lines.get(call_id)

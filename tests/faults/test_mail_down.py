@@ -35,7 +35,7 @@ async def open_and_route(product: Product) -> str:
             RecordingId(f"{call_id}-1"), call_id, "2026-11-23/none.alaw", Codec.PCMA, 8000, 900, "0" * 64, at
         )
         number = await store.open_request(RequestDraft(recording, "zh", for_agent=False, at=at))
-        agent = await desk.who(await desk.log_in("agent", "a-long-agent-password", "test"))
+        agent = await desk.who(await desk.log_in("agent", "long-enough-for-a-test", "test"))
         assert agent is not None
         page = await desk.request(agent, number)
         unit = next(unit for unit in await desk.units(agent) if unit.email)
@@ -47,7 +47,7 @@ def test_the_letter_goes_out_once_when_the_mail_server_is_back(tmp_path: Path) -
     port = free_port()
     product = Product(tmp_path / "site", mail__host="127.0.0.1", mail__port=port, speech__workers=0)
     for name, role in (("boss", "admin"), ("agent", "agent")):
-        product.run("user", "add", name, "--role", role, text_in=f"a-long-{role}-password\n")
+        product.run("user", "add", name, "--role", role, text_in="long-enough-for-a-test\n")
     product.start()
     mail = MailCatcher(port)
     try:

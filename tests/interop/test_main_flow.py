@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,8 @@ pytestmark = pytest.mark.interop
 
 HUMAN = DATA / "aishell_3.wav"
 SPOKEN = "苹果此举是为了节约用电量"
+REQUEST = DATA / "request_1.wav"  # pyVoIP is an 8-bit phone: its voice wants a clear speaker
+REQUESTED = "北新桥街道草园社区院门口堆了一大堆砖头沙子好几个月没人管"
 HEARD_WELL = 0.9
 """Least likeness of a prompt with what the phone recorded; another prompt reaches some 0.3."""
 UNDERSTOOD = 0.6
@@ -44,7 +47,7 @@ UNDERSTOOD = 0.6
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     folder = tmp_path_factory.mktemp("site")
     product = Product(folder)
-    product.run("user", "add", "boss", "--role", "admin", text_in="a-long-admin-password\n")
+    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
     product.start()
     yield product
     product.stop()
@@ -55,14 +58,8 @@ def seen(product: Product) -> set[str]:
     return {row["call_id"] for row in rows(product, "select call_id from calls")}
 
 
-def share_understood(text: str) -> float:
-    left = list(text)
-    found = 0
-    for character in SPOKEN:
-        if character in left:
-            left.remove(character)
-            found += 1
-    return found / len(SPOKEN)
+def share_understood(text: str, spoken: str = SPOKEN) -> float:
+    return sum((Counter(text) & Counter(spoken)).values()) / len(spoken)
 
 
 def assert_one_finished_call(product: Product, call_id: str) -> None:
@@ -100,7 +97,7 @@ def test_pyvoip_stays_on_the_line_and_leaves_a_request(
     if not PHONE_PYTHON.exists():
         pytest.skip("the second phone is not set up (make .venv-phone/.ready)")
     heard = tmp_path / "heard.wav"
-    told = run_phone("examples/phone/call.py", product, "--speak", str(HUMAN), "--heard", str(heard))
+    told = run_phone("examples/phone/call.py", product, "--speak", str(REQUEST), "--heard", str(heard))
     assert [fact["event"] for fact in told] == ["dialling", "answered", "speaking", "ended"]
     call_id = only_call(product, seen)
     assert_one_finished_call(product, call_id)
@@ -109,7 +106,7 @@ def test_pyvoip_stays_on_the_line_and_leaves_a_request(
     # The whole number was read to her, digit by digit, after it was committed.
     for digit in set(request["number"]):
         assert likeness(read_wav(heard), prompt(f"zh/digit_{digit}")) > HEARD_WELL, digit
-    assert share_understood(request["text"]) >= UNDERSTOOD, request["text"]
+    assert share_understood(request["text"], REQUESTED) >= UNDERSTOOD, request["text"]
 
 
 def test_sipp_presses_a_key_and_is_recorded_bit_exactly(
