@@ -15,6 +15,7 @@ help:
 	@echo "make run          start for real use; the first time it asks for an administrator"
 	@echo "make test         all tests, with the real phones, browser and servers"
 	@echo "make check        format, lint, types, import contracts, tests"
+	@echo "make golden       expected drawings, mails and pages, made anew"
 	@echo "make bench        the performance claims of docs/performance.md"
 
 demo: .venv/.run-ready .venv-phone/.ready
@@ -33,6 +34,12 @@ check: .venv/.test-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
+
+# Makes the expected drawings, mails and pages anew; read the difference before you commit it.
+golden: .venv/.test-ready
+	HOTLINE_GOLDEN=1 $(BIN)/python -m pytest -q tests/ivr tests/call tests/sip/test_drawing.py
+	$(BIN)/python tests/notify/notify_builders.py
+	$(BIN)/hotline config explain > docs/settings.md
 
 bench: .venv/.test-ready
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
