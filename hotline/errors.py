@@ -55,7 +55,7 @@ class OutsideError(HotlineError):
         super().__init__(message)
 
 
-class Refused(HotlineError):
+class Refused(HotlineError):  # noqa: N818 - a person is refused, nothing erred
     """A person asked for what her role, the state or the version does not allow.
 
     :param code: stable word for the reason, for the console's own wording

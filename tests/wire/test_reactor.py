@@ -1,6 +1,5 @@
 """A step of the wall clock must neither delay nor hasten a timer."""
 
-import glob
 import os
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-LIBFAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
+LIBFAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 PROGRAM = """
     import os, sys, time
@@ -42,7 +41,11 @@ def test_a_clock_step_of_an_hour_moves_no_timer(step: str, tmp_path: Path) -> No
     before = float(subprocess.run(["date", "+%s"], capture_output=True, text=True, check=True).stdout)
     run = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM), step],
-        env=environment, capture_output=True, text=True, timeout=30, check=True,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
     )
     words = run.stdout.split()
     wall, waited = float(words[words.index("wall") + 1]), float(words[words.index("waited") + 1])
@@ -59,7 +62,10 @@ def test_the_reactor_is_installed_once_and_its_clock_is_monotonic() -> None:
 
 
 def test_a_reactor_of_another_kind_is_refused() -> None:
-    program = "from twisted.internet import epollreactor as e; e.install(); from hotline.wire.reactor import install_reactor as i; i()"
+    program = (
+        "from twisted.internet import epollreactor as e; e.install();"
+        "from hotline.wire.reactor import install_reactor as i; i()"
+    )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
     assert run.returncode != 0
     assert "installed before ours" in run.stderr
