@@ -48,7 +48,8 @@ def call(product: Product, speech: Path) -> tuple[str, float]:
         target=subprocess.run,
         args=(
             [
-                sys.executable, "-m", "tests.interop.baresip_phone", "--server", f"127.0.0.1:{product.sip_port}",
+                sys.executable, "-m", "tests.interop.baresip_phone",
+                "--server", f"127.0.0.1:{product.sip_port}",
                 "--speak", str(speech), "--press", "1:1", "--finish", "hang-up",
             ],
         ),
