@@ -25,8 +25,10 @@ SCORE_LOW: Final = -0.6
 SCORE_NONE: Final = -1.3
 NO_SPEECH_NONE: Final = 0.6
 SCORE_NO_SPEECH: Final = -0.8
-CHARACTERS_PER_S: Final = {"zh": 2.2, "en": 4.0}
-"""Fewer characters in a voiced second, and something was left out."""
+CHARACTERS_PER_S: Final = {"zh": 3.5, "en": 8.0}
+"""Fewer characters in a voiced second, and a sentence may have been left out; or she speaks slowly."""
+MORE_IN_HALVES: Final = 1.25
+"""The halves of a window are believed when they hold so many times its characters."""
 SHARE_THAT_MATTERS: Final = 0.1
 """A segment shorter than this share of all speech does not decide about the whole."""
 

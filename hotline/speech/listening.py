@@ -11,7 +11,7 @@ place in the audio.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,7 +26,7 @@ from hotline.speech.windows import (
     cut_out,
     find_speech,
     make_windows,
-    split_at_longest_pause,
+    split,
     voiced_s,
 )
 
@@ -81,20 +81,27 @@ class Listener:
             model=self.model.name,
         )
 
-    def _read(self, samples: Samples, window: Window, language: str) -> Iterator[tuple[Segment, float]]:
+    def _read(self, samples: Samples, window: Window, language: str) -> list[tuple[Segment, float]]:
+        """Read a window, and where sentences seem to be lost its halves as well.
+
+        :returns: segments, each with the length of its speech.
+        """
+        whole = self._read_once(samples, window, language)
+        raw, spoken_s = whole[0].raw_text, whole[1]
+        if spoken_s <= SHORTEST_TO_SPLIT_S or not judging.is_incomplete(raw, spoken_s, language):
+            return [whole]
+        halves = split(samples, window)
+        if halves is None:
+            return [whole]
+        parts = [segment for half in halves for segment in self._read(samples, half, language)]
+        found = sum(judging.count_characters(segment.raw_text) for segment, _ in parts)
+        return parts if found >= judging.MORE_IN_HALVES * judging.count_characters(raw) + 1 else [whole]
+
+    def _read_once(self, samples: Samples, window: Window, language: str) -> tuple[Segment, float]:
         start, end = window[0].start, window[-1].end
         prompts = (NEUTRAL[language], self.service[language])
         neutral, shown = self.model.decode(cut_out(samples, window), language, prompts)
         raw, agreed = choose(neutral, shown)
-        spoken_s = voiced_s(window)
-        if (
-            len(window) > 1
-            and spoken_s > SHORTEST_TO_SPLIT_S
-            and judging.is_incomplete(raw, spoken_s, language)
-        ):
-            for part in split_at_longest_pause(window):
-                yield from self._read(samples, part, language)
-            return
         level = judging.confidence(neutral.score, agreed, neutral.no_speech)
         if not raw or judging.is_stock_phrase(raw):
             level = judging.NONE
@@ -109,7 +116,7 @@ class Listener:
             confidence=level,
             score=round(neutral.score, 4),
         )
-        yield segment, spoken_s
+        return segment, voiced_s(window)
 
 
 def choose(neutral: Decode, shown: Decode) -> tuple[str, float]:

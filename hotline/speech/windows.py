@@ -6,9 +6,11 @@ it drop whole sentences, so a window ends at a pause.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
 
 from hotline.speech.band import RECOGNISER_RATE_HZ, Samples
 
@@ -28,6 +30,11 @@ LONGEST_S: Final = 12.0
 """Longest window; 27 s ones lost sentences (docs/speech.md)."""
 PAUSE_S: Final = 0.9
 """A pause at which a window ends; ending it at 0.5 s did harm."""
+
+SHORTEST_TO_CUT_S: Final = 4.0
+"""A stretch without a pause is cut only when it lasts so long."""
+QUIET_MS: Final = 100
+"""It is cut in the middle of the quietest time of this length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +115,20 @@ def voiced_s(window: Window) -> float:
     return sum(stretch.length_s for stretch in window)
 
 
-def split_at_longest_pause(window: Window) -> Iterator[Window]:
-    """Cut a window of two or more stretches in two."""
-    cut = max(range(1, len(window)), key=lambda at: window[at].start - window[at - 1].end)
-    yield window[:cut]
-    yield window[cut:]
+def split(samples: Samples, window: Window) -> tuple[Window, Window] | None:
+    """Cut a window in two: at its longest pause, or where somebody who makes none is quietest.
+
+    :returns: None when it is too short to be cut.
+    """
+    if len(window) > 1:
+        cut = max(range(1, len(window)), key=lambda at: window[at].start - window[at - 1].end)
+        return window[:cut], window[cut:]
+    (stretch,) = window
+    if stretch.length_s < SHORTEST_TO_CUT_S:
+        return None
+    step = RECOGNISER_RATE_HZ // 100
+    energy = samples[stretch.start : stretch.end] ** 2
+    smooth = np.convolve(energy, np.ones(QUIET_MS * step // 10, np.float32), "same")[::step]
+    third = smooth.size // 3
+    middle = stretch.start + step * (third + int(np.argmin(smooth[third:-third])))
+    return [Stretch(stretch.start, middle)], [Stretch(middle, stretch.end)]

@@ -96,4 +96,4 @@ def test_the_whole_is_never_surer_than_its_surest_part(parts):
 
 def test_few_characters_for_much_speech_are_incomplete():
     assert judging.is_incomplete("院门口", 8.0, "zh")
-    assert not judging.is_incomplete("院门口堆了一大堆砖头沙子好几个月没人管", 6.0, "zh")
+    assert not judging.is_incomplete("院门口堆了一大堆砖头沙子好几个月没人管", 5.0, "zh")

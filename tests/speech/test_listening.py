@@ -55,15 +55,27 @@ def test_subtitle_credits_become_an_unclear_segment():
 
 def test_a_window_that_lost_words_is_read_again_in_halves():
     model = FakeModel(decodes("好"), decodes("院门口堆了一大堆砖头"), decodes("好几个月没有人来管"))
-    transcript = a_listener(model, (0, 4), (4.5, 8)).transcribe(some_samples(8), "zh")
+    transcript = a_listener(model, (0, 2), (2.5, 4.5)).transcribe(some_samples(5), "zh")
     assert transcript.text == "院门口堆了一大堆砖头好几个月没有人来管"
     assert len(model.windows) == 3
 
 
-def test_a_single_stretch_is_not_read_again_for_ever():
-    model = FakeModel(decodes("好"))
-    assert a_listener(model, (0, 8)).transcribe(some_samples(8), "zh").text == "好"
+def test_halves_that_hold_no_more_are_not_believed():
+    model = FakeModel(decodes("慢慢说的话"), decodes("慢慢的"), decodes("说话"))
+    transcript = a_listener(model, (0, 2), (2.5, 4.5)).transcribe(some_samples(5), "zh")
+    assert [segment.text for segment in transcript.segments] == ["慢慢说的话"]
+
+
+def test_a_text_that_fits_its_speech_is_not_read_again():
+    model = FakeModel(decodes("院门口堆了一大堆砖头好几个月没有人来管"))
+    a_listener(model, (0, 2), (2.5, 4.5)).transcribe(some_samples(5), "zh")
     assert len(model.windows) == 1
+
+
+def test_reading_again_comes_to_an_end():
+    model = FakeModel(decodes("好"))
+    assert a_listener(model, (0, 12)).transcribe(some_samples(12), "zh").text == "好"
+    assert len(model.windows) < 16
 
 
 def test_english_segments_are_joined_with_spaces():

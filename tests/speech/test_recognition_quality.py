@@ -37,6 +37,7 @@ CLIPS = Path(__file__).parents[1] / "data" / "speech"
 ROOT = Path(__file__).parents[2]
 AISHELL_CEILING = 0.30
 REQUEST_CEILING = 0.15
+LONG_CEILING = 0.25
 ENGLISH_CEILING = 0.15
 PROMPT_AGREEMENT = 0.85
 
@@ -116,6 +117,14 @@ def test_the_place_of_a_request_is_put_right(hear):
     heard = hear(audio_of(read_alaw_wav(CLIPS / "request_1.wav")))
     assert "北新桥" in heard
     assert "草园社区" in heard
+
+
+def test_four_requests_in_one_breath_lose_no_sentence(hear):
+    clips = [read_alaw_wav(CLIPS / f"request_{number}.wav")[1600:-1600] for number in (1, 2, 3, 4)]
+    said = "".join(plain(row["transcript"]) for row in rows() if re.match(r"request_\d", row["file"]))
+    heard = plain(hear(audio_of(b"".join(clips))))
+    print(heard)
+    assert Levenshtein.distance(said, heard) / len(said) <= LONG_CEILING
 
 
 def test_an_english_request_stays_below_the_ceiling(hear):

@@ -11,7 +11,7 @@ from hotline.speech.windows import (
     cut_out,
     find_speech,
     make_windows,
-    split_at_longest_pause,
+    split,
     voiced_s,
 )
 
@@ -32,7 +32,19 @@ def test_a_window_is_never_longer_than_twelve_seconds():
 
 def test_the_longest_pause_is_where_a_window_is_cut():
     window = stretches((0, 1), (1.2, 2), (2.8, 4), (4.3, 5))
-    assert list(split_at_longest_pause(window)) == [window[:2], window[2:]]
+    assert split(np.zeros(0, np.float32), window) == (window[:2], window[2:])
+
+
+def test_speech_without_a_pause_is_cut_where_it_is_quietest():
+    samples = np.ones(16000 * 6, np.float32)
+    samples[int(2.9 * 16000) : int(3.1 * 16000)] = 0.1
+    (before,), (after,) = split(samples, stretches((0, 6)))
+    assert (before.start, after.end) == (0, 6 * 16000)
+    assert before.end == after.start == pytest.approx(3 * 16000, abs=1600)
+
+
+def test_a_short_stretch_is_not_cut():
+    assert split(np.ones(16000 * 3, np.float32), stretches((0, 3))) is None
 
 
 def test_only_stretches_count_as_voiced():
