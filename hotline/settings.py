@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -38,6 +39,17 @@ class SiteSettings(_Section):
     """Zone of day boundaries, numbers and displayed times."""
     config_dir: Path = Path("config")
     """Catalogue, organisations, regions and places of the district."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError, KeyError):  # KeyError: what an unknown zone is
+            raise ValueError(
+                f"{value!r} is no time zone known here; write one like Asia/Shanghai"
+            ) from None
+        return value
 
 
 class SipSettings(_Section):
@@ -187,15 +199,31 @@ def read_settings(text: str, environment: Mapping[str, str], *, file: str) -> Se
         tree: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"this is not TOML: {error}", file=file) from error
+    from_environment: dict[tuple[str, str], str] = {}
     for name, value in environment.items():
         if not name.startswith(ENVIRONMENT_PREFIX):
             continue
         section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
-        tree.setdefault(section, {})[key] = _from_environment(section, key, value)
+        if not section or not key:
+            raise ConfigError(
+                f"write it as {ENVIRONMENT_PREFIX}SECTION__KEY", file=f"{name} in the environment"
+            )
+        table = tree.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{section!r} is a section: write [{section}] and its keys below it", file=file)
+        table[key] = _from_environment(section, key, value)
+        from_environment[section, key] = name
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_complaint(error, text), file=file) from error
+        where = error.errors()[0]["loc"]
+        name = from_environment.get((str(where[0]), str(where[1])), "") if len(where) > 1 else ""
+        if not name and len(where) == 1:  # a whole section: is it one that only the environment names?
+            name = next(
+                (n for (s, _), n in from_environment.items() if s == where[0] and f"[{s}]" not in text), ""
+            )
+        place = f"{name} in the environment" if name else file
+        raise ConfigError(_complaint(error, "" if name else text), file=place) from error
 
 
 def _from_environment(section: str, key: str, value: str) -> object:

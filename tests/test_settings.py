@@ -39,6 +39,34 @@ def test_a_mistyped_section_in_the_environment_is_refused() -> None:
     assert "'sipp'" in complaint("", {"HOTLINE__SIPP__PORT": "1"})
 
 
+def test_what_the_environment_says_wrongly_is_named_there() -> None:
+    for name, value in (
+        ("HOTLINE__SIP__PORT", "abc"),
+        ("HOTLINE__SIP__PROT", "1"),
+        ("HOTLINE__SIPP__PORT", "1"),
+        ("HOTLINE__SIP__LISTEN_IP", "here"),
+        ("HOTLINE__SIP", "1"),
+    ):
+        assert complaint("[sip]\nport = 5060", {name: value}).startswith(f"{name} in the environment: ")
+
+
+def test_what_the_file_says_wrongly_is_not_blamed_on_the_environment() -> None:
+    assert complaint("[sip]\nprot = 1", {"HOTLINE__SIP__PORT": "5070"}).startswith("hotline.toml: ")
+    assert complaint("[media]\nport_low = 1\nport_high = 1", {"HOTLINE__SIP__PORT": "5070"}).startswith(
+        "hotline.toml: "
+    )
+
+
+def test_a_value_where_a_section_belongs_is_told() -> None:
+    assert "[sip]" in complaint("sip = 1", {"HOTLINE__SIP__PORT": "5070"})
+    assert "sip" in complaint("sip = 1")
+
+
+@pytest.mark.parametrize("zone", ["Mars/Crater", "", "../etc/passwd", "/etc/localtime"])
+def test_an_unknown_time_zone_is_refused(zone: str) -> None:
+    assert "Asia/Shanghai" in complaint(f'[site]\ntime_zone = "{zone}"')
+
+
 def test_a_wrong_value_is_shown() -> None:
     said = complaint("[sip]\nport = 70000")
     assert "[sip] port" in said
