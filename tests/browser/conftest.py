@@ -87,8 +87,9 @@ def stand(server_loop: asyncio.AbstractEventLoop) -> Iterator[Stand]:
     asyncio.run_coroutine_threadsafe(made.console.stop(), server_loop).result(10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    """A browser for one module: Playwright keeps a loop in this thread, and other modules want theirs."""
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
