@@ -48,6 +48,8 @@ IDLE: Final = timedelta(hours=8)
 TOUCH_EVERY: Final = timedelta(minutes=1)
 """Noting each use of a session would make every page a write."""
 LANGUAGES: Final = ("zh", "en")
+COMMAND_LINE: Final = "command line"
+"""Actor of what was typed on the machine itself."""
 LONGEST_PAGE: Final = 200
 """Lines or events at once."""
 LONGEST_TEXT: Final = 10_000
@@ -57,6 +59,7 @@ LARGEST_KEY: Final = 2**31 - 1
 """What an INTEGER column of PostgreSQL holds."""
 _CODE: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_ROLES: Final = tuple(role.value for role in Role if role is not Role.SYSTEM)
 _USER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 
 
@@ -176,7 +179,28 @@ class Desk:
         user = await self._new_user(
             user_name, display_name, password, role, unit_code=unit_code, language=language
         )
-        await self._store.add_user(user, by="command line")
+        await self._store.add_user(user, by=COMMAND_LINE)
+
+    # From the machine's own command line: who can type there can read the database as well.
+    async def all_users(self) -> Sequence[Actor]:
+        """List who may log in."""
+        return await self._store.list_users()
+
+    async def set_password(self, user_name: str, password: str) -> None:
+        """Give a user a new password; whoever is logged in as her is logged out.
+
+        :raises Refused: ``input`` for a weak password, ``missing`` for an unknown user.
+        """
+        name = user_name.strip().lower()
+        check_password(password, name)
+        await self._store.set_password(name, await self._passwords.hash(password), by=COMMAND_LINE)
+
+    async def disable_user(self, user_name: str) -> None:
+        """Take a user's access; whoever is logged in as her is logged out.
+
+        :raises Refused: ``state`` for the last administrator, ``missing`` for an unknown user.
+        """
+        await self._store.disable_user(user_name.strip().lower(), by=COMMAND_LINE)
 
     async def _new_user(
         self,
@@ -193,8 +217,8 @@ class Desk:
             raise Refused(
                 "a user name has 2 to 32 letters, digits, dots, hyphens or underscores", code="input"
             )
-        if role not in set(Role) - {Role.SYSTEM}:
-            raise Refused(f"there is no role {role!r}", code="input")
+        if role not in _ROLES:
+            raise Refused(f"there is no role {role!r}; choose {', '.join(_ROLES)}", code="input")
         if (role == Role.UNIT) != bool(unit_code):
             raise Refused("users of a unit, and only they, need the unit's code", code="input")
         if language not in LANGUAGES:

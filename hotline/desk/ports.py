@@ -88,6 +88,14 @@ class DeskStore(Protocol):
         """Add a person; with ``only_first_admin``, refuse when an administrator exists already."""
         ...
 
+    async def set_password(self, user_name: str, password_hash: str, *, by: str) -> None:
+        """Give an active user a new password and end her sessions; refuses an unknown one."""
+        ...
+
+    async def disable_user(self, user_name: str, *, by: str) -> None:
+        """Take a user's access and end her sessions; refuses the last administrator, and an unknown one."""
+        ...
+
     async def find_user(self, user_name: str) -> UserRecord | None:
         """Find an active user."""
         ...

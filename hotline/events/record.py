@@ -33,6 +33,8 @@ NOTICE_FAILED: Final = "notice.failed"
 USER_LOGGED_IN: Final = "user.logged_in"
 USER_LOGIN_REFUSED: Final = "user.login_refused"
 USER_ADDED: Final = "user.added"
+USER_PASSWORD_CHANGED: Final = "user.password_changed"  # noqa: S105 - the name of an event
+USER_DISABLED: Final = "user.disabled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,14 @@ from hotline.desk.views import (
     SegmentView,
     UnitChoice,
 )
-from hotline.events.record import USER_ADDED, USER_LOGGED_IN, USER_LOGIN_REFUSED, Event
+from hotline.events.record import (
+    USER_ADDED,
+    USER_DISABLED,
+    USER_LOGGED_IN,
+    USER_LOGIN_REFUSED,
+    USER_PASSWORD_CHANGED,
+    Event,
+)
 from hotline.intake.path import excerpt
 from hotline.routing.suggestion import KIND, PLACE, Suggestion
 from hotline.store.tables import (
@@ -43,7 +50,7 @@ RATE_HZ: Final = 8000
 HISTORY_LIMIT: Final = 500
 EARLIER_LIMIT: Final = 20
 ORDERS_LIMIT: Final = 500
-OF_PEOPLE: Final = (USER_LOGGED_IN, USER_LOGIN_REFUSED, USER_ADDED)
+OF_PEOPLE: Final = (USER_LOGGED_IN, USER_LOGIN_REFUSED, USER_ADDED, USER_PASSWORD_CHANGED, USER_DISABLED)
 UNIT_KINDS: Final = ("street", "department", "community")
 """In this order units are offered: most requests go to a street."""
 

@@ -12,9 +12,16 @@ from hotline.desk.desk import IDLE, SHIFT
 from hotline.desk.ports import NewUser, SessionRecord, UserRecord
 from hotline.desk.views import Actor
 from hotline.errors import Refused
-from hotline.events.record import USER_ADDED, USER_LOGGED_IN, USER_LOGIN_REFUSED
+from hotline.events.record import (
+    USER_ADDED,
+    USER_DISABLED,
+    USER_LOGGED_IN,
+    USER_LOGIN_REFUSED,
+    USER_PASSWORD_CHANGED,
+)
 from hotline.store.tables import OrganisationRow, SessionRow, UserRow
 from hotline.store.work import Work, Writing
+from hotline.tickets.roles import Role
 
 
 class SqlUsers(Work):
@@ -27,6 +34,33 @@ class SqlUsers(Work):
     async def add_user(self, user: NewUser, *, by: str = "system", only_first_admin: bool = False) -> None:
         """Add a person; with ``only_first_admin``, refuse when an administrator exists already."""
         await self.write(lambda writing: _add(writing, user, by, only_first_admin))
+
+    async def set_password(self, user_name: str, password_hash: str, *, by: str) -> None:
+        """Give an active user a new password and end her sessions; refuses an unknown one."""
+
+        def change(writing: Writing) -> None:
+            _active_user(writing, user_name).password_hash = password_hash
+            _end_sessions(writing, user_name)
+            writing.event(USER_PASSWORD_CHANGED, actor=by, payload={"user_name": user_name})
+
+        await self.write(change)
+
+    async def disable_user(self, user_name: str, *, by: str) -> None:
+        """Take a user's access and end her sessions; refuses the last administrator, and an unknown one.
+
+        The row stays: work orders name who routed them, and a name is never given out twice.
+        """
+
+        def disable(writing: Writing) -> None:
+            user = _active_user(writing, user_name)
+            user.active = False
+            writing.session.flush()
+            if user.role == Role.ADMIN and not _has_admin(writing.session):
+                raise Refused(f"{user_name} is the last administrator; add another one first", code="state")
+            _end_sessions(writing, user_name)
+            writing.event(USER_DISABLED, actor=by, payload={"user_name": user_name})
+
+        await self.write(disable)
 
     async def find_user(self, user_name: str) -> UserRecord | None:
         """Find an active user."""
@@ -122,6 +156,17 @@ def _add(writing: Writing, user: NewUser, by: str, only_first_admin: bool) -> No
         )
     )
     writing.event(USER_ADDED, actor=by, payload={"user_name": user.user_name, "role": user.role})
+
+
+def _active_user(writing: Writing, user_name: str) -> UserRow:
+    user = writing.session.get(UserRow, user_name)
+    if user is None or not user.active:
+        raise Refused(f"there is no user {user_name}", code="missing")
+    return user
+
+
+def _end_sessions(writing: Writing, user_name: str) -> None:
+    writing.session.execute(delete(SessionRow).where(SessionRow.user_name == user_name))
 
 
 def _actor(row: UserRow) -> Actor:
