@@ -47,28 +47,31 @@ function readLive() {
   })
 }
 
+function isHers() {
+  return isTouched() || form().contains(document.activeElement)
+}
+
 // After the live parts are new: is the form still decided on what is true?
 async function settle() {
   const now = document.getElementById('now')
   const version = form().querySelector('[name=version]')
   if (now.value === version.value) return showTouched()
   const base = JSON.parse(now.dataset.base)
-  const isHers = isTouched() || form().contains(document.activeElement)
-  if (!isHers) {
-    await refresh('form', `/requests/${number}/form`, async text => { if (!isTouched()) await swap(text, form(), 'outerHTML') })
-    return
-  }
-  // The version may move on under a form only when nothing that is decided in it has changed.
-  const isSame = Object.entries(base).every(([name, value]) => plain(field(`base_${name}`)?.value ?? '') === plain(value))
-  const untouchedText = plain(field('text').value) === plain(field('base_text').value)
-  const onlyText = Object.entries(base).every(([name, value]) => name === 'text' || plain(field(`base_${name}`)?.value ?? '') === plain(value))
-  if (isSame || (onlyText && untouchedText)) {
-    if (!isSame) field('text').value = field('base_text').value = base.text // the transcript has come
+  const changed = Object.keys(base).filter(name => plain(field(`base_${name}`)?.value ?? '') !== plain(base[name]))
+  const hasOwnText = plain(field('text')?.value ?? '') !== plain(field('base_text')?.value ?? '')
+  // The version moves on under a form only when nothing that is decided in it has changed. At once, not
+  // with a fresh form: she may take the new suggestions in this very moment.
+  if (changed.every(name => name === 'text' && !hasOwnText)) {
+    if (changed.length) field('text').value = field('base_text').value = base.text // the transcript has come
     version.value = now.value
-  } else {
-    document.getElementById('conflict').hidden = false
-  }
+  } else if (isHers()) showConflict()
+  else await refresh('form', `/requests/${number}/form`, text => isHers() ? showConflict() : swap(text, form(), 'outerHTML'))
   showTouched()
+}
+
+function showConflict() {
+  const conflict = document.getElementById('conflict')
+  if (conflict) conflict.hidden = false
 }
 
 listen(events => {
