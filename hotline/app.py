@@ -13,6 +13,7 @@ import ipaddress
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
@@ -24,10 +25,12 @@ from hotline.errors import ConfigError, OutsideError
 from hotline.events.bus import LocalBus
 from hotline.events.ids import CallId
 from hotline.flows import read_flow
-from hotline.intake.ports import Transcript
+from hotline.intake.ports import Journal, Transcript
 from hotline.intake.recovery import recover
 from hotline.ivr.flow import Flow as IvrFlow
 from hotline.media.plan import MediaEvent
+from hotline.notify.letters import LetterWriter
+from hotline.notify.relay import read_password
 from hotline.notify.service import MailService
 from hotline.routing.district import DISTRICT_FILES, District, Rejected
 from hotline.routing.district import read_district as read_district_texts
@@ -37,10 +40,12 @@ from hotline.settings import Settings
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.flow import Flow
 from hotline.sip.user_agent import UserAgent
+from hotline.speech.model_files import find_model_blocking
 from hotline.speech.service import TranscriptionService
 from hotline.store import Store
 from hotline.store.passwords import Argon2Passwords
 from hotline.store.recordings import read_pcm16_blocking
+from hotline.store.second_look import SecondLook, tell
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import wall_now
 from hotline.wire.sip_edge import SipEdge, SipReactor
@@ -63,6 +68,7 @@ class Hotline:
         self.settings, self.reactor = settings, reactor
         self.bus = LocalBus()
         self._stops: list[Callable[[], Any]] = []
+        self._stopped = asyncio.Event()
         self._switchboard: Switchboard | None = None
         self._edge: SipEdge | None = None
         self._is_stopping = False
@@ -73,33 +79,28 @@ class Hotline:
         :raises ConfigError: for whatever the site must mend first; what was started is stopped by ``stop``.
         """
         settings = self.settings
+        check_site(settings)
         flow = read_flow(settings.ivr.flow, settings.media.prompts_dir)
         district, rejected = read_district(settings)
         store, desk = await self._start_store(district, rejected)
         if await desk.needs_set_up():
             raise ConfigError("this site has no administrator yet; run `hotline setup` first")
         media = await self._start_media()
-        report = await recover(store)
-        if report.requests or report.removed or report.closed_calls:
-            log.warning(
-                "recovery.done",
-                requests=list(report.requests),
-                kept=report.kept,
-                removed=report.removed,
-                closed_calls=report.closed_calls,
-            )
-        for odd in report.odd:
-            log.warning("recovery.unknown_file", file=odd)
+        tell(await recover(store), set())
+        look = SecondLook(store)
+        self._stops.append(look.stop)
+        look.start()
         await self._start_workers(store, Suggester(district))
         console_url = await self._start_console(desk)
-        self._start_sip(store, media, flow)
+        self._start_sip(look.watching(store), media, flow)
         assert self._edge is not None
         log.info("serve.ready", sip_port=self._edge.port, console=console_url, flow=flow.version)
 
     async def stop(self, *, drain: bool) -> None:
-        """Stop every part, from the top down.
+        """Stop every part, from the top down; returns when all are stopped, whoever asked first.
 
         :param drain: let running calls go on for up to ``DRAIN_S`` first; new ones are refused meanwhile.
+            A second call without it cuts that short.
         """
         if self._edge is not None and self._switchboard is not None:
             self._edge.user_agent.draining = True
@@ -107,6 +108,7 @@ class Hotline:
                 log.info("serve.draining", calls=self._switchboard.calls, longest_s=DRAIN_S)
                 await self._idle(DRAIN_S)
         if self._is_stopping:
+            await self._stopped.wait()  # whoever returns from here may end the process
             return
         self._is_stopping = True
         if self._switchboard is not None:
@@ -117,8 +119,9 @@ class Hotline:
             stopping = self._stops.pop()
             try:
                 await stopping()
-            except (OSError, OutsideError, TimeoutError) as error:
-                log.error("serve.stop_failed", error=str(error))
+            except Exception as error:  # noqa: BLE001 - the parts below it must be stopped all the same
+                log.error("serve.stop_failed", error=repr(error))
+        self._stopped.set()
         log.info("serve.stopped")
 
     async def _idle(self, longest_s: float) -> bool:
@@ -134,8 +137,7 @@ class Hotline:
     async def _start_store(self, district: District, rejected: Sequence[Rejected]) -> tuple[Store, Desk]:
         store = make_store(self.settings, self.bus.publish)
         self._stops.append(store.stop)
-        await store.start()
-        await asyncio.get_running_loop().run_in_executor(None, store.seed_blocking, district, rejected)
+        await _open(store, district, rejected)
         for line in rejected:
             log.warning("district.line_rejected", line=str(line))
         passwords = Argon2Passwords()
@@ -210,7 +212,7 @@ class Hotline:
         host = f"[{console.listen_ip}]" if ":" in console.listen_ip else console.listen_ip
         return f"http://{host}:{running.port}"
 
-    def _start_sip(self, store: Store, media: MediaPlane, flow: IvrFlow) -> None:
+    def _start_sip(self, journal: Journal, media: MediaPlane, flow: IvrFlow) -> None:
         sip = self.settings.sip
         networks = [ipaddress.ip_network(network) for network in sip.trusted_networks]
 
@@ -232,7 +234,7 @@ class Hotline:
             clock=self.reactor,
             sip=edge,
             media=media,
-            journal=store,
+            journal=journal,
             flow=lambda: flow,
             wall=wall_now,
             may_latch=self.settings.media.nat_latching,
@@ -278,6 +280,18 @@ def make_store(settings: Settings, on_committed: Callable[[int], None]) -> Store
     return Store(url, recordings_dir(settings), wall_now, on_committed, time_zone=settings.site.time_zone)
 
 
+async def _open(store: Store, district: District, rejected: Sequence[Rejected]) -> None:
+    """Open the store and load the district.
+
+    :raises OutsideError: naming the store.
+    """
+    try:
+        await store.start()
+        await store.seed(district, rejected)
+    except OutsideError as error:
+        raise OutsideError(f"{store.place}: {error}", permanent=error.permanent) from error
+
+
 def make_desk(store: Store, passwords: Argon2Passwords) -> Desk:
     """Build the desk on a store."""
     return Desk(store, passwords, lambda: secrets.token_urlsafe(32), wall_now)
@@ -289,8 +303,7 @@ async def open_store(settings: Settings) -> AsyncIterator[tuple[Store, Desk]]:
     district, rejected = read_district(settings)
     store = make_store(settings, lambda _position: None)
     try:
-        await store.start()
-        await asyncio.get_running_loop().run_in_executor(None, store.seed_blocking, district, rejected)
+        await _open(store, district, rejected)
         yield store, make_desk(store, Argon2Passwords())
     finally:
         await store.stop()
@@ -303,12 +316,42 @@ def read_text(path: Path, what: str) -> str:
     """
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{what} cannot be read: {error}", file=str(path)) from error
+    except OSError as error:
+        raise ConfigError(f"{what} cannot be read: {error.strerror}", file=str(path)) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{what} is not UTF-8; save it as UTF-8", file=str(path), line=line) from error
 
 
 def read_district(settings: Settings) -> tuple[District, tuple[Rejected, ...]]:
     """Read catalogue, regions, organisations and places of the site."""
     folder = settings.site.config_dir
     texts = {name: read_text(folder / name, "a file of the district") for name in DISTRICT_FILES}
-    return read_district_texts(texts)
+    try:
+        district, rejected = read_district_texts(texts)
+    except ConfigError as error:
+        raise ConfigError(error.message, file=str(folder / error.file), line=error.line) from error
+    return district, tuple(replace(line, file=str(folder / line.file)) for line in rejected)
+
+
+def check_site(settings: Settings) -> None:
+    """Check what can be known before anything is started: files that settings name, and letters.
+
+    :raises ConfigError: naming the setting and the remedy.
+    """
+    if settings.speech.workers and settings.speech.model_dir is not None:
+        try:
+            find_model_blocking(settings.site.data_dir / "models", settings.speech.model_dir)
+        except ConfigError as error:
+            raise ConfigError(
+                f"[speech] model_dir: {error.message}; name a folder of a faster-whisper model, or take the "
+                "setting away to use the packaged one",
+                file=error.file,
+            ) from error
+    LetterWriter(
+        sender=settings.mail.sender,
+        site_name=settings.site.name,
+        base_url=console_base_url(settings),
+        time_zone=settings.site.time_zone,
+    )
+    read_password(settings.mail)

@@ -15,13 +15,14 @@ import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
 
 import structlog
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from hotline.errors import ConfigError, HotlineError
+from hotline.errors import ConfigError, HotlineError, Refused
 from hotline.settings import Settings, explain_settings, read_settings
 
 if TYPE_CHECKING:  # the reactor must be installed before anything imports it
@@ -52,9 +53,14 @@ def main() -> NoReturn:
     try:
         app(standalone_mode=True)
     except HotlineError as error:
-        err.print(f"[bold red]hotline:[/] {error}", markup=True)
+        _complain(error)
         sys.exit(MISTAKE)
     sys.exit(0)
+
+
+def _complain(error: HotlineError) -> None:
+    # Escaped, or rich would take the [section] that is to be mended for a style and drop it.
+    err.print(f"[bold red]hotline:[/] {escape(str(error))}")
 
 
 def load_settings(config: Path) -> Settings:
@@ -65,6 +71,10 @@ def load_settings(config: Path) -> Settings:
         if config != DEFAULT_CONFIG:
             raise ConfigError("there is no such settings file", file=str(config)) from None
         text = ""
+    except OSError as error:
+        raise ConfigError(f"the settings file cannot be read: {error.strerror}", file=str(config)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("the settings file is not UTF-8; save it as UTF-8", file=str(config)) from error
     return read_settings(text, os.environ, file=str(config))
 
 
@@ -74,7 +84,9 @@ def load_settings(config: Path) -> Settings:
 @app.command()
 def serve(
     config: ConfigOption = DEFAULT_CONFIG,
-    log: Annotated[str, typer.Option(help="How to log: text for a person, json for a machine.")] = "text",
+    log: Annotated[
+        Literal["text", "json"], typer.Option(help="How to log: text for a person, json for a machine.")
+    ] = "text",
     verbose: Annotated[bool, typer.Option(help="Log every event and command of every call.")] = False,
 ) -> None:
     """Answer calls and serve the console until told to stop."""
@@ -85,53 +97,65 @@ def serve(
     reactor = install_reactor()
     from hotline.app import Hotline
 
-    sys.exit(_run_reactor(reactor, Hotline(settings, reactor)))
+    sys.exit(_Serving(reactor, Hotline(settings, reactor)).run())
 
 
-def _run_reactor(reactor: Loop, product: Hotline) -> int:
-    """Start the product on the reactor and run it until a signal or a failure; return the exit code."""
-    code = 0
-    loop = asyncio.get_event_loop_policy().get_event_loop()
-    tasks: list[asyncio.Task[None]] = []
+class _Serving:
+    """One life of the product on the reactor: from its start to a signal or a failure."""
 
-    async def begin() -> None:
-        nonlocal code
+    def __init__(self, reactor: Loop, product: Hotline) -> None:
+        self.code = 0
+        self._reactor, self._product = reactor, product
+        self._loop = asyncio.get_event_loop_policy().get_event_loop()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._starting: asyncio.Task[None] | None = None
+
+    def run(self) -> int:
+        """Run; returns the exit code."""
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(signal_number, self._on_signal)
+        self._reactor.callWhenRunning(lambda: self._spawn(self._begin(), "begin"))
+        self._reactor.run(installSignalHandlers=False)
+        return self.code
+
+    async def _begin(self) -> None:
+        self._starting = self._loop.create_task(self._product.start())
         try:
-            await product.start()
+            await self._starting
+        except asyncio.CancelledError:
+            return  # told to stop while starting
         except HotlineError as error:
-            err.print(f"[bold red]hotline:[/] {error}")
-            code = MISTAKE
-            await end(drain=False)
+            _complain(error)
+            self.code = MISTAKE
+            await self._end(drain=False)
 
-    async def end(*, drain: bool) -> None:
-        await product.stop(drain=drain)
-        if reactor.running:
-            reactor.stop()
+    async def _end(self, *, drain: bool) -> None:
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()  # or it would go on starting what is being stopped
+            await asyncio.wait([self._starting])
+        await self._product.stop(drain=drain)
+        if self._reactor.running:
+            self._reactor.stop()
 
-    def spawn(work: Coroutine[Any, Any, None]) -> None:
-        task = loop.create_task(work)
-        tasks.append(task)
-        task.add_done_callback(look_at)
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = self._loop.create_task(work, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(self._look_at)
 
-    def look_at(task: asyncio.Task[None]) -> None:
+    def _look_at(self, task: asyncio.Task[None]) -> None:
         """A bug while starting or stopping must be seen, and must not leave half a product running."""
-        nonlocal code
-        if not task.cancelled() and (error := task.exception()) is not None:
-            structlog.get_logger().error("serve.bug", exc_info=error)
-            code = 1
-            if reactor.running:
-                reactor.stop()
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        structlog.get_logger().error("serve.bug", exc_info=error)
+        self.code = 1
+        if task.get_name() != "end":
+            self._spawn(self._end(drain=False), "end")
+        elif self._reactor.running:
+            self._reactor.stop()
 
-    def on_signal() -> None:
-        is_first = not any(task.get_name() == "end" for task in tasks)
-        spawn(end(drain=is_first))
-        tasks[-1].set_name("end")
-
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, on_signal)
-    reactor.callWhenRunning(lambda: spawn(begin()))
-    reactor.run(installSignalHandlers=False)
-    return code
+    def _on_signal(self) -> None:
+        is_first = not any(task.get_name() == "end" for task in self._tasks)
+        self._spawn(self._end(drain=is_first), "end")
 
 
 def set_up_logging(form: str, *, verbose: bool) -> None:
@@ -165,8 +189,8 @@ def setup(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from hotline.app import open_store
 
     async def work() -> None:
-        async with open_store(settings) as (store, desk):
-            out.print(f"set-up: the store in {settings.site.data_dir} is ready")
+        async with open_store(settings) as (_store, desk):
+            out.print(f"set-up: the store in {settings.site.data_dir} is ready", markup=False)
             if not await desk.needs_set_up():
                 return
             if not sys.stdin.isatty():
@@ -174,14 +198,21 @@ def setup(config: ConfigOption = DEFAULT_CONFIG) -> None:
                     "there is no administrator yet and nobody to ask; run "
                     "`hotline user add NAME --role admin` with the password on standard input"
                 )
-            del store
             out.print("This site has no administrator yet.")
-            name = typer.prompt("User name")
-            shown = typer.prompt("Name shown to others", default=name)
-            await desk.set_up(name, shown, _new_password())
-            out.print(f"set-up: {name} is the administrator")
+            while True:
+                name = typer.prompt("User name")
+                shown = typer.prompt("Name shown to others", default=name)
+                try:
+                    await desk.set_up(name, shown, _new_password())
+                except Refused as error:
+                    if error.code != "input":
+                        raise
+                    _complain(error)
+                else:
+                    break
+            out.print(f"set-up: {name} is the administrator", markup=False)
 
-    asyncio.run(work())
+    _run(work())
 
 
 @user_app.command("add")
@@ -199,14 +230,71 @@ def user_add(
     settings = load_settings(config)
     from hotline.app import open_store
 
-    password = _new_password() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    password = _asked_password()
 
     async def work() -> None:
         async with open_store(settings) as (_store, desk):
             await desk.add_user(name, shown or name, password, role, unit or None, language)
 
-    asyncio.run(work())
-    out.print(f"{name} may log in as {role}")
+    _run(work())
+    out.print(f"{name} may log in as {role}", markup=False)
+
+
+@user_app.command("list")
+def user_list(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """List who may log in: user name, role, unit, name shown to others; one a line, parted by tabs."""
+    settings = load_settings(config)
+    from hotline.app import open_store
+
+    async def work() -> None:
+        async with open_store(settings) as (_store, desk):
+            for user in await desk.all_users():
+                words = (user.user_name, user.role, user.unit_code or "-", user.display_name)
+                sys.stdout.write("\t".join(words) + "\n")
+
+    _run(work())
+
+
+@user_app.command("password")
+def user_password(name: str, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Give a user a new password, asked for or read from standard input; she must log in again."""
+    settings = load_settings(config)
+    from hotline.app import open_store
+
+    password = _asked_password()
+
+    async def work() -> None:
+        async with open_store(settings) as (_store, desk):
+            await desk.set_password(name, password)
+
+    _run(work())
+    out.print(f"{name} has a new password and was logged out everywhere", markup=False)
+
+
+@user_app.command("disable")
+def user_disable(name: str, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Take a user's access at once; what she did stays on record under her name."""
+    settings = load_settings(config)
+    from hotline.app import open_store
+
+    async def work() -> None:
+        async with open_store(settings) as (_store, desk):
+            await desk.disable_user(name)
+
+    _run(work())
+    out.print(f"{name} may not log in any more", markup=False)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a command's work on a loop of its own; Ctrl-C ends it without a traceback."""
+    try:
+        asyncio.run(work)
+    except (KeyboardInterrupt, EOFError):
+        raise typer.Abort from None
+
+
+def _asked_password() -> str:
+    return _new_password() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
 
 
 def _new_password() -> str:
@@ -224,16 +312,18 @@ def _new_password() -> str:
 def config_check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Say whether the settings, the flow and the district's data are right."""
     settings = load_settings(config)
-    from hotline.app import read_district
+    from hotline.app import check_site, read_district
     from hotline.flows import read_flow
 
     flow = read_flow(settings.ivr.flow, settings.media.prompts_dir)
     district, rejected = read_district(settings)
+    check_site(settings)
     for line in rejected:
-        err.print(f"left out: {line}")
+        err.print(f"left out: {line}", markup=False)
     out.print(
         f"{config}: right; flow {flow.name} with {len(flow.steps)} steps, "
-        f"{len(district.units)} units, {len(district.kinds)} kinds of demand"
+        f"{len(district.units)} units, {len(district.kinds)} kinds of demand",
+        markup=False,
     )
 
 
@@ -345,7 +435,8 @@ def events(
                         "actor": event.actor,
                         **event.payload,
                     }
-                    out.print_json(json.dumps(line, ensure_ascii=False), indent=None)
+                    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+                sys.stdout.flush()
                 if not found:
                     if not follow:
                         return
@@ -355,3 +446,5 @@ def events(
         asyncio.run(work())
     except KeyboardInterrupt:
         return
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

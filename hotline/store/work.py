@@ -119,6 +119,9 @@ class Work:
         self._wakes: dict[str, list[Callable[[], None]]] = {}
         self._write_engine, self._read_engine = make_engines(url, readers=readers)
         self._ended_uncleanly = ended_uncleanly(self._write_engine)
+        parsed = self._write_engine.url
+        self.place = parsed.database or "" if parsed.get_backend_name() == "sqlite" else repr(parsed)
+        """Where the store is, for complaints: a file, or a URL without its password."""
         self._readers = readers
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: ThreadPoolExecutor | None = None
