@@ -7,7 +7,7 @@ commands into actions. It decides nothing: what follows what stands in ``hotline
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Final
 
@@ -19,8 +19,9 @@ from hotline.errors import HotlineError, OutsideError
 from hotline.events.ids import CallId, RecordingId
 from hotline.intake.ports import ClosedRecording, Journal, OfferedCall, RequestDraft
 from hotline.ivr.flow import Flow
-from hotline.media.plan import Aim, Codec, DigitPressed, MediaEvent, Record, RecordingClosed
+from hotline.media.plan import Aim, ClosePort, Codec, DigitPressed, MediaEvent, Record, RecordingClosed
 from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, MediaMoved, SipEvent
+from hotline.sip.user_agent import UserAgent
 from hotline.wire.alarm import Alarm
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import Clock
@@ -38,6 +39,10 @@ class _Line:
 
     def __init__(self, call: Call, arrived: CallArrived, alarm: Alarm) -> None:
         self.call, self.arrived, self.alarm = call, arrived, alarm
+        self.event_payload_type = arrived.event_payload_type
+        """Of keys in the voice stream, as agreed last; None: her telephone sends none there."""
+        self.is_answered = False
+        """200 OK was sent."""
         self.recordings_began: dict[RecordingId, datetime] = {}
 
 
@@ -104,16 +109,20 @@ class Switchboard:
         line = _Line(call, arrived, Alarm(self._clock, lambda: self._timer(arrived.call_id)))
         self._lines[arrived.call_id] = line
         log.info("call.arrived", call_id=arrived.call_id, called=arrived.called, source=arrived.source)
-        self._carry_out(line)
+        self._advance(line, lambda _now: None)
 
     def _aim(self, moved: MediaMoved) -> None:
-        if moved.call_id in self._lines and moved.remote_port:
+        line = self._lines.get(moved.call_id)
+        if line is None:
+            return
+        line.event_payload_type = moved.event_payload_type
+        if moved.remote_port:
             self._media.send(aim_of(moved))
 
     def _key_by_info(self, arrived: DigitArrived) -> None:
         """Take a key from SIP INFO, unless keys come in the voice stream: a gateway may send both."""
         line = self._lines.get(arrived.call_id)
-        if line is not None and line.arrived.event_payload_type is None:
+        if line is not None and line.event_payload_type is None:
             self._hand_in(arrived.call_id, DigitPressed(arrived.call_id, arrived.digit))
 
     def _hand_in(self, call_id: CallId, event: say.CallInput) -> None:
@@ -122,14 +131,31 @@ class Switchboard:
             log.info("call.event_after_end", call_id=call_id, event_kind=type(event).__name__)
             return
         log.debug("call.event", call_id=call_id, event_kind=type(event).__name__)
-        line.call.handle(event, self._clock.seconds())
-        self._carry_out(line)
+        self._advance(line, lambda now: line.call.handle(event, now))
 
     def _timer(self, call_id: CallId) -> None:
         line = self._lines.get(call_id)
         if line is not None:
-            line.call.handle_timer(self._clock.seconds())
+            self._advance(line, line.call.handle_timer)
+
+    def _advance(self, line: _Line, step: Callable[[float], None]) -> None:
+        """Let a machine take a step, and carry out what it asks for; a bug of ours ends that call only."""
+        try:
+            step(self._clock.seconds())
             self._carry_out(line)
+        except Exception:
+            log.exception("switchboard.bug", call_id=line.arrived.call_id)
+            self._abandon(line)
+
+    def _abandon(self, line: _Line) -> None:
+        """Let go of a call whose machine failed; recovery finds what was recorded."""
+        call_id = line.arrived.call_id
+        if self._lines.pop(call_id, None) is None:
+            return  # a step within a step: it was let go of there
+        line.alarm.set(None)
+        self._media.send(ClosePort(call_id))
+        self._spawn(self._write_ended(say.WriteEnded(call_id, "fault", line.call.path)))
+        self._sip.act(lambda agent, now: _leave(agent, call_id, now))
 
     def _carry_out(self, line: _Line) -> None:
         call_id = line.arrived.call_id
@@ -139,24 +165,23 @@ class Switchboard:
         if line.call.is_over:
             line.alarm.set(None)
             self._lines.pop(call_id, None)
-        else:
+        elif call_id in self._lines:
             line.alarm.set(line.call.next_timer())
 
     def _do(self, line: _Line, command: say.CallCommand) -> None:
         call_id = line.arrived.call_id
         match command:
             case say.WriteOffered():
-                self._write(
-                    self._journal.open_call(self._offered(line.arrived)), call_id, say.OfferedWritten(call_id)
-                )
+                self._spawn(self._write_offered(line))
             case say.Answer():
                 ip, port = command.local_ip, command.local_port
-                self._sip.act(lambda agent, now: agent.accept(call_id, ip, port, now))
+                line.is_answered = self._sip.act(lambda agent, now: agent.accept(call_id, ip, port, now))
             case say.Refuse():
                 status = command.status
                 self._sip.act(lambda agent, now: agent.refuse(call_id, status, now))
             case say.WriteAnswered():
-                self._write(self._journal.answer_call(call_id, self._wall()), call_id)
+                if line.is_answered:  # else her offer did not fit after all, and she was refused
+                    self._spawn(self._write_answered(call_id))
             case say.HangUp():
                 self._hang_up(call_id)
             case say.OpenRequest():
@@ -187,19 +212,24 @@ class Switchboard:
             withheld=arrived.withheld,
         )
 
-    def _write(self, work: Awaitable[None], call_id: CallId, done: say.CallInput | None = None) -> None:
-        async def write() -> None:
-            try:
-                await work
-            except HotlineError as error:
-                log.error("call.not_written", call_id=call_id, error=str(error))
-                if done is not None:
-                    self._hand_in(call_id, say.WriteFailed(call_id, str(error)))
-                return
-            if done is not None:
-                self._hand_in(call_id, done)
+    async def _write_offered(self, line: _Line) -> None:
+        call_id = line.arrived.call_id
+        try:
+            await self._journal.open_call(self._offered(line.arrived))
+        except HotlineError as error:
+            log.error("call.not_written", call_id=call_id, error=str(error))
+            self._hand_in(call_id, say.WriteFailed(call_id, str(error)))
+            return
+        if call_id in self._lines:
+            self._hand_in(call_id, say.OfferedWritten(call_id))
+        else:  # the store took longer than the call waited for it: no record may stay open
+            await self._write_ended(say.WriteEnded(call_id, "fault", ()))
 
-        self._spawn(write())
+    async def _write_answered(self, call_id: CallId) -> None:
+        try:
+            await self._journal.answer_call(call_id, self._wall())
+        except HotlineError as error:
+            log.error("call.not_written", call_id=call_id, error=str(error))
 
     async def _open_request(self, line: _Line, command: say.OpenRequest) -> None:
         began = line.recordings_began.get(command.recording.recording_id, self._wall())
@@ -211,7 +241,7 @@ class Switchboard:
         )
         try:
             number = await self._journal.open_request(draft)
-        except OutsideError as error:
+        except HotlineError as error:
             log.error("request.not_opened", call_id=command.call_id, error=str(error))
             self._hand_in(command.call_id, say.WriteFailed(command.call_id, str(error)))
             return
@@ -221,7 +251,8 @@ class Switchboard:
     async def _look_up(self, command: say.LookUpRequest) -> None:
         try:
             status = await self._journal.request_status(command.number)
-        except OutsideError as error:
+        except HotlineError as error:
+            log.error("request.not_looked_up", call_id=command.call_id, error=str(error))
             self._hand_in(command.call_id, say.WriteFailed(command.call_id, str(error)))
             return
         found = (
@@ -241,11 +272,16 @@ class Switchboard:
                 log.error(
                     "call.end_not_written", call_id=command.call_id, error=str(error), again_in_s=wait_s
                 )
-                await asyncio.sleep(wait_s)
+                await self._pause(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             else:
                 log.info("call.ended", call_id=command.call_id, cause=command.cause, path=list(command.path))
                 return
+
+    async def _pause(self, seconds: float) -> None:
+        is_over = asyncio.Event()
+        self._clock.callLater(seconds, is_over.set)
+        await is_over.wait()
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -256,6 +292,13 @@ class Switchboard:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("switchboard.bug", exc_info=error)
+
+
+def _leave(agent: UserAgent, call_id: CallId, now: float) -> None:
+    if agent.is_offered(call_id):
+        agent.refuse(call_id, 503, now)
+    else:
+        agent.hang_up(call_id, now)
 
 
 def closed_recording(closed: RecordingClosed, began: datetime) -> ClosedRecording:

@@ -17,7 +17,7 @@ from tests.interop.site import rows, wait_until
 pytestmark = pytest.mark.interop
 
 DATAGRAMS = 10_000
-EVERY = 50
+EVERY = 200
 """Datagrams between two looks at whether OPTIONS is still answered; few enough for the kernel to hold."""
 SOURCES = tuple(f"127.0.0.{n}" for n in range(2, 18))
 """Sixteen senders, so that the limit of one address does not spare the parser its work."""

@@ -1,0 +1,463 @@
+"""The switchboard with a fake edge, media plane and journal: what is done in which order, and what fails."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from twisted.internet.task import Clock
+
+from hotline.errors import LocalProtocolError, OutsideError
+from hotline.events.ids import CallId, RecordingId, RequestNumber
+from hotline.flows import read_flow
+from hotline.intake.ports import OfferedCall, RequestDraft, RequestStatus
+from hotline.media.plan import (
+    Aim,
+    ClosePort,
+    Codec,
+    DigitPressed,
+    MediaCommand,
+    OpenPort,
+    Play,
+    PortOpened,
+    PromptEnded,
+    Record,
+    RecordingClosed,
+    StopRecording,
+)
+from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, MediaMoved
+from hotline.wire.switchboard import FIRST_WAIT_S, LONGEST_WAIT_S, Switchboard
+
+REPO = Path(__file__).parents[2]
+FLOW = read_flow(REPO / "ivr_flows" / "main.toml", REPO / "ivr_flows" / "prompts", with_audio=False)
+CALL = CallId("20261123-1200-aa")
+NUMBER = RequestNumber("261123000017")
+NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
+
+
+def an_arrival(**changes: object) -> CallArrived:
+    facts: dict[str, object] = {
+        "call_id": CALL,
+        "sip_call_id": "a84b@192.0.2.7",
+        "caller": "+861065241234",
+        "caller_raw": "<sip:01065241234@192.0.2.7>",
+        "withheld": False,
+        "called": "96156",
+        "source": "udp:192.0.2.7:5060",
+        "remote_ip": "192.0.2.7",
+        "remote_port": 40000,
+        "payload_type": 8,
+        "event_payload_type": 101,
+    }
+    return CallArrived(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+class FakeAgent:
+    """A user agent that only remembers; what it answers can be set."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.accepts = True
+        self.fault: Exception | None = None
+        self.is_answered = False
+
+    def accept(self, call_id: CallId, ip: str, port: int, now: float) -> bool:
+        if self.fault is not None:
+            raise self.fault
+        if not self.accepts:  # the offer does not fit: as the real one, it tells the end at once
+            self._world.board.on_sip(CallEnded(call_id, "refused"))
+            return False
+        self._world.did.append(f"200 {ip}:{port}")
+        self.is_answered = True
+        return True
+
+    def refuse(self, call_id: CallId, status: int, now: float) -> bool:
+        self._world.did.append(str(status))
+        return True
+
+    def hang_up(self, call_id: CallId, now: float) -> bool:
+        self._world.did.append("BYE")
+        return True
+
+    def is_offered(self, call_id: CallId) -> bool:
+        return not self.is_answered
+
+
+class FakeEdge:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.agent = FakeAgent(world)
+
+    def act(self, action: Callable[[Any, float], Any]) -> Any:
+        return action(self.agent, self._world.clock.seconds())
+
+
+class FakeMedia:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.sent: list[MediaCommand] = []
+
+    def send(self, command: MediaCommand) -> None:
+        self.sent.append(command)
+        self._world.did.append(type(command).__name__)
+
+
+class FakeJournal:
+    """Writes at once, or when its gate is opened, or fails as often as it is told to."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.faults: dict[str, list[Exception]] = {}
+        self.drafts: list[RequestDraft] = []
+        self.ended: list[tuple[str, Sequence[str]]] = []
+
+    async def _write(self, what: str) -> None:
+        await self.gate.wait()
+        if self.faults.get(what):
+            self._world.did.append(f"{what} failed")
+            raise self.faults[what].pop(0)
+        self._world.did.append(what)
+
+    async def open_call(self, call: OfferedCall) -> None:
+        await self._write("open_call")
+
+    async def answer_call(self, call_id: CallId, at: datetime) -> None:
+        await self._write("answer_call")
+
+    async def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> None:
+        await self._write("close_call")
+        self.ended.append((cause, path))
+
+    async def open_request(self, draft: RequestDraft) -> RequestNumber:
+        await self._write("open_request")
+        self.drafts.append(draft)
+        return NUMBER
+
+    async def request_status(self, number: str) -> RequestStatus | None:
+        await self._write("request_status")
+        return RequestStatus(RequestNumber(number), "signed", "东四街道")
+
+
+class World:
+    """One switchboard, one call, and what was done in which order."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.did: list[str] = []
+        self.edge, self.media, self.journal = FakeEdge(self), FakeMedia(self), FakeJournal(self)
+        self.board = Switchboard(
+            clock=self.clock,
+            sip=self.edge,  # type: ignore[arg-type]
+            media=self.media,  # type: ignore[arg-type]
+            journal=self.journal,
+            flow=lambda: FLOW,
+            wall=lambda: NOON + timedelta(seconds=self.clock.seconds()),
+        )
+
+    async def settle(self) -> None:
+        """Let what can run on the loop run."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, in steps that no timer of interest is shorter than."""
+        until = self.clock.seconds() + seconds
+        while self.clock.seconds() < until:
+            self.clock.advance(min(0.25, until - self.clock.seconds()))
+            await self.settle()
+
+    async def arrive(self, **changes: object) -> None:
+        self.board.on_sip(an_arrival(**changes))
+        await self.settle()
+
+    async def talk(self, **changes: object) -> None:
+        """Bring a call to where the greeting plays."""
+        await self.arrive(**changes)
+        self.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
+        self.board.on_sip(CallConfirmed(CALL))
+        await self.settle()
+
+    def press(self, key: str) -> None:
+        self.board.on_media(DigitPressed(CALL, key))
+
+    def end_prompt(self) -> None:
+        played = [command for command in self.media.sent if isinstance(command, Play)]
+        self.board.on_media(PromptEnded(CALL, played[-1].tag))
+
+    async def record(self) -> RecordingId:
+        """Bring a call that hears a menu or a record step to where it records."""
+        self.end_prompt()
+        self.end_prompt()
+        await self.settle()
+        return next(c.recording_id for c in reversed(self.media.sent) if isinstance(c, Record))
+
+    async def close_recording(self, recording_id: RecordingId, speech_ms: int = 4000) -> None:
+        path = f"2026-11-23/{recording_id}.alaw"
+        self.board.on_media(RecordingClosed(CALL, recording_id, path, Codec.PCMA, 40000, speech_ms, "00"))
+        await self.settle()
+
+
+def in_a_world(test: Callable[[World], Awaitable[None]]) -> Callable[[], None]:
+    """Run a test's coroutine with a world; nothing may be left running, and no bug in the log unnoticed."""
+
+    @functools.wraps(test)
+    def run() -> None:
+        async def body() -> None:
+            with capture_logs() as logs:
+                world = World()
+                await test(world)
+            bugs = [line for line in logs if line["event"] == "switchboard.bug"]
+            assert len(bugs) == getattr(world, "bugs", 0), bugs
+
+        asyncio.run(body())
+
+    del run.__wrapped__  # type: ignore[attr-defined] - pytest would look for a fixture called world
+    return run
+
+
+# -- what is written before what is told -----------------------------------------------------------
+
+
+@in_a_world
+async def test_nothing_is_answered_before_the_call_record_is_committed(world: World) -> None:
+    world.journal.gate.clear()
+    await world.arrive()
+    await world.wait(2)
+    assert world.did == []
+    world.journal.gate.set()
+    await world.settle()
+    world.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
+    await world.settle()
+    assert world.did == ["open_call", "OpenPort", "200 198.51.100.1:16000", "answer_call"]
+
+
+@in_a_world
+async def test_a_call_that_cannot_be_written_is_refused_with_503(world: World) -> None:
+    world.journal.faults["open_call"] = [OutsideError("disk full")]
+    await world.arrive()
+    assert world.did == ["open_call failed", "503"]
+    assert world.board.calls == 0
+
+
+@in_a_world
+async def test_a_record_that_comes_after_its_call_is_closed(world: World) -> None:
+    world.journal.gate.clear()
+    await world.arrive()
+    await world.wait(90)  # the store hangs: refused after 10 s, forgotten after another minute
+    assert world.did == ["503"]
+    assert world.board.calls == 0
+    world.journal.gate.set()
+    await world.settle()
+    assert world.did == ["503", "open_call", "close_call"]
+    assert world.journal.ended == [("fault", ())]
+
+
+@in_a_world
+async def test_a_call_whose_offer_does_not_fit_after_all_is_not_noted_as_answered(world: World) -> None:
+    world.edge.agent.accepts = False
+    await world.arrive()
+    world.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
+    await world.settle()
+    assert "answer_call" not in world.did
+    assert world.journal.ended[0][0] == "refused"
+
+
+@in_a_world
+async def test_the_number_is_read_only_after_the_request_is_committed(world: World) -> None:
+    await world.talk()
+    world.press("1")
+    recording_id = await world.record()
+    world.press("#")
+    world.journal.gate.clear()
+    await world.close_recording(recording_id)
+    assert not any("zh/digit_2" in c.prompts for c in world.media.sent if isinstance(c, Play))
+    world.journal.gate.set()
+    await world.settle()
+    last = [c for c in world.media.sent if isinstance(c, Play)][-1]
+    assert [name for name in last.prompts if "digit" in name][:12] == [f"zh/digit_{d}" for d in NUMBER]
+
+
+# -- failures of the store ---------------------------------------------------------------------------
+
+
+@in_a_world
+async def test_the_end_of_a_call_is_written_again_until_it_is_written(world: World) -> None:
+    await world.talk()
+    world.journal.faults["close_call"] = [OutsideError("locked")] * 9
+    world.board.on_sip(CallEnded(CALL, "bye"))
+    await world.settle()
+    tries = []
+    for _ in range(1000):
+        tries.append(world.did.count("close_call failed"))
+        if world.journal.ended:
+            break
+        await world.wait(0.25)
+    assert tries[0] == 1
+    assert tries.count(1) == FIRST_WAIT_S / 0.25
+    assert tries.count(9) <= LONGEST_WAIT_S / 0.25 + 1  # the last look saw it written
+    assert [cause for cause, _ in world.journal.ended] == ["caller"]
+    await asyncio.wait_for(world.board.idle(), 1)
+
+
+@pytest.mark.parametrize(
+    "error", [OutsideError("locked"), LocalProtocolError("a bug")], ids=["outside", "bug"]
+)
+def test_a_request_that_could_not_be_opened_is_asked_for_again(error: Exception) -> None:
+    @in_a_world
+    async def test(world: World) -> None:
+        await world.talk()
+        world.press("1")
+        recording_id = await world.record()
+        world.journal.faults["open_request"] = [error]
+        world.press("#")
+        await world.close_recording(recording_id)
+        assert world.journal.drafts == []
+        await world.wait(1)
+        assert [draft.recording.recording_id for draft in world.journal.drafts] == [recording_id]
+
+    test()
+
+
+@in_a_world
+async def test_a_status_that_could_not_be_looked_up_is_told_so(world: World) -> None:
+    await world.talk()
+    world.journal.faults["request_status"] = [OutsideError("locked")]
+    world.press("2")
+    for key in NUMBER:
+        world.press(key)
+    await world.settle()
+    last = [c for c in world.media.sent if isinstance(c, Play)][-1]
+    assert last.prompts == ("zh/status_failed",)
+
+
+@in_a_world
+async def test_an_exception_in_a_task_is_logged(world: World) -> None:
+    world.bugs = 1  # type: ignore[attr-defined]
+    await world.talk()
+    world.journal.faults["close_call"] = [ZeroDivisionError()]
+    world.board.on_sip(CallEnded(CALL, "bye"))
+    await asyncio.wait_for(world.board.idle(), 1)
+
+
+@in_a_world
+async def test_a_bug_in_one_call_ends_that_call_only(world: World) -> None:
+    world.bugs = 1  # type: ignore[attr-defined]
+    await world.arrive()
+    await world.arrive(call_id=CallId("other"))
+    world.edge.agent.fault = LocalProtocolError("a bug")
+    world.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
+    await world.settle()
+    assert world.did[-3:] == ["ClosePort", "503", "close_call"]
+    assert world.journal.ended[0][0] == "fault"
+    assert world.board.calls == 1
+    world.edge.agent.fault = None
+    world.board.on_media(PortOpened(CallId("other"), "198.51.100.1", 16002))
+    assert world.did[-1] == "200 198.51.100.1:16002"
+
+
+# -- recordings --------------------------------------------------------------------------------------
+
+
+@in_a_world
+async def test_each_recording_keeps_the_time_when_it_began(world: World) -> None:
+    await world.talk()
+    world.press("1")
+    first = await world.record()
+    began = [world.clock.seconds()]
+    await world.wait(5)
+    world.press("#")
+    await world.close_recording(first)
+    world.press("0")  # while the number is read: a person, please
+    second = await world.record()
+    began.append(world.clock.seconds())
+    await world.wait(3)
+    world.press("#")
+    await world.close_recording(second)
+    assert first != second
+    assert [draft.recording.started_at for draft in world.journal.drafts] == [
+        NOON + timedelta(seconds=at) for at in began
+    ]
+    assert [draft.for_agent for draft in world.journal.drafts] == [False, True]
+
+
+@in_a_world
+async def test_hanging_up_all_keeps_what_was_said(world: World) -> None:
+    await world.talk()
+    world.press("1")
+    recording_id = await world.record()
+    world.board.hang_up_all()
+    await world.settle()
+    assert world.did[-2:] == ["BYE", "ClosePort"]
+    assert world.board.calls == 1
+    await world.close_recording(recording_id)
+    assert [draft.recording.recording_id for draft in world.journal.drafts] == [recording_id]
+    await asyncio.wait_for(world.board.idle(), 1)
+    assert world.did[-1] == "close_call"
+
+
+@in_a_world
+async def test_the_flow_s_own_silence_ends_the_recording(world: World) -> None:
+    await world.talk()
+    world.press("1")
+    await world.record()
+    await world.wait(8.5)  # patience: nobody says a word
+    assert isinstance(world.media.sent[-1], StopRecording)
+
+
+# -- voice and keys ----------------------------------------------------------------------------------
+
+
+def keys_by_info(world: World) -> list[str]:
+    """Press 1 by INFO; give the prompts that follow."""
+    before = len(world.media.sent)
+    world.board.on_sip(DigitArrived(CALL, "1", 160))
+    return [name for c in world.media.sent[before:] if isinstance(c, Play) for name in c.prompts]
+
+
+@in_a_world
+async def test_a_key_by_info_counts_where_none_comes_in_the_voice_stream(world: World) -> None:
+    await world.talk(event_payload_type=None)
+    assert keys_by_info(world) == ["zh/leave_request"]
+
+
+@in_a_world
+async def test_a_key_by_info_is_ignored_where_keys_come_in_the_voice_stream(world: World) -> None:
+    await world.talk()
+    assert keys_by_info(world) == []
+
+
+@in_a_world
+async def test_a_delayed_answer_decides_how_keys_come(world: World) -> None:
+    await world.arrive(remote_ip="", remote_port=0, event_payload_type=None)
+    world.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
+    world.board.on_sip(MediaMoved(CALL, "192.0.2.9", 40002, 0, 96, sends=True))
+    world.board.on_sip(CallConfirmed(CALL))
+    await world.settle()
+    assert Aim(CALL, "192.0.2.9", 40002, Codec.PCMU, 96) in world.media.sent
+    assert keys_by_info(world) == []
+
+
+@in_a_world
+async def test_what_comes_after_the_end_is_dropped(world: World) -> None:
+    await world.talk()
+    world.board.on_sip(CallEnded(CALL, "bye"))
+    await world.settle()
+    done = list(world.did)
+    world.board.on_sip(MediaMoved(CALL, "192.0.2.9", 40002, 0, None, sends=True))
+    world.board.on_sip(DigitArrived(CALL, "1", 160))
+    world.board.on_media(DigitPressed(CALL, "1"))
+    world.board.on_sip(CallEnded(CALL, "bye"))
+    await world.settle()
+    assert world.did == done
+    assert done.count("close_call") == 1
+    assert [type(c) for c in world.media.sent].count(OpenPort) == [type(c) for c in world.media.sent].count(
+        ClosePort
+    )
