@@ -280,14 +280,15 @@ def make_store(settings: Settings, on_committed: Callable[[int], None]) -> Store
     return Store(url, recordings_dir(settings), wall_now, on_committed, time_zone=settings.site.time_zone)
 
 
-async def _open(store: Store, district: District, rejected: Sequence[Rejected]) -> None:
-    """Open the store and load the district.
+async def _open(store: Store, district: District | None = None, rejected: Sequence[Rejected] = ()) -> None:
+    """Open the store, and load the district where one is given.
 
     :raises OutsideError: naming the store.
     """
     try:
         await store.start()
-        await store.seed(district, rejected)
+        if district is not None:
+            await store.seed(district, rejected)
     except OutsideError as error:
         raise OutsideError(f"{store.place}: {error}", permanent=error.permanent) from error
 
@@ -298,12 +299,16 @@ def make_desk(store: Store, passwords: Argon2Passwords) -> Desk:
 
 
 @asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[tuple[Store, Desk]]:
-    """Open the store for a command, beside a running product or without one."""
-    district, rejected = read_district(settings)
+async def open_store(settings: Settings, *, load: bool = False) -> AsyncIterator[tuple[Store, Desk]]:
+    """Open the store for a command, beside a running product or without one.
+
+    :param load: load the district's files as well. Commands that only look or act on people do not:
+        they must work while a file is broken, and must not change what the running product knows.
+    """
+    district = read_district(settings) if load else None
     store = make_store(settings, lambda _position: None)
     try:
-        await _open(store, district, rejected)
+        await _open(store, *district) if district else await _open(store)
         yield store, make_desk(store, Argon2Passwords())
     finally:
         await store.stop()

@@ -189,7 +189,7 @@ def setup(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from hotline.app import open_store
 
     async def work() -> None:
-        async with open_store(settings) as (_store, desk):
+        async with open_store(settings, load=True) as (_store, desk):
             out.print(f"set-up: the store in {settings.site.data_dir} is ready", markup=False)
             if not await desk.needs_set_up():
                 return
@@ -233,7 +233,7 @@ def user_add(
     password = _asked_password()
 
     async def work() -> None:
-        async with open_store(settings) as (_store, desk):
+        async with open_store(settings, load=True) as (_store, desk):
             await desk.add_user(name, shown or name, password, role, unit or None, language)
 
     _run(work())

@@ -59,10 +59,13 @@ def make_engines(url: str, *, readers: int) -> tuple[Engine, Engine]:
     except ArgumentError as error:
         raise ConfigError(f"store.url {url!r} is no SQLAlchemy URL: {error}") from error
     backend = parsed.get_backend_name()
-    if backend == "sqlite":
-        return _sqlite_engines(url, parsed.database or "", readers)
-    if backend == "postgresql":
-        return _postgres_engines(url, readers)
+    try:
+        if backend == "sqlite":
+            return _sqlite_engines(url, parsed.database or "", readers)
+        if backend == "postgresql":
+            return _postgres_engines(url, readers)
+    except ArgumentError as error:  # a driver or an option that SQLAlchemy does not know
+        raise ConfigError(f"store.url {parsed!r} cannot be used: {error}") from error
     raise ConfigError(f"store.url names {backend!r}; this product runs on sqlite and postgresql")
 
 
@@ -199,6 +202,8 @@ def _explain(error: DBAPIError) -> str:
         return f"the store's file is damaged ({said}): stop the product and restore the last backup"
     if "disk is full" in said or "No space left" in said:
         return f"the store's disk is full ({said}): make room, the product goes on by itself"
+    if "disk I/O error" in said:  # what SQLite says when there is no room for its own index files
+        return f"the store's disk is full or failing ({said}): make room, or look at the system's log"
     if "locked" in said or "lock timeout" in said:
         return f"another program holds the store ({said}): find and stop it"
     if "readonly" in said or "unable to open" in said:
