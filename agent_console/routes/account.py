@@ -1,4 +1,4 @@
-"""First run, log in, log out, language."""
+"""Log in, log out, language."""
 
 from __future__ import annotations
 
@@ -21,42 +21,9 @@ async def home(actor: SignedIn) -> Response:
     return RedirectResponse("/inbox" if actor.role == "unit" else "/desk", status_code=303)
 
 
-@router.get("/set-up")
-async def set_up_page(request: Request, console: SharedConsole) -> Response:
-    """Ask for the first administrator, once in the life of an installation."""
-    if not await console.desk.needs_set_up():
-        return RedirectResponse("/login", status_code=303)
-    return console.page(request, "set_up.html", problem="", detail="", user_name="", display_name="")
-
-
-@router.post("/set-up")
-async def set_up(
-    *,
-    request: Request,
-    console: SharedConsole,
-    user_name: Short,
-    display_name: Short,
-    password: Short,
-    repeated: Short,
-) -> Response:
-    """Create the first administrator and log her in."""
-    typed = {"user_name": user_name.strip(), "display_name": display_name.strip()}
-    if password != repeated:
-        return console.page(request, "set_up.html", 422, problem="repeat", detail="", **typed)
-    try:
-        await console.desk.set_up(typed["user_name"], typed["display_name"], password)
-    except Refused as error:
-        if error.code != "input":
-            raise
-        return console.page(request, "set_up.html", 422, problem="input", detail=str(error), **typed)
-    return await _enter(request, console, typed["user_name"], password, "/")
-
-
 @router.get("/login")
 async def login_page(request: Request, console: SharedConsole, next: str = "/") -> Response:
     """Ask who is there."""
-    if await console.desk.needs_set_up():
-        return RedirectResponse("/set-up", status_code=303)
     return console.page(request, "login.html", problem="", user_name="", next=local_path(next))
 
 
@@ -69,21 +36,15 @@ async def login(
     next: Short = "/",
 ) -> Response:
     """Open a session."""
+    remote = request.client.host if request.client else ""
     try:
-        return await _enter(request, console, user_name.strip(), password, local_path(next))
+        token = await console.desk.log_in(user_name.strip(), password, remote)
     except Refused as error:
         status, words, _ = reason_of(error)
         return console.page(
             request, "login.html", status, problem=words, user_name=user_name.strip(), next=local_path(next)
         )
-
-
-async def _enter(
-    request: Request, console: SharedConsole, user_name: str, password: str, path: str
-) -> Response:
-    remote = request.client.host if request.client else ""
-    token = await console.desk.log_in(user_name, password, remote)
-    response = RedirectResponse(path, status_code=303)
+    response = RedirectResponse(local_path(next), status_code=303)
     console.set_cookie(response, console.cookie_name, token)
     return response
 

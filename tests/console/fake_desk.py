@@ -193,17 +193,6 @@ class FakeDesk(Desk):
         self.bus.publish(event.position)
 
     # -- who is there ---------------------------------------------------------------------------
-    async def needs_set_up(self) -> bool:
-        return not any(user.actor.role == "admin" for user in self.people.values())
-
-    async def set_up(self, user_name: str, display_name: str, password: str) -> None:
-        if not await self.needs_set_up():
-            raise Refused("an administrator exists", code="state")
-        if len(password) < 10 or not user_name:
-            raise Refused("weak password", code="input")
-        self.add_user(user_name, "admin", name=display_name)
-        self.people[user_name].password = password
-
     async def log_in(self, user_name: str, password: str, remote: str) -> str:
         user = self.people.get(user_name)
         if user is None or user.password != password:

@@ -108,10 +108,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def test_a_message_goes_from_the_caller_to_the_street_and_back(house: House) -> None:
-    chief = house.browser()
-    form = {"user_name": "chief", "display_name": "主任", "password": PASSWORD, "repeated": PASSWORD}
-    assert (await chief.get("/", follow_redirects=True)).url.path == "/set-up"
-    assert (await chief.post("/set-up", data=form)).status_code == 303
+    await house.desk.set_up("chief", "主任", PASSWORD)
+    chief = await house.enter("chief")
     units = await house.desk.units(await house.desk.who(chief.cookies["hotline"]))  # type: ignore[arg-type]
     street = next(unit for unit in units if unit.kind == "street" and unit.email)
     for user_name, role, unit in (

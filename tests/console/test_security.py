@@ -16,7 +16,6 @@ CHANGING = (
     "/login",
     "/logout",
     "/language",
-    "/set-up",
     "/requests/1/save",
     "/requests/1/route",
     "/orders/1/sign",
