@@ -103,6 +103,7 @@ class Call:
         self._notes: list[str] = []
         self._limit: float | None = now + LIMITS_S[S.WRITING]
         self._is_winding_up = False
+        self._has_failed = False
 
     # -- the machine's verbs ------------------------------------------------------------------------
 
@@ -187,8 +188,10 @@ class Call:
 
     def _media_failed(self, event: MediaFailed, now: float) -> None:
         if self.state in (S.OPENING_MEDIA, S.ANSWERING, S.TALKING):
+            if not self._has_failed:  # the apology may fail as well; the first reason is the one to know
+                self._notes.append(f"!media failed: {event.reason}")
+            self._has_failed = True
             self.cause = self.cause or "fault"
-            self._notes.append(f"!media failed: {event.reason}")
         self._move(I.MEDIA_FAILED, now)
 
     def _left(self, cause: str, now: float) -> None:
@@ -343,15 +346,24 @@ class Call:
         self._close(now)
 
     def _wind_up(self, now: float) -> None:
+        if not self._is_winding_up:
+            self.cause = "finished"
+            self._notes.append("!too long")
+        self._say_last_words(self.flow.too_long, now)
+
+    def _apologise(self, now: float) -> None:
+        """Tell her that it is our fault, where the media plane can still do that (a full disk)."""
+        step = self.flow.steps[self.flow.fault]
+        self._say_last_words(step.prompts() if step.verb.name == "say" else (), now)
+
+    def _say_last_words(self, prompts: tuple[str, ...], now: float) -> None:
         assert self._runner is not None
-        if self._is_winding_up:
+        if self._is_winding_up or not prompts:
             self._move(I.FLOW_ENDED, now)
             return
         self._is_winding_up = True
-        self.cause = "finished"
-        self._notes.append("!too long")
         self._limit = now + FAREWELL_S
-        self._runner.wind_up(now)
+        self._runner.wind_up(prompts, now)
 
     def _settle(self, now: float) -> None:
         """Open a request for all words that have none yet."""
@@ -394,6 +406,7 @@ _ACTIONS: Final[Mapping[A, Callable[[Call, float], None]]] = {
     A.CLOSE: Call._close,
     A.HANG_UP: Call._hang_up,
     A.WIND_UP: Call._wind_up,
+    A.APOLOGISE: Call._apologise,
     A.SETTLE: Call._settle,
     A.SETTLE_WITHOUT_FILE: Call._settle_without_file,
     A.WRITE_ENDED: Call._write_ended,

@@ -62,6 +62,7 @@ class A(Enum):
     CLOSE = "ClosePort"
     HANG_UP = "HangUp, ClosePort"
     WIND_UP = "farewell, then HangUp"
+    APOLOGISE = "apology, then HangUp; at once when that fails too"
     SETTLE = "OpenRequest for words without one"
     SETTLE_WITHOUT_FILE = "note the missing file, settle"
     WRITE_ENDED = "WriteEnded"
@@ -83,7 +84,7 @@ TRANSITIONS: Final[Mapping[tuple[S, I], tuple[A, S]]] = {
     (S.ANSWERING, I.TIMEOUT): (A.DROP, S.ENDED),
     (S.TALKING, I.LEFT): (A.CLOSE, S.CLOSING),
     (S.TALKING, I.FLOW_ENDED): (A.HANG_UP, S.CLOSING),
-    (S.TALKING, I.MEDIA_FAILED): (A.HANG_UP, S.CLOSING),
+    (S.TALKING, I.MEDIA_FAILED): (A.APOLOGISE, S.TALKING),
     (S.TALKING, I.TIMEOUT): (A.WIND_UP, S.TALKING),
     (S.CLOSING, I.RECORDING_CLOSED): (A.SETTLE, S.SETTLING),
     (S.CLOSING, I.MEDIA_FAILED): (A.SETTLE_WITHOUT_FILE, S.SETTLING),
@@ -105,4 +106,4 @@ LIMITS_S: Final[Mapping[S, float]] = {
 """How long a state may last; TALKING has the flow's own limit, SETTLING that of its openings."""
 
 FAREWELL_S: Final = 30.0
-"""What a call that lasts too long is given for the farewell, before it is cut."""
+"""What a call that lasts too long, or failed, is given for its last words, before it is cut."""

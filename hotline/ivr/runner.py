@@ -179,8 +179,8 @@ class Runner:
         """True while a recording is open, or its file has not been reported yet."""
         return self.phase in RECORDING
 
-    def wind_up(self, now: float) -> None:
-        """End a call that lasts too long: close what is open, say farewell, hang up."""
+    def wind_up(self, prompts: tuple[str, ...], now: float) -> None:
+        """End a call before its time: close what is open, say these last words, hang up."""
         if self.phase in (P.OVER, P.FAREWELL):
             return
         if self.phase in RECORDING and self.phase is not P.RECORD_CLOSING:
@@ -188,7 +188,7 @@ class Runner:
         self._fall_silent()
         self._timers.clear()
         self.phase = P.FAREWELL
-        self._play(self.flow.too_long, now)
+        self._play(prompts, now)
 
     # -- moving -------------------------------------------------------------------------------------
 

@@ -19,7 +19,16 @@ from hotline.errors import HotlineError, OutsideError
 from hotline.events.ids import CallId, RecordingId
 from hotline.intake.ports import ClosedRecording, Journal, OfferedCall, RequestDraft
 from hotline.ivr.flow import Flow
-from hotline.media.plan import Aim, ClosePort, Codec, DigitPressed, MediaEvent, Record, RecordingClosed
+from hotline.media.plan import (
+    Aim,
+    ClosePort,
+    Codec,
+    DigitPressed,
+    MediaEvent,
+    MediaFailed,
+    Record,
+    RecordingClosed,
+)
 from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, MediaMoved, SipEvent
 from hotline.sip.user_agent import UserAgent
 from hotline.wire.alarm import Alarm
@@ -88,6 +97,8 @@ class Switchboard:
 
     def on_media(self, event: MediaEvent) -> None:
         """Take an event of the media plane."""
+        if isinstance(event, MediaFailed):
+            log.error("call.media_failed", call_id=event.call_id, reason=event.reason)
         self._hand_in(event.call_id, event)
 
     async def idle(self) -> None:

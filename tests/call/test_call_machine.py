@@ -38,7 +38,7 @@ from hotline.call.messages import (
     WriteOffered,
 )
 from hotline.call.openings import RETRY_WAITS_S
-from hotline.call.states import LIMITS_S, TRANSITIONS, A, I, S
+from hotline.call.states import FAREWELL_S, LIMITS_S, TRANSITIONS, A, I, S
 from hotline.events.ids import RequestNumber
 from hotline.ivr.check import load_flow
 from hotline.media.plan import (
@@ -148,7 +148,7 @@ ROWS: dict[tuple[S, I], tuple[Callable[[], Bench], Callable[[Bench], None], S]] 
     (S.ANSWERING, I.TIMEOUT): (answered, wait(LIMITS_S[S.ANSWERING]), S.ENDED),
     (S.TALKING, I.LEFT): (recording, leave, S.CLOSING),
     (S.TALKING, I.FLOW_ENDED): (lambda: read_number(opened()), finish_flow, S.ENDED),
-    (S.TALKING, I.MEDIA_FAILED): (recording, tell(MEDIA_FAILED), S.CLOSING),
+    (S.TALKING, I.MEDIA_FAILED): (recording, tell(MEDIA_FAILED), S.TALKING),
     (S.TALKING, I.TIMEOUT): (lambda: talking(SHORT), wait(60.0), S.TALKING),
     (S.CLOSING, I.RECORDING_CLOSED): (closing, tell(a_recording()), S.SETTLING),
     (S.CLOSING, I.MEDIA_FAILED): (closing, tell(MEDIA_FAILED), S.ENDED),
@@ -346,16 +346,40 @@ def test_the_wish_for_a_person_goes_with_the_words(keys: str, later: str) -> Non
 
 def test_a_plane_that_dies_while_recording_ends_the_call_with_a_note() -> None:
     bench = recording()
-    assert bench.tell(MEDIA_FAILED) == [HangUp(CALL), ClosePort(CALL)]
+    bench.tell(MEDIA_FAILED)
+    assert bench.tell(MediaFailed(CALL, "it is being restarted")) == [HangUp(CALL), ClosePort(CALL)]
     bench.wait(10.0)
     assert ended(bench).cause == "fault"
-    assert f"!no file: {CALL}-1" in ended(bench).path
+    assert ended(bench).path[-2:] == ("!media failed: the plane died", f"!no file: {CALL}-1")
+
+
+def test_a_recording_that_fails_is_apologised_for() -> None:
+    bench = recording()
+    stop, play = bench.tell(MediaFailed(CALL, "disk full"))
+    assert stop == StopRecording(CALL)
+    assert isinstance(play, Play)
+    assert play.prompts == ("zh/fault",)
+    assert bench.end_prompt() == [HangUp(CALL), ClosePort(CALL)]
+    bench.wait(10.0)
+    assert ended(bench).cause == "fault"
+
+
+def test_an_apology_that_does_not_end_is_cut() -> None:
+    bench = recording()
+    bench.tell(MEDIA_FAILED)
+    assert bench.wait(FAREWELL_S) == [HangUp(CALL), ClosePort(CALL)]
+
+
+def test_a_flow_without_words_for_a_fault_hangs_up_at_once() -> None:
+    bench = recording(flow=replace(FLOW, fault="leave_for_agent"))
+    assert bench.tell(MEDIA_FAILED) == [HangUp(CALL), ClosePort(CALL)]
 
 
 def test_a_recording_saved_from_a_failing_plane_is_opened() -> None:
     bench = recording()
     bench.tell(MEDIA_FAILED)
     bench.tell(a_recording())
+    bench.end_prompt()
     assert len(bench.openings) == 1
 
 

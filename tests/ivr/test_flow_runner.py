@@ -330,10 +330,11 @@ def test_an_answer_that_no_step_expects_leads_to_the_fault_step() -> None:
 
 def test_a_call_that_lasts_too_long_hears_a_farewell() -> None:
     runner = recording_runner()
-    runner.wind_up(50.0)
+    runner.wind_up(runner.flow.too_long, 50.0)
     stop, play = runner.take_commands()
     assert stop == StopRecording(CALL)
     assert isinstance(play, Play)
+    assert play.prompts == tuple(f"zh/{name}" for name in runner.flow.too_long)
     runner.handle(PromptEnded(CALL, play.tag), 53.0)
     assert runner.take_commands() == [FlowEnded("finished")]
 

@@ -23,6 +23,7 @@ from hotline.media.plan import (
     Codec,
     DigitPressed,
     MediaCommand,
+    MediaFailed,
     OpenPort,
     Play,
     PortOpened,
@@ -410,6 +411,16 @@ async def test_the_flow_s_own_silence_ends_the_recording(world: World) -> None:
     await world.record()
     await world.wait(8.5)  # patience: nobody says a word
     assert isinstance(world.media.sent[-1], StopRecording)
+
+
+@in_a_world
+async def test_a_failure_of_the_media_plane_is_logged_with_its_reason(world: World) -> None:
+    await world.talk()
+    with capture_logs() as logs:
+        world.board.on_media(MediaFailed(CALL, "the disk of the recordings is nearly full"))
+    [told] = [line for line in logs if line["event"] == "call.media_failed"]
+    assert told["reason"] == "the disk of the recordings is nearly full"
+    assert isinstance(world.media.sent[-1], Play)
 
 
 # -- voice and keys ----------------------------------------------------------------------------------
