@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TypeVar
 
 import structlog
 import typer
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # the reactor must be installed before anything imports it
     from hotline.app import Hotline
     from hotline.wire.reactor import Loop
 
+T = TypeVar("T")
 DEFAULT_CONFIG: Final = Path("config/hotline.toml")
 MISTAKE: Final = 2
 """Exit code for a wrong setting or a wrong word on the command line."""
@@ -188,31 +189,37 @@ def setup(config: ConfigOption = DEFAULT_CONFIG) -> None:
     settings = load_settings(config)
     from hotline.app import open_store
 
-    async def work() -> None:
+    async def look() -> bool:
         async with open_store(settings, load=True) as (_store, desk):
-            out.print(f"set-up: the store in {settings.site.data_dir} is ready", markup=False)
-            if not await desk.needs_set_up():
-                return
-            if not sys.stdin.isatty():
-                raise ConfigError(
-                    "there is no administrator yet and nobody to ask; run "
-                    "`hotline user add NAME --role admin` with the password on standard input"
-                )
-            out.print("This site has no administrator yet.")
-            while True:
-                name = typer.prompt("User name")
-                shown = typer.prompt("Name shown to others", default=name)
-                try:
-                    await desk.set_up(name, shown, _new_password())
-                except Refused as error:
-                    if error.code != "input":
-                        raise
-                    _complain(error)
-                else:
-                    break
-            out.print(f"set-up: {name} is the administrator", markup=False)
+            return await desk.needs_set_up()
 
-    _run(work())
+    async def create(name: str, shown: str, password: str) -> None:
+        async with open_store(settings) as (_store, desk):
+            await desk.set_up(name, shown, password)
+
+    is_needed = _run(look())
+    out.print(f"set-up: the store in {settings.site.data_dir} is ready", markup=False)
+    if not is_needed:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            "there is no administrator yet and nobody to ask; run "
+            "`hotline user add NAME --role admin` with the password on standard input"
+        )
+    out.print("This site has no administrator yet.")
+    while True:  # asked outside the event loop, which would keep Ctrl-C from ending the question
+        name = typer.prompt("User name")
+        shown = typer.prompt("Name shown to others", default=name)
+        password = _new_password()
+        try:
+            _run(create(name, shown, password))
+        except Refused as error:
+            if error.code != "input":
+                raise
+            _complain(error)
+        else:
+            break
+    out.print(f"set-up: {name} is the administrator", markup=False)
 
 
 @user_app.command("add")
@@ -285,11 +292,11 @@ def user_disable(name: str, config: ConfigOption = DEFAULT_CONFIG) -> None:
     out.print(f"{name} may not log in any more", markup=False)
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work on a loop of its own; Ctrl-C ends it without a traceback."""
     try:
-        asyncio.run(work)
-    except (KeyboardInterrupt, EOFError):
+        return asyncio.run(work)
+    except KeyboardInterrupt:
         raise typer.Abort from None
 
 
