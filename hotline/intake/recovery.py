@@ -40,6 +40,8 @@ class FoundRecording:
     """Cause in the call record; None while the record is open, or when there is none."""
     call_has_request: bool
     """True when another recording of the same call led to a request."""
+    is_quiet: bool = False
+    """True when nothing was written to it for so long that nobody can be at work on it any more."""
 
 
 class Fate(Enum):
@@ -129,7 +131,8 @@ async def recover(remains: Remains, *, running: bool = False) -> RecoveryReport:
     One file that cannot be read or written down does not keep the others from it.
 
     :param running: True to look again while the product is at work (after the store was full):
-        then open files and calls belong to the living and are left alone.
+        then calls belong to the living and are left alone, and so are open files, unless their call
+        is over and they are quiet: then a media plane left them that died alone.
     :raises OutsideError: when the store is damaged or cannot be read.
     """
     if not running:
@@ -142,7 +145,8 @@ async def recover(remains: Remains, *, running: bool = False) -> RecoveryReport:
     for recording in found:
         if loudest.get(call_of(recording.recording_id), recording) is not recording:
             recording = replace(recording, call_has_request=True)
-        if running and (recording.is_open or recording.call_cause is None):
+        is_at_work = recording.call_cause is None or (recording.is_open and not recording.is_quiet)
+        if running and is_at_work:
             continue
         decision = fate(recording)
         try:

@@ -33,6 +33,8 @@ from hotline.store.tables import CallRow, RecordingRow, RequestRow
 from hotline.store.work import Work, Writing
 
 RATE_HZ: Final = 8000
+QUIET: Final = timedelta(seconds=30)
+"""A media plane writes to an open recording several times a second, and closes it with its call."""
 LANGUAGE: Final = "zh"
 """Nobody wrote down which language she chose before the end; most speak this one."""
 
@@ -90,6 +92,7 @@ class SqlRemains(Work):
             except OSError as error:
                 odd.append(f"{path.relative_to(self.recordings_dir)}: {error.strerror}")
                 continue
+            written_at = datetime.fromtimestamp(status.st_mtime, UTC)
             found.append(
                 FoundRecording(
                     recording_id=name.recording_id,
@@ -98,9 +101,10 @@ class SqlRemains(Work):
                     is_open=name.is_open,
                     length_bytes=status.st_size,
                     speech_ms=speech_ms,
-                    written_at=datetime.fromtimestamp(status.st_mtime, UTC),
+                    written_at=written_at,
                     call_cause=known.causes.get(call_of(name.recording_id)),
                     call_has_request=call_of(name.recording_id) in known.with_request,
+                    is_quiet=self._at() - written_at >= QUIET,
                 )
             )
         return found

@@ -1,8 +1,9 @@
 """Looks again, while the product is at work, for recordings that nobody could write down.
 
 A request is given up when the store is full or held by another program for longer than a caller
-waits. Her recording is on disk all the same; as soon as the store takes it, it becomes a request,
-without anybody having to start the product anew.
+waits; and a media plane that dies alone leaves its recordings open. What she said is on disk all the
+same; as soon as the store takes it, it becomes a request, without anybody having to start the product
+anew.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ EVERY_S: Final = 600.0
 """Between two looks when all is well."""
 SOON_S: Final = 5.0
 """From a request that could not be written to the first look; doubles up to ``EVERY_S``."""
+NO_FILE: Final = "!no file"
+"""Note in a call's path: its recording was not reported by the media plane (``hotline.call``)."""
 
 log = structlog.get_logger()
 
@@ -114,6 +117,8 @@ class _WatchedJournal:
 
     async def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> None:
         await self._journal.close_call(call_id, at, cause, path)
+        if any(note.startswith(NO_FILE) for note in path):
+            self._look.not_written()  # the media plane died and left the file open: it is adopted soon
 
     async def open_request(self, draft: RequestDraft) -> RequestNumber:
         try:

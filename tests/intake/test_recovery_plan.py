@@ -140,6 +140,14 @@ def test_unreadable_file_does_not_stop_the_others() -> None:
     assert report.odd == ["c1-1.alaw: input/output error"]
 
 
+def test_running_product_adopts_what_a_dead_media_plane_left() -> None:
+    left = replace(FOUND, is_open=True, call_cause="fault", is_quiet=True)
+    talking = replace(left, recording_id="d-1", call_cause=None)
+    remains = DyingRemains([left, talking], 99)
+    asyncio.run(recover(remains, running=True))
+    assert set(remains.requests) == {"c-1"}
+
+
 def test_running_product_keeps_its_open_files() -> None:
     found = [replace(FOUND, is_open=True, call_cause="caller"), replace(FOUND, recording_id="d-1")]
     remains = DyingRemains(found, 0)  # would die at the first step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,26 @@ def test_a_request_given_up_while_the_store_was_full_is_opened_when_there_is_roo
 
     async def new_ones(store: Store, before: list[str]) -> list[str]:
         return [number for number in await opened(store) if number not in before]
+
+    world.run(story)
+
+
+def test_a_call_that_ended_without_its_file_is_looked_after_soon(world: World) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        file = store.recordings_dir / "2026-11-23" / f"{call.call_id}-1.alaw.part"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(NOISE)
+        look = SecondLook(store, every_s=600, soon_s=0.02)
+        look.start()
+        journal = look.watching(store)
+        await journal.open_call(call)
+        world.clock.now = datetime.fromtimestamp(file.stat().st_mtime, UTC) + timedelta(minutes=1)
+        await journal.close_call(
+            call.call_id, world.clock(), "fault", ("main", f"!no file: {call.call_id}-1")
+        )
+        assert await soon(lambda: opened(store))
+        await look.stop()
 
     world.run(story)
 

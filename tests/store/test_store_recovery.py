@@ -200,6 +200,24 @@ def test_looking_again_while_running_leaves_the_living_alone(world: World) -> No
     world.run(story)
 
 
+def test_an_open_file_of_an_ended_call_is_adopted_when_nobody_writes_to_it_any_more(world: World) -> None:
+    async def story(store: Store) -> None:
+        ended = world.a_call()
+        await store.open_call(ended)
+        await store.close_call(ended.call_id, world.clock(), "fault", ())
+        left = leave(world, f"{ended.call_id}-1.alaw.part")
+        world.clock.now = WRITTEN_AT
+        world.clock.advance(29)
+        assert (await recover(store, running=True)).requests == []
+        world.clock.advance(1)
+        assert len((await recover(store, running=True)).requests) == 1
+        assert not left.exists()
+        assert left.with_suffix("").read_bytes() == SPOKEN
+        assert (await recover(store, running=True)).requests == []
+
+    world.run(story)
+
+
 def test_jobs_of_a_dead_worker_are_due_at_once(world: World) -> None:
     async def before(store: Store) -> None:
         await world.a_request(store)
