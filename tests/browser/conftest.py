@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -28,6 +29,15 @@ ARGUMENTS = (
     "--autoplay-policy=no-user-gesture-required",
 )  # fmt: skip
 SCREENSHOTS = Path("var/screenshots")
+# Notes when each row came, by the page's own clock, which is this machine's.
+WATCH_ROWS = """() => {
+  window.sameLoad = true
+  window.seen = {}
+  new MutationObserver(() => {
+    const rows = document.querySelectorAll('tr[data-number]')
+    for (const row of rows) window.seen[row.dataset.number] ??= Date.now()
+  }).observe(document.getElementById('queue'), { childList: true })
+}"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -96,35 +106,47 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
-def open_browser(chromium: Any, stand: Stand) -> Iterator[Callable[..., Any]]:
-    """``open_browser("wang")`` logs wang in by the form and gives her page; each has its own cookies."""
-    contexts = []
-    faults: list[str] = []
+class Browsers:
+    """Browsers of several people on one console; each has its own cookies, and no script may fail in any."""
 
-    def open_one(user_name: str = "", **options: Any) -> Any:
-        settings = {"locale": "zh-CN", "viewport": {"width": 1440, "height": 900}, "base_url": stand.url}
-        context = chromium.new_context(**(settings | options))
-        contexts.append(context)
+    def __init__(self, chromium: Any, url: str) -> None:
+        self._chromium, self._url = chromium, url
+        self._contexts: list[Any] = []
+        self.faults: list[str] = []
+
+    def __call__(self, user_name: str = "", password: str = PASSWORD, **options: Any) -> Any:
+        """Open one; with a name, its owner logs in by the form."""
+        settings = {"locale": "zh-CN", "viewport": {"width": 1440, "height": 900}, "base_url": self._url}
+        context = self._chromium.new_context(**(settings | options))
+        self._contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(8000)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "console",
-            lambda line: faults.append(f"{line.text} {line.location}") if line.type == "error" else None,
-        )
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", self._note)
         if user_name:
             page.goto("/login")
             page.fill("[name=user_name]", user_name)
-            page.fill("[name=password]", PASSWORD)
+            page.fill("[name=password]", password)
             page.click("button.primary")
-            page.wait_for_url("**/desk" if user_name not in {"street", "other"} else "**/inbox")
+            page.wait_for_url(re.compile("/(desk|inbox)$"))
         return page
 
-    open_one.faults = faults  # type: ignore[attr-defined]
-    yield open_one
-    for context in contexts:
-        context.close()
-    # A refused form answers 409 or 422, which Chromium logs as an error of its own.
-    own = [fault for fault in faults if "status of 4" not in fault]
-    assert own == [], own
+    def close(self) -> None:
+        """Close them all, and tell whether a script failed."""
+        for context in self._contexts:
+            context.close()
+        # A refused form answers 409 or 422, which Chromium logs as an error of its own.
+        own = [fault for fault in self.faults if "status of 4" not in fault]
+        assert own == [], own
+
+    def _note(self, line: Any) -> None:
+        if line.type == "error":
+            self.faults.append(f"{line.text} {line.location}")
+
+
+@pytest.fixture
+def open_browser(chromium: Any, stand: Stand) -> Iterator[Browsers]:
+    """``open_browser("wang")`` logs wang in by the form and gives her page."""
+    browsers = Browsers(chromium, stand.url)
+    yield browsers
+    browsers.close()

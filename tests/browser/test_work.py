@@ -9,17 +9,8 @@ from console.fake_desk import PASSWORD, SEGMENTS
 from playwright.sync_api import expect
 
 from agent_console.clocks import wall_now
-from browser.conftest import shoot
+from browser.conftest import WATCH_ROWS, shoot
 
-# Notes when each row came, by the page's own clock, which is this machine's.
-WATCH_ROWS = """() => {
-  window.sameLoad = true
-  window.seen = {}
-  new MutationObserver(() => {
-    const rows = document.querySelectorAll('tr[data-number]')
-    for (const row of rows) window.seen[row.dataset.number] ??= Date.now()
-  }).observe(document.getElementById('queue'), { childList: true })
-}"""
 SOON_MS = 2000
 """A request must be on the screen within this time; on an idle machine it takes some 30 ms."""
 
