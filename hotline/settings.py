@@ -46,21 +46,30 @@ class SiteSettings(_Section):
         try:
             ZoneInfo(value)
         except (OSError, ValueError, KeyError):  # KeyError: what an unknown zone is
-            raise ValueError(
-                f"{value!r} is no time zone known here; write one like Asia/Shanghai"
-            ) from None
+            raise ValueError(f"{value!r} is no time zone known here; write one like Asia/Shanghai") from None
         return value
+
+
+def _ipv4(value: str) -> ipaddress.IPv4Address:
+    try:
+        return ipaddress.IPv4Address(value)
+    except ValueError:
+        if ":" in value:
+            remedy = "voice goes over IPv4 only: name an IPv4 address"
+        else:
+            remedy = "write an address as 192.0.2.1; names are not looked up"
+        raise ValueError(f"{value!r} is no IPv4 address; {remedy}") from None
 
 
 class SipSettings(_Section):
     """The telephone side."""
 
     listen_ip: str = "0.0.0.0"  # noqa: S104 - a phone system is there to be called
-    """Address that SIP listens on, UDP and TCP."""
+    """IPv4 address that SIP and voice listen on; ``0.0.0.0``: all of this machine."""
     port: Port = 5060
     """Port for UDP and TCP; 0 takes a free one."""
     public_ip: str = ""
-    """Address written into Contact and SDP; empty: the one that reaches the caller."""
+    """IPv4 address written into Contact and SDP; empty: the one that reaches the caller."""
     numbers: tuple[str, ...] = ("96156", "01096156", "+861096156")
     """Called numbers that the main flow answers; others get 404."""
     area_code: str = "10"
@@ -78,11 +87,18 @@ class SipSettings(_Section):
             ipaddress.ip_network(network)
         return value
 
-    @field_validator("listen_ip", "public_ip")
+    @field_validator("listen_ip")
     @classmethod
-    def _numeric(cls, value: str) -> str:
-        if value:
-            ipaddress.ip_address(value)
+    def _listens(cls, value: str) -> str:
+        if _ipv4(value).is_multicast:
+            raise ValueError(f"{value} is a group's address; name one of this machine, or 0.0.0.0 for all")
+        return value
+
+    @field_validator("public_ip")
+    @classmethod
+    def _is_reached(cls, value: str) -> str:
+        if value and (_ipv4(value).is_unspecified or _ipv4(value).is_multicast):
+            raise ValueError(f"{value} cannot be called; name the address that callers reach, or none")
         return value
 
     @field_validator("numbers")

@@ -104,3 +104,27 @@ def test_every_setting_has_a_meaning() -> None:
     for section in Settings.model_fields.values():
         for name, setting in section.annotation.model_fields.items():  # type: ignore[union-attr]
             assert setting.description, name
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "remedy"),
+    [
+        ("listen_ip", "::", "IPv4 only"),
+        ("listen_ip", "2001:db8::1", "IPv4 only"),
+        ("listen_ip", "sip.example.org", "192.0.2.1"),
+        ("listen_ip", "", "192.0.2.1"),
+        ("listen_ip", "224.0.1.75", "0.0.0.0 for all"),
+        ("public_ip", "2001:db8::1", "IPv4 only"),
+        ("public_ip", "0.0.0.0", "callers reach"),
+        ("public_ip", "224.0.1.75", "callers reach"),
+    ],
+)
+def test_an_address_that_voice_cannot_use_is_refused(setting: str, value: str, remedy: str) -> None:
+    told = complaint(f'[sip]\n{setting} = "{value}"')
+    assert f"[sip] {setting}" in told
+    assert remedy in told
+
+
+def test_addresses_that_voice_can_use_are_taken() -> None:
+    settings = read_settings('[sip]\nlisten_ip = "127.0.0.1"\npublic_ip = "192.0.2.1"', {}, file="x")
+    assert (settings.sip.listen_ip, settings.sip.public_ip) == ("127.0.0.1", "192.0.2.1")
