@@ -59,7 +59,8 @@ class UserAgentConfig:
     max_calls: int = 500
     """Calls at a time; more are answered 503."""
     max_transactions: int = 20_000
-    """Transactions remembered; beyond, new requests outside calls are answered 503 without memory.
+    """Transactions remembered; beyond, new requests outside calls are answered 503 without memory, and
+    those that are no INVITE from half of it on, so that a flood of them keeps no caller out.
     A finished one is kept for 32 s and takes some 7 KB: 600 requests a second, 140 MB."""
     retry_after_s: int = 10
     """Seconds in the Retry-After of our 503."""

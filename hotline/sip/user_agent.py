@@ -207,9 +207,7 @@ class UserAgent:
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         answers_go = response_flow(request.top_via, flow)
-        is_new_work = request.to_tag is None and request.method != "CANCEL"
-        is_crowded = len(self._layer) >= self.config.max_transactions
-        if is_new_work and is_crowded and not self._layer.knows(request):
+        if self._is_crowded(request) and self._is_new_work(request):
             self._shed(request, answers_go)
             return
         server = self._layer.receive_request(request, answers_go, flow, self._new_token(), now)
@@ -330,6 +328,22 @@ class UserAgent:
     def _called(self, request: Request) -> str | None:
         ours = called_number(request.uri, self.config.numbers, self.config.area_code)
         return ours if ours is not None or not self.config.answers_any else request.uri.user or "any"
+
+    def _is_crowded(self, request: Request) -> bool:
+        # Half of the memory is kept for calls: a flood of probes must not shut the callers out.
+        most = self.config.max_transactions
+        return len(self._layer) >= (most if request.method == "INVITE" else most // 2)
+
+    def _is_new_work(self, request: Request) -> bool:
+        """Tell whether a request belongs to nothing that we remember: no call, no INVITE, no repetition.
+
+        A tag in its To, or the word CANCEL, is not enough: anybody can write that.
+        """
+        if self._layer.knows(request):
+            return False
+        if request.method == "CANCEL":
+            return self._layer.find_invite(request) is None
+        return request.to_tag is None or self._book.of_dialog(request) is None
 
     def _shed(self, request: Request, flow: Flow) -> None:
         """Say 503 without remembering the request."""

@@ -587,7 +587,7 @@ def test_one_call_too_many_is_told_to_come_back() -> None:
 
 
 def test_a_flood_is_answered_without_memory_and_calls_go_on() -> None:
-    bench = Bench(max_transactions=3)
+    bench = Bench(max_transactions=6)
     _, tag = bench.talking()
     for n in range(10):
         bench.hear(a_request(branch=f"z9hG4bKf{n}", call_id=f"f{n}"))
@@ -595,9 +595,37 @@ def test_a_flood_is_answered_without_memory_and_calls_go_on() -> None:
     again = bench.hear(a_request(branch="z9hG4bKg", call_id="g"))
     assert names(first) == names(again) == [503]
     assert first[0].to_tag == again[0].to_tag
-    assert bench.ua.transactions <= 3
+    assert bench.ua.transactions == 3
     assert bench.statuses(a_request(branch="z9hG4bKf0", call_id="f0")) == [200]  # a repetition
     assert bench.statuses(a_request("BYE", to_tag=tag, cseq=2, branch="z9hG4bKbye")) == [200]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"to_tag": "made-up"},
+        {"method": "BYE", "to_tag": "made-up"},
+        {"method": "CANCEL"},
+        {"method": "INFO", "to_tag": "made-up"},
+    ],
+    ids=str,
+)
+def test_a_flood_of_anything_keeps_no_caller_out(given: dict[str, str]) -> None:
+    bench = Bench(max_transactions=10)
+    for n in range(30):
+        bench.hear(a_request(**given, branch=f"z9hG4bKf{n}", call_id=f"f{n}"))  # type: ignore[arg-type]
+    assert bench.ua.transactions == 5
+    bench.offer(call_id="real")
+    assert bench.statuses(a_request("CANCEL", call_id="real")) == [200, 487]
+    assert isinstance(bench.events()[0], CallEnded)
+
+
+def test_a_flood_of_invites_is_bounded_too() -> None:
+    bench = Bench(max_transactions=10)
+    for n in range(30):
+        bench.hear(an_invite(uri="sip:555@192.0.2.1", branch=f"z9hG4bKf{n}", call_id=f"f{n}"))
+    assert bench.ua.transactions == 10
 
 
 def test_a_peer_with_one_branch_for_everything_is_served() -> None:
