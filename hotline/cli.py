@@ -11,9 +11,10 @@ import getpass
 import json
 import logging
 import os
+import re
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TypeVar
 
@@ -24,6 +25,7 @@ from rich.markup import escape
 
 from hotline.errors import ConfigError, HotlineError, Refused
 from hotline.settings import Settings, explain_settings, read_settings
+from hotline.tickets.masking import mask
 
 if TYPE_CHECKING:  # the reactor must be installed before anything imports it
     from hotline.app import Hotline
@@ -31,6 +33,10 @@ if TYPE_CHECKING:  # the reactor must be installed before anything imports it
 
 T = TypeVar("T")
 DEFAULT_CONFIG: Final = Path("config/hotline.toml")
+TELEPHONE: Final = re.compile(r"(?<![\w.-])\+?\d{7,15}(?![\w-])")
+"""A subscriber's number is 7 digits at least; E.164 allows 15 at most."""
+FREE_TEXT: Final = frozenset({"error", "reason", "exception"})
+"""Keys of the log whose values quote what others wrote."""
 MISTAKE: Final = 2
 """Exit code for a wrong setting or a wrong word on the command line."""
 
@@ -159,6 +165,14 @@ class _Serving:
         self._spawn(self._end(drain=is_first), "end")
 
 
+def _without_numbers(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Mask what may be a caller's number where words of others are quoted: a header, an answer, a trace."""
+    for key in FREE_TEXT & line.keys():
+        if isinstance(line[key], str):
+            line[key] = TELEPHONE.sub(lambda found: mask(found[0]), line[key])
+    return line
+
+
 def set_up_logging(form: str, *, verbose: bool) -> None:
     """Log to stderr, one line an event: for a person to read, or as JSON."""
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -172,6 +186,7 @@ def set_up_logging(form: str, *, verbose: bool) -> None:
                 fmt="%H:%M:%S.%f" if form != "json" else "iso", utc=form == "json"
             ),
             structlog.processors.format_exc_info,
+            _without_numbers,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),

@@ -82,6 +82,7 @@ def _sqlite_engines(url: str, database: str, readers: int) -> tuple[Engine, Engi
         "poolclass": QueuePool,
         "connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
         "json_serializer": _write_json,
+        "hide_parameters": True,  # a fault's traceback goes to the log, where no caller's number may be
     }
     writer = create_engine(url, pool_size=1, max_overflow=0, **options)
     reader = create_engine(url, pool_size=readers, max_overflow=0, **options)
@@ -130,6 +131,7 @@ def _postgres_engines(url: str, readers: int) -> tuple[Engine, Engine]:
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
         },
         "json_serializer": _write_json,
+        "hide_parameters": True,
     }
     try:
         writer = create_engine(url, pool_size=1, max_overflow=0, **options)
