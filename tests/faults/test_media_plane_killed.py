@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from examples.product import Product
-from tests.faults.udp_phone import Dialled, UdpPhone
+from tests.faults.udp_phone import UdpPhone
 from tests.interop.site import DATA, read_wav, rows, through_alaw, wait_until
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -34,18 +34,6 @@ def media_plane(product: Product) -> int:
     raise AssertionError("there is no media plane")
 
 
-def leave_words(phone: UdpPhone, alaw: bytes) -> Dialled:
-    """Call, press 1, skip the prompt, speak after the beep."""
-    call = phone.dial(talk_s=3600)
-    assert phone.pump_until(lambda: call.dialog is not None, 10)
-    for key in "1#":
-        phone.pump(0.5)
-        phone.press(call, key)
-    phone.pump(1.0)
-    phone.speak(call, alaw)
-    return call
-
-
 def test_what_was_said_becomes_a_request_without_a_restart(tmp_path: Path) -> None:
     alaw = through_alaw(np.concatenate([read_wav(DATA / f"aishell_{n}.wav") for n in (1, 2)]))[0]
     alaw = alaw[: SPOKEN_S * 8000]
@@ -54,13 +42,13 @@ def test_what_was_said_becomes_a_request_without_a_restart(tmp_path: Path) -> No
     product.start()
     phone = UdpPhone(("127.0.0.1", product.sip_port))
     try:
-        call = leave_words(phone, alaw)
+        call = phone.leave_words(alaw)
         before = len(product.log)
         os.kill(media_plane(product), signal.SIGKILL)
         assert phone.pump_until(lambda: call.was_hung_up, 5)
 
         product.wait_for("media_plane_ready", after=before, within_s=15)
-        other = leave_words(phone, alaw)
+        other = phone.leave_words(alaw)
         phone.press(other, "#")
         assert phone.pump_until(lambda: bool(rows(product, "select 1 from service_requests")), 10)
         phone.hang_up(other)

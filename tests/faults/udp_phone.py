@@ -139,6 +139,17 @@ class UdpPhone:
             self._send_rtp(one, 8, alaw[at : at + 160], self._timestamp)
             self.pump(max(0.0, began + (number + 1) * FRAME_S - time.monotonic()))
 
+    def leave_words(self, alaw: bytes) -> Dialled:
+        """Call, press 1, skip the prompt, speak after the beep."""
+        one = self.dial(talk_s=3600)
+        assert self.pump_until(lambda: one.dialog is not None, 10)
+        for key in "1#":
+            self.pump(0.5)
+            self.press(one, key)
+        self.pump(1.0)
+        self.speak(one, alaw)
+        return one
+
     # -- time ---------------------------------------------------------------------------------------
 
     def pump(self, seconds: float) -> None:
