@@ -72,6 +72,6 @@ def tell(what: str, values: list[float], claim_s: float) -> int:
     """Print a result; return 1 when the median is longer than claimed, else 0."""
     median, worst = statistics.median(values), max(values)
     print(
-        f"hang-up → {what}: median {median:.2f} s, worst {worst:.2f} s ({len(values)} calls), claim {claim_s} s"
+        f"hang-up → {what}: median {median:.2f} s, worst {worst:.2f} s ({len(values)} calls; claim {claim_s})"
     )
     return int(median > claim_s)
