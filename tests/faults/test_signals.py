@@ -1,0 +1,50 @@
+"""Told to stop: the first signal lets callers finish, the second one does not wait, nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from examples.product import Product
+from tests.faults.udp_phone import UdpPhone
+from tests.interop.site import rows
+
+PASSWORD = "long-enough-for-a-test"
+
+
+@pytest.mark.slow
+def test_the_second_signal_ends_a_call_and_keeps_its_record(tmp_path: Path) -> None:
+    product = Product(tmp_path, speech__workers=0)
+    product.run("user", "add", "boss", "--role", "admin", text_in=PASSWORD + "\n")
+    product.start()
+    process = product.process
+    assert process is not None
+    phone = UdpPhone(("127.0.0.1", product.sip_port))
+    try:
+        call = phone.dial(talk_s=60)
+        assert phone.pump_until(lambda: call.media is not None, 10)
+        process.send_signal(signal.SIGTERM)
+        product.wait_for("serve.draining", calls=1)
+        phone.pump(1.0)
+        assert process.poll() is None  # she is still being listened to
+        late = phone.dial(talk_s=1)
+        assert phone.pump_until(lambda: bool(late.finals), 5)
+        assert late.finals == [503]
+
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert phone.pump_until(lambda: process.poll() is not None, 15)
+        assert time.monotonic() - began < 10
+        assert process.returncode == 0
+        assert call.was_hung_up
+        (record,) = rows(product, "select * from calls where sip_call_id = ?", call.call_id)
+        assert record["ended_at"] is not None
+        assert record["cause"] != "fault"
+        assert not [line for line in product.log if line.get("level") in {"error", "critical"}]
+        assert [line["event"] for line in product.log].count("serve.stopped") == 1
+    finally:
+        phone.close()
+        product.stop()
