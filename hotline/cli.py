@@ -352,7 +352,8 @@ def config_check(config: ConfigOption = DEFAULT_CONFIG) -> None:
 @config_app.command("show")
 def config_show(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Print the settings in force, from the file and the environment."""
-    out.print_json(load_settings(config).model_dump_json())
+    shown = load_settings(config).model_dump_json()  # a database URL may hold a password
+    out.print_json(re.sub(r"(://[^:/@\"]*:)[^@\"]*@", r"\1***@", shown))
 
 
 @config_app.command("explain")

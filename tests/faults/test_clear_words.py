@@ -242,6 +242,14 @@ def test_a_wrong_store(hotline: Hotline, monkeypatch: pytest.MonkeyPatch, url: s
     assert "Traceback" not in said
 
 
+def test_the_passwords_of_a_database_are_not_shown(hotline: Hotline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOTLINE__STORE__URL", "postgresql+nodriver://me:secret@db/hotline")
+    for words in (("config", "show"), ("user", "list")):
+        said = hotline(*words)[1]
+        assert "me:***@db" in said
+        assert "secret" not in said
+
+
 def test_a_data_folder_that_cannot_be(hotline: Hotline, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (site / "file").write_text("")
     monkeypatch.setenv("HOTLINE__SITE__DATA_DIR", str(site / "file"))
