@@ -26,7 +26,7 @@ run: .venv/.run-ready
 	@$(BIN)/hotline serve --config $(CONFIG)
 
 test: .venv/.test-ready .venv-phone/.ready
-	@$(BIN)/python -m pytest -ra
+	@$(BIN)/python -m pytest -ra -n 2 --dist loadfile
 
 check: .venv/.test-ready
 	$(BIN)/ruff format --check .
@@ -37,7 +37,7 @@ check: .venv/.test-ready
 
 # Makes the expected drawings, mails and pages anew; read the difference before you commit it.
 golden: .venv/.test-ready
-	HOTLINE_GOLDEN=1 $(BIN)/python -m pytest -q tests/ivr tests/call tests/sip/test_drawing.py
+	HOTLINE_GOLDEN=1 $(BIN)/python -m pytest -q tests/ivr tests/call tests/sip/test_drawing.py tests/test_docs.py
 	$(BIN)/python tests/notify/notify_builders.py
 	$(BIN)/hotline config explain > docs/settings.md
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from examples.demo import MailCatcher
+from examples.demo import Browser, MailCatcher, RequestPage
 from examples.product import Product, free_port
 from hotline.app import open_store
 from hotline.events.ids import CallId, RecordingId
@@ -21,37 +21,43 @@ from tests.interop.site import rows, wait_until
 
 pytestmark = pytest.mark.interop
 
+PASSWORD = "long-enough-for-a-test"
+
 
 def settings_of(product: Product) -> Any:
     return read_settings("", product.environment, file="test")
 
 
-async def open_and_route(product: Product) -> str:
-    """Leave a request as a call would, and route it as an agent would."""
-    async with open_store(settings_of(product)) as (store, desk):
+async def open_request(product: Product) -> str:
+    """Leave a request as a call would."""
+    async with open_store(settings_of(product), load=True) as (store, _desk):
         call_id, at = CallId("20261123-1200-abc"), wall_now()
         await store.open_call(OfferedCall(call_id, "x", "+8613800138000", "", "96156", "udp:127.0.0.1:1", at))
         recording = ClosedRecording(
             RecordingId(f"{call_id}-1"), call_id, "2026-11-23/none.alaw", Codec.PCMA, 8000, 900, "0" * 64, at
         )
-        number = await store.open_request(RequestDraft(recording, "zh", for_agent=False, at=at))
-        agent = await desk.who(await desk.log_in("agent", "long-enough-for-a-test", "test"))
-        assert agent is not None
-        page = await desk.request(agent, number)
-        unit = next(unit for unit in await desk.units(agent) if unit.email)
-        await desk.route(agent, number, page.line.version, unit.code, "")
-        return str(number)
+        return str(await store.open_request(RequestDraft(recording, "zh", for_agent=False, at=at)))
+
+
+def route(product: Product, number: str) -> None:
+    """Route it in the console, as an agent would."""
+    browser = Browser(product.console_url)
+    browser.post("/login", user_name="agent", password=PASSWORD)
+    page = RequestPage(browser.get(f"/requests/{number}"))
+    (unit,) = rows(product, "select code from organisations where kind = 'street' and email != '' limit 1")
+    browser.post(f"/requests/{number}/route", **{**page.fields, "unit_code": unit["code"], "note": ""})
 
 
 def test_the_letter_goes_out_once_when_the_mail_server_is_back(tmp_path: Path) -> None:
     port = free_port()
     product = Product(tmp_path / "site", mail__host="127.0.0.1", mail__port=port, speech__workers=0)
     for name, role in (("boss", "admin"), ("agent", "agent")):
-        product.run("user", "add", name, "--role", role, text_in="long-enough-for-a-test\n")
+        product.run("user", "add", name, "--role", role, text_in=PASSWORD + "\n")
+    number = asyncio.run(open_request(product))
     product.start()
     mail = MailCatcher(port)
     try:
-        number = asyncio.run(open_and_route(product))
+        route(product, number)
         delayed = wait_until(
             lambda: rows(product, "select * from notices where state = 'delayed'"), "the first try", 20
         )
