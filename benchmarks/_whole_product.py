@@ -57,7 +57,7 @@ def call(product: Product, speech: Path) -> tuple[str, float]:
         daemon=True,
     )  # fmt: skip
     phone.start()
-    left = product.wait_for("sip event", within_s=90, after=after, kind="CallEnded")
+    left = product.wait_for("sip.event", within_s=90, after=after, kind="CallEnded")
     return str(left["call_id"]), time.monotonic()
 
 

@@ -216,21 +216,28 @@ class MediaPlane:
                 self._recording.pop(message.recording_id, None)
             self._on_event(message)
         elif isinstance(message, Complained):
-            _log.warning("media_plane_complained", call_id=message.call_id, text=message.text)
+            _log.warning("media.complained", call_id=message.call_id, text=message.text)
         elif isinstance(message, PlaneReady):
             self._is_ready, self._ready_at = not self._is_stopping, self._reactor.seconds()
             _log.info(
-                "media_plane_ready", ports=message.ports, prompts=message.prompts, refused=message.refused
+                "media.ready", ports=message.ports, prompts=message.prompts, refused=message.refused
             )
             self._answer(message)
         elif isinstance(message, PlaneRefused):
-            _log.error("media_plane_refused", reason=message.message)
+            if self._is_first_answer_due:
+                self._is_stopping = True  # start() tells the site; trying again would only say it twice
+            else:
+                _log.error("media.refused", reason=message.message)
             self._answer(message)
         else:
             raise LocalProtocolError(f"a media plane does not send {type(message).__name__}")
 
+    @property
+    def _is_first_answer_due(self) -> bool:
+        return self._first_answer is not None and not self._first_answer.done()
+
     def _answer(self, message: PlaneReady | PlaneRefused) -> None:
-        if self._first_answer is not None and not self._first_answer.done():
+        if self._first_answer is not None and self._is_first_answer_due:
             self._first_answer.set_result(message)
 
     def _died(self) -> None:
@@ -253,7 +260,7 @@ class MediaPlane:
         if not self._is_stopping:
             wait_s = BACK_OFF_S[min(self._deaths, len(BACK_OFF_S) - 1)]
             self._deaths += 1
-            _log.error("media_plane_died", pid=self.pid, calls=len(lost), restart_in_s=wait_s)
+            _log.error("media.died", pid=self.pid, calls=len(lost), restart_in_s=wait_s)
             self._respawn = self._reactor.callLater(wait_s, self._start_again)
         for call_id in sorted(lost):
             self._on_event(MediaFailed(call_id, "the media plane died"))

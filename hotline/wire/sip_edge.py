@@ -135,7 +135,7 @@ class SipEdge:
                 if attempt + 1 == tries:
                     raise _cannot_listen(error, kind) from error
             else:
-                log.info("sip listening", ip=self._listen_ips, port=self._port)
+                log.info("sip.listening", ip=self._listen_ips, port=self._port)
                 return
 
     async def stop(self) -> None:
@@ -228,7 +228,7 @@ class SipEdge:
                     ids["sip_call_id"] = arg.call_id
                 elif (call_id := getattr(arg, "call_id", None)) is not None:
                     ids["call_id"] = call_id
-            log.exception("sip fault", what=what, **ids)
+            log.exception("sip.fault", what=what, **ids)
             return False
         return True
 
@@ -245,7 +245,7 @@ class SipEdge:
             message = error
         except RemoteProtocolError as error:
             self.counts.malformed += 1
-            log.debug("sip dropped", source=str(flow), reason=str(error))
+            log.debug("sip.dropped", source=str(flow), reason=str(error))
             return
         self._guarded("message", self._message, message, flow)
 
@@ -255,7 +255,7 @@ class SipEdge:
         try:
             if isinstance(message, MalformedRequest):
                 self.counts.malformed += 1
-                log.debug("sip malformed", source=str(flow), reason=str(message))
+                log.debug("sip.malformed", source=str(flow), reason=str(message))
                 self.user_agent.handle_malformed(message, flow, now)
             else:
                 self.user_agent.handle_message(message, flow, now)
@@ -276,7 +276,7 @@ class SipEdge:
             self.flush()
 
     def _tell(self, event: SipEvent) -> None:
-        log.info("sip event", kind=type(event).__name__, call_id=event.call_id)
+        log.info("sip.event", kind=type(event).__name__, call_id=event.call_id)
         self._on_event(event)
 
     def _turn_away(self, arrived: CallArrived) -> None:
@@ -294,7 +294,7 @@ class SipEdge:
             self.counts.sent += 1
         except (OSError, MessageLengthError, KeyError) as error:
             self.counts.unsent += 1
-            log.warning("sip not sent", to=str(flow), call_id=outgoing.call_id, error=str(error))
+            log.warning("sip.not_sent", to=str(flow), call_id=outgoing.call_id, error=str(error))
 
     def _listen(self) -> None:
         port = self._port

@@ -58,7 +58,7 @@ class Stream(Protocol):
         peer = self.transport.getPeer()
         self.remote = (peer.host, peer.port)
         if not self._streams.add(self):
-            log.warning("sip connection refused", source=f"tcp:{peer.host}:{peer.port}", reason="too many")
+            log.warning("sip.connection_refused", source=f"tcp:{peer.host}:{peer.port}", reason="too many")
             self.transport.abortConnection()
             return
         self._is_counted = True
@@ -74,7 +74,7 @@ class Stream(Protocol):
             messages = self._parser.feed(data)
         except FramingError as error:
             edge.receive_messages(error.messages, flow)
-            log.info("sip stream broken", source=str(flow), reason=str(error))
+            log.info("sip.stream_broken", source=str(flow), reason=str(error))
             edge.counts.malformed += 1
             self.transport.loseConnection()
             return
@@ -93,7 +93,7 @@ class Stream(Protocol):
         if self._is_choked:
             self._unsent_bytes += len(data)
             if self._unsent_bytes > MAX_UNSENT_BYTES:
-                log.warning("sip peer does not read", to=str(self._flow()))
+                log.warning("sip.peer_not_reading", to=str(self._flow()))
                 self.transport.abortConnection()
                 return
         self.transport.write(data)
@@ -117,7 +117,7 @@ class Stream(Protocol):
         """Note that the connection is going."""
 
     def _expire(self) -> None:
-        log.info("sip connection expired", source=str(self._flow()), mid_message=not self._parser.is_idle)
+        log.info("sip.connection_expired", source=str(self._flow()), mid_message=not self._parser.is_idle)
         self.transport.abortConnection()
 
     def _flow(self) -> Flow:
@@ -206,7 +206,7 @@ class Streams:
         """Give up a connection that could not be opened."""
         unsent = self._waiting.pop(connection, [])
         self.edge.counts.unsent += len(unsent)
-        log.warning("sip not connected", reason=reason, messages=len(unsent))
+        log.warning("sip.not_connected", reason=reason, messages=len(unsent))
         self._forget_outward(connection)
         self.edge.lose_connection(connection)
 

@@ -81,7 +81,7 @@ def calling(product: Product, speech: Path) -> Iterator[subprocess.Popen[str]]:
 
 def left_at(product: Product) -> float:
     """Wait until the caller has hung up; tell when, by this machine's clock."""
-    line = product.wait_for("sip event", within_s=60, kind="CallEnded")
+    line = product.wait_for("sip.event", within_s=60, kind="CallEnded")
     return datetime.fromisoformat(line["timestamp"]).timestamp()
 
 

@@ -38,7 +38,7 @@ PIECES = (
 def is_ours(log_line: dict[str, object]) -> bool:
     """Tell whether a line of the log is about a fault of the product's own."""
     return (
-        log_line.get("event") in {"sip fault", "switchboard.bug", "text", "media_plane_died"}
+        log_line.get("event") in {"sip.fault", "switchboard.bug", "text", "media.died"}
         or "exception" in log_line
         or log_line.get("level") in {"error", "critical"}
     )

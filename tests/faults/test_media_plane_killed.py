@@ -47,7 +47,7 @@ def test_what_was_said_becomes_a_request_without_a_restart(tmp_path: Path) -> No
         os.kill(media_plane(product), signal.SIGKILL)
         assert phone.pump_until(lambda: call.was_hung_up, 5)
 
-        product.wait_for("media_plane_ready", after=before, within_s=15)
+        product.wait_for("media.ready", after=before, within_s=15)
         other = phone.leave_words(alaw)
         phone.press(other, "#")
         assert phone.pump_until(lambda: bool(rows(product, "select 1 from service_requests")), 10)
