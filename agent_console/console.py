@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -205,8 +205,3 @@ def reason_of(error: Exception) -> tuple[int, str, str]:
     if isinstance(error, HTTPException):
         return error.status_code, "", ""
     return 500, "", ""
-
-
-def form_values(values: Mapping[str, Any]) -> dict[str, str]:
-    """Write the fields of a form as text, None as empty."""
-    return {name: "" if value is None else str(value) for name, value in values.items()}

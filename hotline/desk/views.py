@@ -111,6 +111,7 @@ class HistoryLine:
     at: datetime
     kind: str
     actor: str
+    """Display name of the person, ``caller`` or ``system``."""
     payload: Mapping[str, object]
 
 

@@ -12,6 +12,3 @@ RecordingId = NewType("RecordingId", str)
 
 RequestNumber = NewType("RequestNumber", str)
 """Twelve digits, the last one a check digit; what is read to the caller."""
-
-UnitCode = NewType("UnitCode", str)
-"""Code of an organisation: ``110101001`` (street), ``110101001001`` (community), ``D001`` (department)."""

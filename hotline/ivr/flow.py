@@ -24,8 +24,6 @@ BEEP: Final = "beep"
 PAUSE: Final = "pause"
 LONGEST_CALL_S: Final = 900.0
 """Fifteen minutes: ten times the 150 s that a call to a city's service line takes on average."""
-LONGEST_RECORDING_S: Final = 600.0
-"""A port and a file are held so long at most; the plane's own limit is not lower."""
 
 
 class Kind(Enum):

@@ -174,11 +174,6 @@ class Runner:
         """True when the flow ended; nothing more will be commanded."""
         return self.phase is P.OVER
 
-    @property
-    def is_recording(self) -> bool:
-        """True while a recording is open, or its file has not been reported yet."""
-        return self.phase in RECORDING
-
     def wind_up(self, prompts: tuple[str, ...], now: float) -> None:
         """End a call before its time: close what is open, say these last words, hang up."""
         if self.phase in (P.OVER, P.FAREWELL):

@@ -17,7 +17,6 @@ FRAME: Final = 160  # samples, and bytes, of 20 ms (RFC 3551, 4.2: the default p
 FRAME_MS: Final = 20
 HEADER: Final = 12  # bytes without CSRC and extension (RFC 3550, 5.1)
 VERSION: Final = 2
-COMFORT_NOISE: Final = 13  # RFC 3389, 4
 RTCP_TYPES: Final = range(72, 77)  # SR..APP as seen in the low seven bits (RFC 5761, 4)
 
 

@@ -50,6 +50,8 @@ _STOCK: Final = re.compile(
 _HAN: Final = re.compile(r"[\u4e00-\u9fff]")
 _REPEATED_THRICE: Final = re.compile(r"(.{2,20}?)(?:[，,。、\s]*\1){2,}")
 _SAME_CHARACTER: Final = re.compile(r"(.)\1{4,}")
+_FULL_WIDTH: Final = {",": "，", ".": "。", "?": "？", "!": "！", ";": "；", ":": "："}
+_HALF_WIDTH_STOP: Final = re.compile(r"[,.?!;:](?![A-Za-z0-9])(?<![A-Za-z].)")
 _SAID_TWICE: Final = re.compile(r"^(.{4,}?)[。，,、\s]*\1([。，,、？?！!\s]*)$")
 
 
@@ -62,6 +64,14 @@ def without_repeats(text: str) -> str:
     text = _SAME_CHARACTER.sub(r"\1", text)
     text = _REPEATED_THRICE.sub(r"\1", text)
     return _SAID_TWICE.sub(r"\1\2", text)
+
+
+def with_chinese_stops(text: str) -> str:
+    """Write the stops of a Chinese text full-width: the model mixes both kinds.
+
+    A point or comma between digits or letters (3.5, No.8) is left alone.
+    """
+    return _HALF_WIDTH_STOP.sub(lambda stop: _FULL_WIDTH[stop[0]], text)
 
 
 def is_stock_phrase(text: str) -> bool:

@@ -107,6 +107,8 @@ class Listener:
             level = judging.NONE
         if level == judging.NONE:
             raw = ""
+        if language == "zh":
+            raw = judging.with_chinese_stops(raw)
         text = write_numerals(self.fix(raw)) if language == "zh" else raw
         segment = Segment(
             start_ms=start * 1000 // RECOGNISER_RATE_HZ,

@@ -221,7 +221,12 @@ def _history(session: Session, request: RequestRow, unit: str | None) -> list[Hi
     query = select(EventRow).where(about).order_by(EventRow.position).limit(HISTORY_LIMIT)
     if unit is not None:  # what other units were told or did is not for this one
         query = query.where(or_(EventRow.unit_code == unit, EventRow.unit_code.is_(None)))
-    return [HistoryLine(row.at, row.kind, row.actor, row.payload) for row in session.scalars(query)]
+    rows = list(session.scalars(query))
+    users = select(UserRow.user_name, UserRow.display_name).where(
+        UserRow.user_name.in_({row.actor for row in rows})
+    )
+    names = {user_name: display_name for user_name, display_name in session.execute(users)}
+    return [HistoryLine(row.at, row.kind, names.get(row.actor, row.actor), row.payload) for row in rows]
 
 
 def _earlier(session: Session, call: CallRow, number: str, unit: str | None) -> list[RequestLine]:

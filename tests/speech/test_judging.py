@@ -23,6 +23,24 @@ def test_what_the_model_repeats_is_kept_once(heard, kept):
     assert judging.without_repeats(heard) == kept
 
 
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("草园社区,院门口堆了砖头.", "草园社区，院门口堆了砖头。"),
+        ("为什么?快点!", "为什么？快点！"),
+        ("有3.5米高,在No.8", "有3.5米高，在No.8"),
+        ("", ""),
+    ],
+)
+def test_chinese_stops_are_full_width_but_not_within_numbers(heard, written):
+    assert judging.with_chinese_stops(heard) == written
+
+
+@given(st.text())
+def test_writing_stops_changes_no_length(text):
+    assert len(judging.with_chinese_stops(text)) == len(text)
+
+
 @given(texts)
 def test_taking_out_repeats_never_makes_a_text_longer(text):
     assert len(judging.without_repeats(text)) <= len(text)
