@@ -7,7 +7,9 @@ sentence and exit code 2; only a bug shows a traceback.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
+import io
 import json
 import logging
 import os
@@ -16,7 +18,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TextIO, TypeVar, cast
 
 import structlog
 import typer
@@ -173,6 +175,24 @@ def _without_numbers(_logger: object, _method: str, line: MutableMapping[str, An
     return line
 
 
+class UnfailingStream(io.TextIOBase):
+    """Where log lines go: a reader that went away or a full disk costs the line, never the call."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def set_up_logging(form: str, *, verbose: bool) -> None:
     """Log to stderr, one line an event: for a person to read, or as JSON."""
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -190,7 +210,7 @@ def set_up_logging(form: str, *, verbose: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", UnfailingStream(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 
