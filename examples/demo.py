@@ -1,6 +1,6 @@
 """The demo: one call through the whole product, told as it happens.
 
-    python -m examples.demo [--once] --phone PYTHON [--speak FILE.wav] [--keep]
+    python -m examples.demo [--once] --phone PYTHON [--speak FILE.wav]
 
 It starts the product on free ports with a folder of its own, a small mail server that catches what is
 sent, and a second phone (pyVoIP in its own environment) that dials 96156, waits for the beep and speaks
@@ -12,9 +12,12 @@ the suggested unit, over the same HTTP as a person's. Then the console stays ope
 from __future__ import annotations
 
 import argparse
+import fcntl
+import io
 import json
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,7 +30,7 @@ from email import message_from_bytes, policy
 from html.parser import HTMLParser
 from http.cookiejar import CookieJar
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from aiosmtpd.controller import Controller
 from rich.console import Console
@@ -164,6 +167,18 @@ def check_machine() -> None:
         raise DemoError(f"{SPEECH} is missing; restore it with `git checkout -- tests/data/speech`")
 
 
+def hold_folder(folder: Path) -> IO[str]:
+    """Keep a second demo from emptying the folder of the first, until the file is closed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.with_suffix(".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise DemoError("another demo is running in this folder; end it first (Ctrl-C)") from error
+    return lock
+
+
 def dial(product: Product, python: Path, speech: Path) -> None:
     """Have the second phone call and speak, telling what it reports."""
     phone = subprocess.Popen(
@@ -267,10 +282,14 @@ def main() -> int:
     )
     arguments.add_argument("--speak", type=Path, default=SPEECH, help="8 kHz mono 16-bit WAV with a request")
     options = arguments.parse_args()
+    for signal_number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal ends the product as well
+        signal.signal(signal_number, signal.default_int_handler)
     mail, password = MailCatcher(), f"96156-{secrets.token_hex(4)}"
+    lock: IO[str] = io.StringIO()
     product = Product(ROOT / "var" / "demo")
     try:
         check_machine()
+        lock = hold_folder(product.folder)
         shutil.rmtree(product.folder, ignore_errors=True)
         product.set(mail__host="127.0.0.1", mail__port=mail.start())
         step("⚙", "preparing a store, an agent and an administrator")
@@ -304,6 +323,7 @@ def main() -> int:
     finally:
         product.stop()
         mail.stop()
+        lock.close()
     return 0
 
 
