@@ -219,9 +219,7 @@ class MediaPlane:
             _log.warning("media.complained", call_id=message.call_id, text=message.text)
         elif isinstance(message, PlaneReady):
             self._is_ready, self._ready_at = not self._is_stopping, self._reactor.seconds()
-            _log.info(
-                "media.ready", ports=message.ports, prompts=message.prompts, refused=message.refused
-            )
+            _log.info("media.ready", ports=message.ports, prompts=message.prompts, refused=message.refused)
             self._answer(message)
         elif isinstance(message, PlaneRefused):
             if self._is_first_answer_due:
