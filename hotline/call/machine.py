@@ -53,6 +53,7 @@ from hotline.media.plan import (
     SpeechStarted,
 )
 from hotline.sip.events import CallArrived
+from hotline.sip.voice_terms import VoiceTerms
 
 DOUBTFUL_S: Final = 3.0
 """A recording so long with little speech in it may be a quiet voice: a person shall listen."""
@@ -301,14 +302,14 @@ class Call:
     # -- actions, one for each member of A ----------------------------------------------------------
 
     def _open_port(self, _now: float) -> None:
-        facts = self.facts
+        terms = self.facts.terms or VoiceTerms("", 0)
         self._commands.append(
             OpenPort(
                 self.call_id,
-                facts.remote_ip,
-                facts.remote_port,
-                Codec(facts.payload_type),
-                facts.event_payload_type,
+                terms.remote_ip,
+                terms.remote_port,
+                Codec[terms.codec.upper()],
+                terms.event_payload_type,
                 self._may_latch,
             )
         )

@@ -14,15 +14,26 @@ from hotline.events.ids import CallId, RecordingId
 
 
 class Codec(Enum):
-    """A codec that the plane plays and records, by its RTP/AVP payload type (RFC 3551, table 4)."""
+    """A codec that the plane speaks, by its RTP/AVP payload type (RFC 3551, table 4); Opus has none."""
 
     PCMU = 0
     PCMA = 8
+    G722 = 9
+    OPUS = -1
 
     @property
     def suffix(self) -> str:
         """File name ending of a header-less recording in this codec."""
         return ".ulaw" if self is Codec.PCMU else ".alaw"
+
+
+@dataclass(frozen=True, slots=True)
+class Srtp:
+    """Keys of a protected stream (RFC 3711, RFC 4568)."""
+
+    suite: str
+    send_key: bytes
+    receive_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,14 @@ class OpenPort:
     may_latch: bool = False
     """True where the peer may be behind a NAT: the first packet with an agreed payload type
     fixes the source, once."""
+    payload_type: int = -1
+    """What the peer calls the codec; negative: the codec's own number."""
+    sends: bool = True
+    """False: the peer holds us; nothing is sent, what it sends is taken."""
+    srtp: Srtp | None = None
+    """None: plain RTP."""
+    local_ip: str = ""
+    """Address to open the port at, which also tells the family; empty: the plane's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +69,30 @@ class Aim:
     remote_port: int
     codec: Codec
     event_payload_type: int | None
+    payload_type: int = -1
+    sends: bool = True
+    srtp: Srtp | None = None
+    """Other keys than before start the stream's protection anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """Let two calls hear each other from the next frame on; what they play ends.
+
+    Frames pass as they are where the codecs agree; where not they are transcoded. Keys in the voice
+    stream (RFC 4733) pass as well, under the other side's payload type, and are still reported.
+    Play and recordings of either call stand above the bridge: a call that is played to hears that.
+    """
+
+    call_id: CallId
+    other: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class Unbridge:
+    """Let a call and its other one hear each other no more."""
+
+    call_id: CallId
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +104,8 @@ class Play:
     """Names as ``zh/greeting``: language and file stem under ``ivr_flows/prompts``."""
     tag: int
     """Comes back in PromptEnded, so that a late end of an old prompt is told from the new one's."""
+    repeats: bool = False
+    """True: over and over until StopPlaying, Play or Bridge (music on hold, a ringing tone)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +139,7 @@ class ClosePort:
     call_id: CallId
 
 
-MediaCommand = OpenPort | Aim | Play | StopPlaying | Record | StopRecording | ClosePort
+MediaCommand = OpenPort | Aim | Bridge | Unbridge | Play | StopPlaying | Record | StopRecording | ClosePort
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from hotline.events.ids import CallId
 from hotline.sip.body import find_sdp, parts_of
@@ -17,9 +16,7 @@ from hotline.sip.offer import AnswerPlan, choose_answer, make_offer, read_answer
 from hotline.sip.sdp import SessionDescription, parse_sdp
 from hotline.sip.session_timer import SessionTimer
 from hotline.sip.transaction_layer import Server
-
-PCMA: Final = 8
-"""What we offer and assume until a delayed answer says more: the codec of Chinese networks."""
+from hotline.sip.voice_terms import VoiceTerms
 
 
 @dataclass(eq=False, slots=True)
@@ -104,12 +101,12 @@ class CallLeg:
 
     def has_moved(self, before: AnswerPlan | None) -> bool:
         """Tell whether the plan differs from an earlier one in what the media plane must know."""
-        return before is None or self.plan is None or _of_media(before) != _of_media(self.plan)
+        return before is None or self.plan is None or terms_of(before) != terms_of(self.plan)
 
     def media_moved(self) -> MediaMoved:
         """Tell where the caller's voice is now."""
         assert self.plan is not None
-        return MediaMoved(self.call_id, *_of_media(self.plan))
+        return MediaMoved(self.call_id, terms_of(self.plan))
 
     def _write(self, offer: SessionDescription | None) -> bytes:
         if offer is None:
@@ -125,5 +122,13 @@ class CallLeg:
         return plan.body
 
 
-def _of_media(plan: AnswerPlan) -> tuple[str, int, int, int | None, bool]:
-    return plan.remote_ip, plan.remote_port, plan.payload_type, plan.event_payload_type, plan.sends
+def terms_of(plan: AnswerPlan) -> VoiceTerms:
+    """Tell what was agreed, as the layers above want it."""
+    return VoiceTerms(
+        plan.remote_ip,
+        plan.remote_port,
+        "PCMU" if plan.payload_type == 0 else "PCMA",
+        plan.payload_type,
+        plan.event_payload_type,
+        plan.sends,
+    )

@@ -1,15 +1,18 @@
-"""What the user agent tells the layer above about a call."""
+"""What the user agent tells the layer above about its legs: calls that come in, and calls that we make."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from hotline.events.ids import CallId
+from hotline.sip.admission import ANYBODY, Origin
+from hotline.sip.uri import Uri
+from hotline.sip.voice_terms import VoiceTerms
 
 
 @dataclass(frozen=True, slots=True)
 class CallArrived:
-    """A new call that we can carry: its INVITE is well-formed, for a number of ours, and its offer fits.
+    """A new call that we can carry: its INVITE is well-formed, it may reach what it calls, its offer fits.
 
     100 Trying was sent. The layer above answers with ``accept`` or ``refuse``.
     """
@@ -24,16 +27,15 @@ class CallArrived:
     withheld: bool
     """True when the caller asked for privacy (RFC 3323)."""
     called: str
-    """The number dialled, reduced to the form of the list of our numbers."""
+    """The number dialled, reduced to the form of the list of our numbers; of a telephone's call, the
+    user part or number that it dialled."""
     source: str
     """``udp:192.0.2.7:5060``."""
-    remote_ip: str
-    """Where the caller wants her voice; empty in a delayed offer (RFC 3264: INVITE without SDP)."""
-    remote_port: int
-    payload_type: int
-    """0 (PCMU) or 8 (PCMA), chosen from the offer."""
-    event_payload_type: int | None
-    """Payload type of telephone-event/8000 as offered; None when not offered."""
+    terms: VoiceTerms | None
+    """What fits of the offer; None in a delayed offer (RFC 3264: INVITE without SDP)."""
+    origin: Origin = ANYBODY
+    replaces: CallId | None = None
+    """The leg of ours that this call takes the place of (RFC 3891); it was checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,37 @@ class CallConfirmed:
 
 
 @dataclass(frozen=True, slots=True)
-class MediaMoved:
-    """The caller's voice goes to or comes from another address (answer in ACK, re-INVITE)."""
+class CallRinging:
+    """A call of ours got a provisional response above 100."""
 
     call_id: CallId
-    remote_ip: str
-    remote_port: int
-    payload_type: int
-    event_payload_type: int | None
-    sends: bool
-    """False while the caller has us on hold."""
+    status: int
+    terms: VoiceTerms | None = None
+    """Early media (a session description in it); None without."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """A call of ours was answered; the ACK is sent, and all other branches are gone."""
+
+    call_id: CallId
+    terms: VoiceTerms
+
+
+@dataclass(frozen=True, slots=True)
+class MediaMoved:
+    """The other side's voice changed: address, codec, direction or keys (re-INVITE, UPDATE, ACK)."""
+
+    call_id: CallId
+    terms: VoiceTerms
+
+
+@dataclass(frozen=True, slots=True)
+class ReofferFailed:
+    """The other side refused our re-INVITE; everything stays as it was (RFC 3261, 14.1)."""
+
+    call_id: CallId
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +85,18 @@ class CallEnded:
 
     call_id: CallId
     cause: str
-    """``bye`` (the caller hung up), ``cancel`` (before we answered), ``no_ack`` (our 200 was never
-    acknowledged: 64*T1), ``hung_up`` (we sent BYE), ``refused`` (we sent a final error)."""
+    """``bye`` (the other side hung up), ``cancel`` (before we answered), ``no_ack`` (our 200 was never
+    acknowledged: 64*T1), ``hung_up`` (we sent BYE or CANCEL), ``refused`` (we sent a final error),
+    ``failed`` (our call got a final error, or none at all), ``replaced`` (RFC 3891)."""
+    status: int = 0
+    """The final error that ended it, 408 when nothing came; 0 without one."""
+    reason: str = ""
+    """Its reason phrase, or the text of a Reason header (RFC 3326); as it came, printable."""
 
 
 @dataclass(frozen=True, slots=True)
 class DigitArrived:
-    """The caller pressed a key, and her exchange told it by INFO instead of in the voice stream."""
+    """A key was pressed, and the exchange told it by INFO instead of in the voice stream."""
 
     call_id: CallId
     digit: str
@@ -76,4 +104,30 @@ class DigitArrived:
     duration_ms: int
 
 
-SipEvent = CallArrived | CallConfirmed | MediaMoved | CallEnded | DigitArrived
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """The other side asked us to call somebody in its place (REFER, RFC 3515); 202 was sent.
+
+    The layer above reports how that goes with ``transfer_progress``; a final status ends it.
+    """
+
+    call_id: CallId
+    target: Uri
+    """Refer-To, without its header part."""
+    replaces: CallId | None
+    """The leg of ours that the target shall take over (an attended transfer); None in a blind one."""
+    referred_by: str
+    """Referred-By (RFC 3892) as it came; empty without."""
+
+
+SipEvent = (
+    CallArrived
+    | CallConfirmed
+    | CallRinging
+    | CallAnswered
+    | MediaMoved
+    | ReofferFailed
+    | CallEnded
+    | DigitArrived
+    | TransferAsked
+)

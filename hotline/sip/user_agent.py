@@ -18,7 +18,7 @@ from hotline.errors import LocalProtocolError, RemoteProtocolError
 from hotline.events.ids import CallId
 from hotline.sip.body import SDP, find_sdp, parts_of
 from hotline.sip.call_book import CallBook
-from hotline.sip.call_leg import PCMA, CallLeg
+from hotline.sip.call_leg import CallLeg, terms_of
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.dialog import Dialog
 from hotline.sip.dialog_requests import DialogRequests
@@ -306,10 +306,7 @@ class UserAgent:
                 withheld=caller.withheld,
                 called=called,
                 source=str(server.source),
-                remote_ip=leg.plan.remote_ip if leg.plan else "",
-                remote_port=leg.plan.remote_port if leg.plan else 0,
-                payload_type=leg.plan.payload_type if leg.plan else PCMA,
-                event_payload_type=leg.plan.event_payload_type if leg.plan else None,
+                terms=terms_of(leg.plan) if leg.plan else None,
             )
         )
         return None

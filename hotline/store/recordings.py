@@ -26,7 +26,7 @@ from hotline.media.vad import VoiceActivity
 
 PART: Final = ".part"
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_CODECS: Final = {codec.suffix: codec for codec in Codec}
+_CODECS: Final = {codec.suffix: codec for codec in (Codec.PCMA, Codec.PCMU)}
 
 
 @dataclass(frozen=True, slots=True)

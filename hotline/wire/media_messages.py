@@ -15,6 +15,7 @@ from typing import Any, Final
 from hotline.errors import LocalProtocolError
 from hotline.media.plan import (
     Aim,
+    Bridge,
     ClosePort,
     Codec,
     DigitPressed,
@@ -29,8 +30,10 @@ from hotline.media.plan import (
     RecordingClosed,
     SpeechEnded,
     SpeechStarted,
+    Srtp,
     StopPlaying,
     StopRecording,
+    Unbridge,
 )
 
 LONGEST_MESSAGE: Final = 65_536  # bytes
@@ -82,7 +85,7 @@ PlaneMessage = MediaCommand | MediaEvent | Configure | PlaneReady | PlaneRefused
 _KINDS: Final[dict[str, type[PlaneMessage]]] = {
     kind.__name__: kind
     for kind in (
-        OpenPort, Aim, Play, StopPlaying, Record, StopRecording, ClosePort,
+        OpenPort, Aim, Bridge, Unbridge, Play, StopPlaying, Record, StopRecording, ClosePort,
         PortOpened, PromptEnded, DigitPressed, SpeechStarted, SpeechEnded, RecordingClosed, MediaFailed,
         Configure, PlaneReady, PlaneRefused, Complained,
     )
@@ -110,6 +113,8 @@ def _plain(value: object) -> object:
         return value.name
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
     raise TypeError(f"{type(value).__name__} has no place in a message")
 
 
@@ -126,6 +131,11 @@ def read_message(datagram: bytes) -> PlaneMessage:
             raise LocalProtocolError(f"{kind.__name__} has the fields {sorted(known)}, not {sorted(tree)}")
         if "codec" in tree:
             tree["codec"] = Codec[tree["codec"]]
+        if tree.get("srtp") is not None:
+            keys = tree["srtp"]
+            tree["srtp"] = Srtp(
+                str(keys["suite"]), bytes.fromhex(keys["send_key"]), bytes.fromhex(keys["receive_key"])
+            )
         values: Any = {
             name: tuple(value) if isinstance(value, list) else value for name, value in tree.items()
         }

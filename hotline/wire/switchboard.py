@@ -48,7 +48,7 @@ class _Line:
 
     def __init__(self, call: Call, arrived: CallArrived, alarm: Alarm) -> None:
         self.call, self.arrived, self.alarm = call, arrived, alarm
-        self.event_payload_type = arrived.event_payload_type
+        self.event_payload_type = arrived.terms.event_payload_type if arrived.terms else None
         """Of keys in the voice stream, as agreed last; None: her telephone sends none there."""
         self.is_answered = False
         """200 OK was sent."""
@@ -126,8 +126,8 @@ class Switchboard:
         line = self._lines.get(moved.call_id)
         if line is None:
             return
-        line.event_payload_type = moved.event_payload_type
-        if moved.remote_port:
+        line.event_payload_type = moved.terms.event_payload_type
+        if moved.terms.remote_port:
             self._media.send(aim_of(moved))
 
     def _key_by_info(self, arrived: DigitArrived) -> None:
@@ -328,6 +328,11 @@ def closed_recording(closed: RecordingClosed, began: datetime) -> ClosedRecordin
 
 def aim_of(moved: MediaMoved) -> Aim:
     """Turn a change of address in the dialog into the media plane's command."""
+    terms = moved.terms
     return Aim(
-        moved.call_id, moved.remote_ip, moved.remote_port, Codec(moved.payload_type), moved.event_payload_type
+        moved.call_id,
+        terms.remote_ip,
+        terms.remote_port,
+        Codec[terms.codec.upper()],
+        terms.event_payload_type,
     )

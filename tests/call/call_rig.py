@@ -20,6 +20,7 @@ from hotline.flows import read_flow
 from hotline.ivr.flow import Flow
 from hotline.media.plan import Codec, DigitPressed, Play, PortOpened, PromptEnded, RecordingClosed
 from hotline.sip.events import CallArrived
+from hotline.sip.voice_terms import VoiceTerms
 
 REPO = Path(__file__).parents[2]
 FLOW = read_flow(REPO / "ivr_flows" / "main.toml", REPO / "ivr_flows" / "prompts", with_audio=False)
@@ -36,10 +37,7 @@ def an_arrival(**changes: object) -> CallArrived:
         "withheld": False,
         "called": "96156",
         "source": "udp:192.0.2.7:5060",
-        "remote_ip": "192.0.2.7",
-        "remote_port": 40000,
-        "payload_type": 8,
-        "event_payload_type": 101,
+        "terms": VoiceTerms("192.0.2.7", 40000, "PCMA", 8, 101),
     }
     return CallArrived(**{**facts, **changes})  # type: ignore[arg-type]
 

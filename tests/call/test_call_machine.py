@@ -52,6 +52,7 @@ from hotline.media.plan import (
     SpeechStarted,
     StopRecording,
 )
+from hotline.sip.voice_terms import VoiceTerms
 
 SHORT = replace(FLOW, longest_s=60.0)
 FAILED = WriteFailed(CALL, "disk full")
@@ -635,7 +636,7 @@ def test_what_comes_after_the_end_is_dropped() -> None:
 
 
 def test_the_codec_of_the_offer_is_used() -> None:
-    call = Call(an_arrival(payload_type=0, event_payload_type=None), FLOW, 0.0)
+    call = Call(an_arrival(terms=VoiceTerms("192.0.2.7", 40000, "PCMU", 0)), FLOW, 0.0)
     call.handle(OfferedWritten(CALL), 0.0)
     command = call.take_commands()[-1]
     assert isinstance(command, OpenPort)

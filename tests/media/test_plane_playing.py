@@ -8,7 +8,7 @@ import pytest
 from voice_rig import CALLER, FRAME, Rig, a_bank, audio, rtp
 
 from hotline.events.ids import CallId
-from hotline.media.g711 import codec_index
+from hotline.media.g711 import CODECS, codec_index
 from hotline.media.plan import (
     Aim,
     ClosePort,
@@ -188,11 +188,11 @@ def test_a_bad_address_is_told_and_changes_nothing() -> None:
 def test_two_hundred_calls_each_hear_their_own() -> None:
     rig = Rig(ports=200)
     for n in range(200):
-        rig.open(f"c{n}", ("192.0.2.9", 2000 + n), codec=list(Codec)[n % 2])
+        rig.open(f"c{n}", ("192.0.2.9", 2000 + n), codec=CODECS[n % 2])
         rig.plane.command(Play(CallId(f"c{n}"), ["zh/greeting"] if n % 3 else ["zh/short"], n))
     rig.turn(5)
     for n in range(200):
-        codec = list(Codec)[n % 2]
+        codec = CODECS[n % 2]
         (stream,) = [heard for (remote, _), heard in rig.heard.items() if remote >> 32 == 2000 + n]
         want = prompt("zh/greeting", codec) if n % 3 else prompt("zh/short", codec)
         assert b"".join(packet[12:] for packet in stream)[: len(want)] == want

@@ -99,7 +99,7 @@ def test_sdp_in_a_multipart_body_is_found() -> None:
     bench = Bench()
     bench.hear(an_invite(body=parts, body_type="multipart/mixed;boundary=b1"))
     [arrived] = bench.events()
-    assert arrived.remote_port == 40000  # type: ignore[union-attr]
+    assert arrived.terms.remote_port == 40000  # type: ignore[union-attr]
 
 
 def test_a_malformed_request_gets_the_same_tag_each_time_and_no_memory() -> None:

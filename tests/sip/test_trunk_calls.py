@@ -52,7 +52,12 @@ def test_a_trunk_call_is_answered_and_ended(name: str) -> None:
     assert bench.statuses(data) == [100]
     [arrived] = bench.events()
     assert isinstance(arrived, CallArrived)
-    assert (arrived.called, arrived.payload_type, arrived.event_payload_type) == ("96156", 8, EVENTS[name])
+    assert arrived.terms is not None
+    assert (arrived.called, arrived.terms.payload_type, arrived.terms.event_payload_type) == (
+        "96156",
+        8,
+        EVENTS[name],
+    )
     assert (arrived.caller, arrived.withheld) == CALLERS[name]
     bench.ua.accept(arrived.call_id, "10.0.0.1", 16000, bench.now)
     [ok] = bench.said()

@@ -9,6 +9,7 @@ from hotline.errors import LocalProtocolError
 from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, MediaMoved
 from hotline.sip.flow import Flow
 from hotline.sip.message import Request, Response, response_to
+from hotline.sip.voice_terms import VoiceTerms
 
 HOLD = OFFER + "a=sendonly\n"
 ELSEWHERE = OFFER.replace("IP4 192.0.2.7", "IP4 198.51.100.9").replace("40000", "40400")
@@ -33,10 +34,7 @@ def test_a_call_is_told_with_all_that_the_house_needs() -> None:
             withheld=False,
             called="96156",
             source="udp:192.0.2.7:5060",
-            remote_ip="192.0.2.7",
-            remote_port=40000,
-            payload_type=8,
-            event_payload_type=101,
+            terms=VoiceTerms("192.0.2.7", 40000, "PCMA", 8, 101),
         )
     ]
 
@@ -303,7 +301,9 @@ def test_a_hold_is_told_and_mirrored() -> None:
     trying, ok = bench.hear(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre", body=HOLD))
     assert names([trying, ok]) == [100, 200]
     assert b"a=recvonly" in ok.body
-    assert bench.events() == [MediaMoved(call_id, "192.0.2.7", 40000, 8, 101, sends=False)]
+    assert bench.events() == [
+        MediaMoved(call_id, VoiceTerms("192.0.2.7", 40000, "PCMA", 8, 101, sends=False))
+    ]
 
 
 def test_a_move_is_told_and_the_version_grows() -> None:
@@ -312,7 +312,7 @@ def test_a_move_is_told_and_the_version_grows() -> None:
     bench.hear(a_request("ACK", to_tag=tag, branch="z9hG4bKack1"))
     bench.events()
     first = bench.hear(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre", body=ELSEWHERE))[1]
-    assert bench.events() == [MediaMoved(call_id, "198.51.100.9", 40400, 8, 101, sends=True)]
+    assert bench.events() == [MediaMoved(call_id, VoiceTerms("198.51.100.9", 40400, "PCMA", 8, 101))]
     bench.hear(a_request("ACK", to_tag=tag, cseq=2, branch="z9hG4bKack2"))
     held = bench.hear(an_invite(to_tag=tag, cseq=3, branch="z9hG4bKre3", body=HOLD))[1]
     origin = first.body.split(b"\r\n")[1].split()
@@ -373,7 +373,7 @@ def test_update_moves_the_voice_without_an_ack() -> None:
     [ok] = bench.hear(update)
     assert names([ok]) == [200]
     assert b"m=audio 16000" in ok.body
-    assert bench.events() == [MediaMoved(call_id, "198.51.100.9", 40400, 8, 101, sends=True)]
+    assert bench.events() == [MediaMoved(call_id, VoiceTerms("198.51.100.9", 40400, "PCMA", 8, 101))]
     assert bench.wait(60.0) == []
 
 
@@ -390,14 +390,14 @@ def test_an_invite_without_an_offer_gets_ours_and_the_ack_answers() -> None:
     bench.hear(an_invite(body=""))
     [arrived] = bench.events()
     assert isinstance(arrived, CallArrived)
-    assert (arrived.remote_ip, arrived.remote_port, arrived.payload_type) == ("", 0, 8)
+    assert arrived.terms is None
     bench.ua.accept(arrived.call_id, "", 16000, bench.now)
     [ok] = bench.said()
     assert b"m=audio 16000 RTP/AVP 8 0 101" in ok.body
     answer = OFFER.replace("RTP/AVP 8 101", "RTP/AVP 0 101").replace("8 PCMA", "0 PCMU")
     bench.hear(a_request("ACK", to_tag=ok.to_tag, branch="z9hG4bKack1", body=answer))
     assert bench.events() == [
-        MediaMoved(arrived.call_id, "192.0.2.7", 40000, 0, 101, sends=True),
+        MediaMoved(arrived.call_id, VoiceTerms("192.0.2.7", 40000, "PCMU", 0, 101)),
         CallConfirmed(arrived.call_id),
     ]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hotline.desk.views import RecordingFile
 from hotline.errors import OutsideError
 from hotline.media import g711
+from hotline.media.g711 import CODECS
 from hotline.media.plan import Codec
 from hotline.store.recordings import (
     read_name,
@@ -84,7 +85,7 @@ def test_sealing_never_writes_over_sound(tmp_path: Path) -> None:
     assert (tmp_path / "c-1.alaw").read_bytes() == b"first"
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", CODECS)
 def test_stretch_of_a_recording_is_read_as_pcm(tmp_path: Path, codec: Codec) -> None:
     octets = g711.encode(a_tone(), codec)
     path = tmp_path / f"c-1{codec.suffix}"
@@ -103,7 +104,7 @@ def test_missing_recording_is_an_outside_error(tmp_path: Path) -> None:
         read_pcm16_blocking(RecordingFile(str(tmp_path / "gone.alaw"), ".alaw", 8), 0, 8)
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", CODECS)
 def test_speech_is_told_from_an_idle_line(tmp_path: Path, codec: Codec) -> None:
     silence = np.zeros(8000, np.int16)
     hiss = np.random.default_rng(7).normal(0, 30, 8000).astype(np.int16)

@@ -33,6 +33,7 @@ from hotline.media.plan import (
     StopRecording,
 )
 from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, MediaMoved
+from hotline.sip.voice_terms import VoiceTerms
 from hotline.wire.switchboard import FIRST_WAIT_S, LONGEST_WAIT_S, Switchboard
 
 REPO = Path(__file__).parents[2]
@@ -51,10 +52,7 @@ def an_arrival(**changes: object) -> CallArrived:
         "withheld": False,
         "called": "96156",
         "source": "udp:192.0.2.7:5060",
-        "remote_ip": "192.0.2.7",
-        "remote_port": 40000,
-        "payload_type": 8,
-        "event_payload_type": 101,
+        "terms": VoiceTerms("192.0.2.7", 40000, "PCMA", 8, 101),
     }
     return CallArrived(**{**facts, **changes})  # type: ignore[arg-type]
 
@@ -435,7 +433,7 @@ def keys_by_info(world: World) -> list[str]:
 
 @in_a_world
 async def test_a_key_by_info_counts_where_none_comes_in_the_voice_stream(world: World) -> None:
-    await world.talk(event_payload_type=None)
+    await world.talk(terms=VoiceTerms("192.0.2.7", 40000))
     assert keys_by_info(world) == ["zh/leave_request"]
 
 
@@ -447,9 +445,9 @@ async def test_a_key_by_info_is_ignored_where_keys_come_in_the_voice_stream(worl
 
 @in_a_world
 async def test_a_delayed_answer_decides_how_keys_come(world: World) -> None:
-    await world.arrive(remote_ip="", remote_port=0, event_payload_type=None)
+    await world.arrive(terms=None)
     world.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
-    world.board.on_sip(MediaMoved(CALL, "192.0.2.9", 40002, 0, 96, sends=True))
+    world.board.on_sip(MediaMoved(CALL, VoiceTerms("192.0.2.9", 40002, "PCMU", 0, 96)))
     world.board.on_sip(CallConfirmed(CALL))
     await world.settle()
     assert Aim(CALL, "192.0.2.9", 40002, Codec.PCMU, 96) in world.media.sent
@@ -462,7 +460,7 @@ async def test_what_comes_after_the_end_is_dropped(world: World) -> None:
     world.board.on_sip(CallEnded(CALL, "bye"))
     await world.settle()
     done = list(world.did)
-    world.board.on_sip(MediaMoved(CALL, "192.0.2.9", 40002, 0, None, sends=True))
+    world.board.on_sip(MediaMoved(CALL, VoiceTerms("192.0.2.9", 40002, "PCMU", 0)))
     world.board.on_sip(DigitArrived(CALL, "1", 160))
     world.board.on_media(DigitPressed(CALL, "1"))
     world.board.on_sip(CallEnded(CALL, "bye"))

@@ -1,0 +1,80 @@
+"""Who may speak to us: where a request comes from decides what may become of it.
+
+The user agent asks an ``Admission`` before it computes anything. ``OpenAdmission`` takes everybody: a
+test bench. The product's own knows trunks and telephones (``hotline.sip.gate``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+from hotline.sip.flow import Flow
+from hotline.sip.inspection import Refusal
+from hotline.sip.message import Request
+from hotline.sip.voice_terms import ANY_VOICE, VoicePolicy
+
+
+class OriginKind(Enum):
+    """What a peer is to us."""
+
+    TRUNK = "trunk"
+    """A carrier's line: reaches the called numbers of its table, and nothing else."""
+    PHONE = "phone"
+    """A telephone of the house that proved who it is: may also call its colleagues and out."""
+    OPEN = "open"
+    """Nobody asked who it is: a test bench."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from."""
+
+    kind: OriginKind = OriginKind.OPEN
+    name: str = ""
+    """Name of the trunk, or user of the telephone."""
+    trusts_identity: bool = True
+    """Its P-Asserted-Identity counts (RFC 3325)."""
+    voice: VoicePolicy = ANY_VOICE
+    early_media: bool = False
+    """Free announcements go out as early media (183) instead of an answer."""
+    reliable: str = "supported"
+    """100rel: ``never``, ``supported`` or ``required`` (RFC 3262)."""
+
+
+ANYBODY: Final = Origin()
+
+
+class Silence(Enum):
+    """The answer to whom nothing is said."""
+
+    SILENCE = "silence"
+
+
+class Admission(Protocol):
+    """Decides about sources; every method is pure and cheap."""
+
+    def knows(self, ip: str, now: float) -> bool:
+        """Tell, before a message is even parsed, whether an address is a trunk's or a registered phone's."""
+        ...
+
+    def admit(self, request: Request, flow: Flow, now: float, standing: int) -> Origin | Refusal | Silence:
+        """Place a request outside any dialog.
+
+        :param standing: calls that stand for this source's origin; see ``Origin.name``.
+        :returns: its origin, a refusal (a challenge; 503 past a trunk's caps), or silence.
+        """
+        ...
+
+
+class OpenAdmission:
+    """Everybody may speak to us."""
+
+    def knows(self, ip: str, now: float) -> bool:  # noqa: ARG002 - one form
+        """Take everybody."""
+        return True
+
+    def admit(self, request: Request, flow: Flow, now: float, standing: int) -> Origin:  # noqa: ARG002 - one form
+        """Take everybody."""
+        return ANYBODY
