@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotline.errors import LocalProtocolError
-from hotline.media.plan import Codec, MediaCommand, MediaEvent, Play
+from hotline.media.plan import Codec, MediaCommand, MediaEvent, Play, Srtp
 from hotline.wire.media_messages import (
     LONGEST_MESSAGE,
     Complained,
@@ -37,6 +37,7 @@ def any_of(kind: type) -> st.SearchStrategy:
         bool: st.booleans(),
         Codec: st.sampled_from(Codec),
         int | None: st.none() | st.integers(0, 127),
+        Srtp | None: st.none() | st.builds(Srtp, TEXT, st.binary(max_size=30), st.binary(max_size=30)),
     }
     fields = {
         name: st.lists(TEXT, max_size=5).map(tuple)
