@@ -81,6 +81,9 @@ class Hotline:
         settings = self.settings
         check_site(settings)
         flow = read_flow(settings.ivr.flow, settings.media.prompts_dir)
+        flows = {
+            number: read_flow(path, settings.media.prompts_dir) for number, path in settings.ivr.flows.items()
+        }
         district, rejected = read_district(settings)
         store, desk = await self._start_store(district, rejected)
         if await desk.needs_set_up():
@@ -92,7 +95,7 @@ class Hotline:
         look.start()
         await self._start_workers(store, Suggester(district))
         console_url = await self._start_console(desk)
-        self._start_sip(look.watching(store), media, flow)
+        self._start_sip(look.watching(store), media, lambda called: flows.get(called, flow))
         assert self._edge is not None
         log.info("serve.ready", sip_port=self._edge.port, console=console_url, flow=flow.version)
 
@@ -212,7 +215,7 @@ class Hotline:
         host = f"[{console.listen_ip}]" if ":" in console.listen_ip else console.listen_ip
         return f"http://{host}:{running.port}"
 
-    def _start_sip(self, journal: Journal, media: MediaPlane, flow: IvrFlow) -> None:
+    def _start_sip(self, journal: Journal, media: MediaPlane, flow: Callable[[str], IvrFlow]) -> None:
         sip = self.settings.sip
         networks = [ipaddress.ip_network(network) for network in sip.trusted_networks]
 
@@ -235,7 +238,7 @@ class Hotline:
             sip=edge,
             media=media,
             journal=journal,
-            flow=lambda: flow,
+            flow=flow,
             wall=wall_now,
             may_latch=self.settings.media.nat_latching,
         )

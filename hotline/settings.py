@@ -133,6 +133,8 @@ class IvrSettings(_Section):
 
     flow: Path = Path("ivr_flows/main.toml")
     """Flow that answers the called numbers."""
+    flows: dict[str, Path] = {}
+    """Flows of single called numbers, ``{ 12345 = "ivr_flows/other.toml" }``; all others get ``flow``."""
 
 
 class StoreSettings(_Section):
@@ -247,6 +249,9 @@ def _from_environment(section: str, key: str, value: str) -> object:
     annotation = getattr(field.annotation, "model_fields", {}).get(key) if field else None
     if annotation is not None and str(annotation.annotation).startswith("tuple"):
         return [part.strip() for part in value.split(",")]
+    if annotation is not None and str(annotation.annotation).startswith("dict"):
+        pairs = (part.partition("=") for part in value.split(",") if part.strip())
+        return {name.strip(): text.strip() for name, _, text in pairs}
     return value
 
 

@@ -65,7 +65,7 @@ class Switchboard:
         sip: SipEdge,
         media: MediaPlane,
         journal: Journal,
-        flow: Callable[[], Flow],
+        flow: Callable[[str], Flow],
         wall: Callable[[], datetime],
         may_latch: bool = False,
     ) -> None:
@@ -116,7 +116,7 @@ class Switchboard:
 
     def _begin(self, arrived: CallArrived) -> None:
         now = self._clock.seconds()
-        call = Call(arrived, self._flow(), now, may_latch=self._may_latch)
+        call = Call(arrived, self._flow(arrived.called), now, may_latch=self._may_latch)
         line = _Line(call, arrived, Alarm(self._clock, lambda: self._timer(arrived.call_id)))
         self._lines[arrived.call_id] = line
         log.info("call.arrived", call_id=arrived.call_id, called=arrived.called, source=arrived.source)

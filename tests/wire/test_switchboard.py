@@ -157,7 +157,7 @@ class World:
             sip=self.edge,  # type: ignore[arg-type]
             media=self.media,  # type: ignore[arg-type]
             journal=self.journal,
-            flow=lambda: FLOW,
+            flow=lambda _called: FLOW,
             wall=lambda: NOON + timedelta(seconds=self.clock.seconds()),
         )
 
