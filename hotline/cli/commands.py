@@ -1,0 +1,35 @@
+"""The command line, put together: each module of the package brings the commands of one subject."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from hotline.cli import config, events, flow, serve, users
+from hotline.cli.console import MISTAKE, complain
+from hotline.errors import HotlineError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The telephony and intake system of 96156."
+)
+for command in (serve.serve, users.setup, events.events):
+    app.command()(command)
+for name, group in (
+    ("flow", flow.app),
+    ("user", users.app),
+    ("config", config.app),
+    ("prompts", flow.prompts_app),
+):
+    app.add_typer(group, name=name)
+
+
+def main() -> NoReturn:
+    """Run the command line; a HotlineError becomes one sentence and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except HotlineError as error:
+        complain(error)
+        sys.exit(MISTAKE)
+    sys.exit(0)
