@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from hotline.events.ids import CallId
 from hotline.sip.headers import Via
 from hotline.sip.uri import Uri
 
+Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
+"""A transport as a Via (in capitals) and a URI's ``transport`` name it (RFC 3261, 26.2; RFC 7118, 5)."""
 DEFAULT_PORT: Final = 5060
 """Of UDP and TCP (RFC 3261, 19.1.2)."""
+DEFAULT_PORTS: Final[Mapping[str, int]] = {
+    "udp": DEFAULT_PORT,
+    "tcp": DEFAULT_PORT,
+    "tls": 5061,  # RFC 3261, 19.1.2
+    "ws": 80,  # RFC 7118, 8.1
+    "wss": 443,
+}
+SECURE: Final = frozenset({"tls", "wss"})
+"""Transports that nobody on the way can read."""
 
-Transport = Literal["udp", "tcp"]
 Address = tuple[str, int]
 """Numeric IP without brackets, and port."""
 
@@ -28,12 +39,27 @@ class Flow:
     remote: Address
     """The peer's address; for a message to go over TCP, where to connect should the connection be gone."""
     connection: int = 0
-    """Names the socket or connection at the edge; 0 for a TCP connection that is still to be made."""
+    """Names the socket or connection at the edge; 0: the connection of ours that stands to ``remote``,
+    else one that is still to be made."""
+    server_name: str = ""
+    """Name that the peer's certificate must bear on a TLS connection of ours; empty: its address."""
+    public_ip: str = ""
+    """What Via, Contact and SDP give in place of ``local``'s address, when we stand behind a NAT."""
 
     @property
     def is_reliable(self) -> bool:
         """Tell whether the transport repeats lost messages by itself."""
         return self.transport != "udp"
+
+    @property
+    def is_secure(self) -> bool:
+        """Tell whether nobody on the way can read along."""
+        return self.transport in SECURE
+
+    @property
+    def own_ip(self) -> str:
+        """Our address as the peer must write it."""
+        return self.public_ip or self.local[0]
 
     def towards(self, remote: Address) -> Flow:
         """Make the flow from the same socket to another address."""
@@ -76,7 +102,7 @@ def is_behind_nat(via: Via, contact: Uri, remote: Address) -> bool:
     sent_by = numeric(via.address)
     if sent_by is not None and sent_by != numeric(remote[0]):
         return True
-    if via.wants_rport and (via.port or DEFAULT_PORT) != remote[1]:
+    if via.wants_rport and (via.port or DEFAULT_PORTS.get(via.transport.lower(), DEFAULT_PORT)) != remote[1]:
         return True
     target = numeric(contact.address)
     if target is None:
@@ -93,7 +119,8 @@ def response_flow(via: Via, flow: Flow) -> Flow:
     stranger point our answers at a third party.
     """
     returns_to_source = via.wants_rport and not flow.is_reliable
-    return flow.towards((flow.remote[0], flow.remote[1] if returns_to_source else via.port or DEFAULT_PORT))
+    port = flow.remote[1] if returns_to_source else via.port or DEFAULT_PORTS[flow.transport]
+    return flow.towards((flow.remote[0], port))
 
 
 def request_flow(target: Uri, flow: Flow, *, use_source: bool) -> Flow:
@@ -106,7 +133,8 @@ def request_flow(target: Uri, flow: Flow, *, use_source: bool) -> Flow:
     ip = numeric(target.address) if target.is_sip else None
     if ip is None or use_source:
         return flow
-    remote = (ip, target.port or DEFAULT_PORT)
-    if flow.transport == "udp" and (target.param("transport") or "").lower() == "tcp":
-        return Flow("tcp", flow.local, remote)
-    return flow.towards(remote)
+    transport = (target.param("transport") or "").lower()
+    if flow.transport == "udp" and transport in {"tcp", "tls"}:
+        remote = (ip, target.port or DEFAULT_PORTS[transport])
+        return replace(flow, transport=cast(Transport, transport), remote=remote, connection=0)
+    return flow.towards((ip, target.port or DEFAULT_PORTS[flow.transport]))

@@ -19,9 +19,9 @@ import structlog
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError, MessageLengthError
 
-from hotline.errors import ConfigError, RemoteProtocolError
+from hotline.errors import ConfigError, OutsideError, RemoteProtocolError
 from hotline.sip.events import CallArrived, SipEvent
-from hotline.sip.flow import Address, Flow, Outgoing
+from hotline.sip.flow import Address, Flow, Outgoing, Transport, host_text
 from hotline.sip.message import MalformedRequest, Request, Response, is_keepalive, parse_message
 from hotline.sip.user_agent import UserAgent
 from hotline.wire.alarm import Alarm
@@ -77,6 +77,19 @@ class SipCounts:
     """Our own faults, survived; each is in the log with its trace."""
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A message that passed the edge, for those who look on."""
+
+    at: float
+    """Monotonic seconds of the reactor."""
+    is_sent: bool
+    """True: from us; False: to us."""
+    flow: Flow
+    data: bytes
+    """The whole message as it went over the wire."""
+
+
 class SipEdge:
     """The sockets of one user agent.
 
@@ -99,6 +112,8 @@ class SipEdge:
     ) -> None:
         self.user_agent = user_agent
         self.counts = SipCounts()
+        self.taps: list[Callable[[Passed], None]] = []
+        """Told every message that passes; costs nothing while it is empty."""
         self._reactor = reactor
         self._listen_ips = (listen_ip,) if isinstance(listen_ip, str) else tuple(listen_ip)
         self._port = port
@@ -158,6 +173,31 @@ class SipEdge:
         finally:
             self.flush()
 
+    def way_to(
+        self, transport: Transport, remote: Address, local_ip: str = "", server_name: str = ""
+    ) -> Flow:
+        """Find the way to a peer, for a request that starts something new.
+
+        :param remote: numeric address and port.
+        :param local_ip: address of ours to send from; empty: any that reaches the peer.
+        :param server_name: name that the peer's certificate must bear; TLS only.
+        :raises OutsideError: when no socket of ours can reach such a peer, with the remedy.
+        """
+        if transport == "udp":
+            for datagrams in self._datagrams.values():
+                host = datagrams.transport.getHost()
+                if _reaches(host.host, remote[0], local_ip):
+                    local = self.local_for((local_ip or host.host, host.port), remote[0])
+                    return Flow("udp", local, remote, datagrams.connection)
+        elif transport == "tcp":
+            ip = local_ip or self._listen_ips[0]
+            local = self.local_for((ip, self._port), remote[0])
+            return Flow("tcp", local, remote, server_name=server_name)
+        raise OutsideError(
+            f"no {transport.upper()} socket of ours reaches {host_text(remote[0])}"
+            f"{f' from {local_ip}' if local_ip else ''}; name a fitting one in [sip] listen"
+        )
+
     # -- for the transports -----------------------------------------------------------------------
 
     def next_connection(self) -> int:
@@ -175,6 +215,8 @@ class SipEdge:
     def receive_messages(self, messages: Sequence[Request | Response | MalformedRequest], flow: Flow) -> None:
         """Take what a stream brought."""
         for message in messages:
+            if self.taps and not isinstance(message, MalformedRequest):
+                self._tap(False, flow, message.to_bytes())
             self._guarded("message", self._message, message, flow)
 
     def lose_connection(self, connection: int) -> None:
@@ -239,6 +281,8 @@ class SipEdge:
         if is_keepalive(data):
             self.counts.keepalives += 1
             return
+        if self.taps:
+            self._tap(False, flow, data)
         try:
             message: Request | Response | MalformedRequest = parse_message(data)
         except MalformedRequest as error:
@@ -292,9 +336,16 @@ class SipEdge:
             else:
                 self._datagrams[flow.connection].transport.write(outgoing.data, flow.remote)
             self.counts.sent += 1
+            if self.taps:
+                self._tap(True, flow, outgoing.data)
         except (OSError, MessageLengthError, KeyError) as error:
             self.counts.unsent += 1
             log.warning("sip.not_sent", to=str(flow), call_id=outgoing.call_id, error=str(error))
+
+    def _tap(self, is_sent: bool, flow: Flow, data: bytes) -> None:
+        passed = Passed(self._reactor.seconds(), is_sent, flow, data)
+        for tap in tuple(self.taps):
+            self._guarded("tap", tap, passed)
 
     def _listen(self) -> None:
         port = self._port
@@ -322,6 +373,18 @@ def _cannot_listen(error: CannotListenError, kind: str) -> ConfigError:
         f"Stop the program that has the port (`ss -l{kind[0]}np 'sport = :{error.port}'` shows it), "
         "or change [sip] port or [sip] listen_ip"
     )
+
+
+def _reaches(bound_ip: str, remote_ip: str, local_ip: str) -> bool:
+    """Tell whether a socket can send to a peer from the address asked for."""
+    bound = ipaddress.ip_address(bound_ip)
+    if bound.version != ipaddress.ip_address(remote_ip).version:
+        return False
+    if bound.is_unspecified:
+        return True
+    if local_ip:
+        return bound == ipaddress.ip_address(local_ip)
+    return bound.is_loopback == ipaddress.ip_address(remote_ip).is_loopback or not bound.is_loopback
 
 
 def _interface_towards(remote_ip: str) -> str | None:
