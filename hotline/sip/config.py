@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from hotline.sip.flow import Flow
+from hotline.sip.inspection import HeaderFields, Refusal
+from hotline.sip.message import Request
 
 
 def _always(_: Flow) -> bool:
     return True
 
 
-def _never(_: Flow) -> bool:
-    return False
+class RegisterService(Protocol):
+    """Whoever serves REGISTER (``hotline.sip.registrar``)."""
 
+    def register(self, request: Request, flow: Flow, now: float) -> Refusal | HeaderFields:
+        """Carry out a REGISTER that passed the general checks.
 
-@dataclass(frozen=True, slots=True)
-class RegistrarConfig:
-    """The registrar of the house's own telephones (RFC 3261, 10.3)."""
+        :param flow: where it came from.
+        :returns: the refusal, or the headers of the 200.
+        """
+        ...
 
-    realm: str
-    """Shown by telephones that ask for a password; part of every digest."""
-    passwords: Mapping[str, str] = field(default_factory=dict)
-    """Password of each user, who is the user part of his address of record."""
-    trusts: Callable[[Flow], bool] = _never
-    """Sources that may register anybody without a password; they are challenged only when they come
-    with credentials of a scheme that we do not know."""
-    longest_s: int = 3600
-    """Longest binding that is granted."""
-    shortest_s: int = 60
-    """Shorter wishes are answered 423 (10.2.8 allows it below an hour)."""
-    most_contacts: int = 10
-    """Bindings of one address of record; more are answered 403."""
-    most_users: int = 10_000
-    """Addresses of record that a trusted source may make us remember."""
+    def lose_connection(self, connection: int, now: float) -> None:
+        """Forget what can be reached over a connection only that is gone."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +60,5 @@ class UserAgentConfig:
     """Seconds in the Retry-After of our 503."""
     trusts: Callable[[Flow], bool] = _always
     """Peers whose P-Asserted-Identity counts (RFC 3325); a telephone on the open network is none."""
-    registrar: RegistrarConfig | None = None
+    registrar: RegisterService | None = None
     """None: REGISTER is answered 405."""

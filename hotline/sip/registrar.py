@@ -5,11 +5,10 @@ Bindings live in memory and expire when somebody asks. There is no Path, GRUU or
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from hotline.errors import RemoteProtocolError
-from hotline.sip.config import RegistrarConfig
 from hotline.sip.digest import DigestServer
 from hotline.sip.flow import Flow
 from hotline.sip.headers import NameAddr, parse_credentials, parse_expires
@@ -18,6 +17,31 @@ from hotline.sip.message import Request
 from hotline.sip.uri import Uri
 
 KNOWN_SCHEME = "digest"
+
+
+def _never(_: Flow) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrarConfig:
+    """The registrar of the house's own telephones (RFC 3261, 10.3)."""
+
+    realm: str
+    """Shown by telephones that ask for a password; part of every digest."""
+    passwords: Mapping[str, str] = field(default_factory=dict)
+    """Password of each user, who is the user part of his address of record."""
+    trusts: Callable[[Flow], bool] = _never
+    """Sources that may register anybody without a password; they are challenged only when they come
+    with credentials of a scheme that we do not know."""
+    longest_s: int = 3600
+    """Longest binding that is granted."""
+    shortest_s: int = 60
+    """Shorter wishes are answered 423 (10.2.8 allows it below an hour)."""
+    most_contacts: int = 10
+    """Bindings of one address of record; more are answered 403."""
+    most_users: int = 10_000
+    """Addresses of record that a trusted source may make us remember."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +78,13 @@ class Registrar:
         """List where a user can be reached, best first."""
         alive = [binding for binding in self._bindings.get(user, ()) if binding.expires > now]
         return sorted(alive, key=lambda binding: -binding.q)
+
+    def lose_connection(self, connection: int, now: float) -> None:  # noqa: ARG002 - one form
+        """Forget bindings that hang on a connection."""
+        for user, bindings in list(self._bindings.items()):
+            kept = [binding for binding in bindings if binding.flow.connection != connection]
+            if len(kept) < len(bindings):
+                self._bindings[user] = kept
 
     def register(self, request: Request, flow: Flow, now: float) -> Refusal | tuple[tuple[str, str], ...]:
         """Carry out a REGISTER that passed the general checks, in the order of 10.3.

@@ -35,7 +35,6 @@ from hotline.sip.inspection import (
 )
 from hotline.sip.message import MalformedRequest, Request, Response, note_source, response_to
 from hotline.sip.numbers import called_number, caller_identity
-from hotline.sip.registrar import Registrar
 from hotline.sip.replies import Replies
 from hotline.sip.sdp import parse_sdp
 from hotline.sip.session_timer import headers_of, negotiate
@@ -60,7 +59,7 @@ class UserAgent:
         self.config = config
         self.draining = False
         """True: no new calls; the 503 tells the carrier to try elsewhere."""
-        self.registrar = Registrar(config.registrar, new_token) if config.registrar else None
+        self.registrar = config.registrar
         allow = tuple(method for method in config.allow if method != "REGISTER")
         self._replies = Replies(config, (*allow, "REGISTER") if self.registrar else allow)
         self._layer = TransactionLayer()
@@ -107,6 +106,8 @@ class UserAgent:
     def lose_connection(self, connection: int, now: float) -> None:
         """Tell that a TCP connection is gone; calls on it live on (RFC 3261, 18.4)."""
         self._layer.lose_connection(connection, now)
+        if self.registrar is not None:
+            self.registrar.lose_connection(connection, now)
         self._settle_failed(now)
 
     def next_timer(self) -> float | None:

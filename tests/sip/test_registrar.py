@@ -6,9 +6,9 @@ import hashlib
 import itertools
 
 import pytest
+from registrar_rig import a_registrar, open_registrar
 from sip_bench import Bench, a_request
 
-from hotline.sip.config import RegistrarConfig
 from hotline.sip.digest import MAX_NONCES, NONCE_LIFE_S, DigestServer
 from hotline.sip.headers import Credentials, parse_credentials
 from hotline.sip.message import Response
@@ -17,11 +17,11 @@ count = itertools.count(1)
 
 
 def open_house(**given: object) -> Bench:
-    return Bench(registrar=RegistrarConfig("house.example", trusts=lambda _: True, **given))  # type: ignore[arg-type]
+    return Bench(registrar=open_registrar(**given))  # type: ignore[arg-type]
 
 
 def closed_house() -> Bench:
-    return Bench(registrar=RegistrarConfig("house.example", {"96156": "secret"}))
+    return Bench(registrar=a_registrar(passwords={"96156": "secret"}))
 
 
 def register(
@@ -171,7 +171,7 @@ def test_an_old_nonce_is_called_stale() -> None:
 
 
 def test_nobody_registers_for_another() -> None:
-    bench = Bench(registrar=RegistrarConfig("house.example", {"mallory": "secret"}))
+    bench = Bench(registrar=a_registrar(passwords={"mallory": "secret"}))
     challenge = register(bench).headers.get_all("WWW-Authenticate")[0]
     assert register(bench, f"Authorization: {authorization(challenge, user='mallory')}", cseq=2).status == 403
 

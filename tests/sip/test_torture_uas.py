@@ -11,10 +11,10 @@ import re
 from pathlib import Path
 
 import pytest
+from registrar_rig import open_registrar
 from sip_bench import TCP, UDP, Bench, a_request, names
 
 from hotline.errors import RemoteProtocolError
-from hotline.sip.config import RegistrarConfig
 from hotline.sip.events import CallArrived
 from hotline.sip.flow import Flow
 from hotline.sip.message import MalformedRequest, Request, Response, parse_message
@@ -105,7 +105,7 @@ def a_bench(flow: Flow = UDP) -> Bench:
     return Bench(
         flow=flow,
         answers_any=True,
-        registrar=RegistrarConfig("example.com", trusts=lambda _: True),
+        registrar=open_registrar("example.com"),
     )
 
 
@@ -235,9 +235,7 @@ def test_ten_thousand_damaged_datagrams_do_no_harm() -> None:
     corpus = [octets(name) for name in INDEX] + [
         path.read_bytes() for path in TORTURE.parent.glob("trunk_invites/*.sip")
     ]
-    bench = Bench(
-        answers_any=True, registrar=RegistrarConfig("example.com", trusts=lambda _: True), max_calls=500
-    )
+    bench = Bench(answers_any=True, registrar=open_registrar("example.com"), max_calls=500)
     calls = 0
     for _ in range(10_000):
         data = damaged(chance, corpus)
