@@ -1,0 +1,83 @@
+"""Lay out a site for the load bench, then become `hotline serve` (see start.sh)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+TEXTS = """\
+[zh]
+prompt1 = "一"
+prompt2 = "二"
+silence = "。"
+beep = "。"
+pause = "。"
+"""
+ADMIN_PASSWORD = "bench-bench-bench"
+
+
+def lay_out(run_dir: Path, prompt_dir: Path, rec_dir: Path) -> dict[str, str]:
+    """Make prompts and folders; return the settings as environment variables."""
+    site = run_dir / "site"
+    shutil.rmtree(site, ignore_errors=True)
+    prompts = site / "prompts" / "zh"
+    prompts.mkdir(parents=True)
+    (prompts.parent / "texts.toml").write_text(TEXTS, encoding="utf-8")
+    for number in (1, 2):
+        shutil.copy(prompt_dir / f"prompt{number}-16bit.wav", prompts / f"prompt{number}.wav")
+    for name in ("beep", "pause"):
+        shutil.copy(ROOT / "ivr_flows" / "prompts" / "zh" / f"{name}.wav", prompts / f"{name}.wav")
+    with wave.open(str(prompts / "silence.wav"), "wb") as silence:
+        silence.setnchannels(1)
+        silence.setsampwidth(2)
+        silence.setframerate(8000)
+        silence.writeframes(bytes(2 * 160))
+    data = site / "var"
+    data.mkdir()
+    rec_dir.mkdir(parents=True, exist_ok=True)
+    (data / "recordings").symlink_to(rec_dir.resolve())
+    calls = int(os.environ.get("CALLS", "2500"))
+    settings = {
+        "site__data_dir": data,
+        "sip__listen_ip": "127.0.0.1",
+        "sip__port": os.environ["SIP_PORT"],
+        "sip__numbers": "96156,short",
+        "sip__max_calls": calls,
+        "media__prompts_dir": prompts.parent,
+        "media__port_low": 20000,
+        "media__port_high": 20000 + 2 * calls,
+        "ivr__flow": HERE / "job.toml",
+        "ivr__flows": f"short={HERE / 'short.toml'}",
+        "console__port": 0,
+        "speech__workers": 0,
+    }
+    return {f"HOTLINE__{name.upper()}": str(value) for name, value in settings.items()}
+
+
+def main() -> None:
+    """Make the site, its administrator, and start."""
+    run_dir = Path(os.environ["RUN_DIR"])
+    settings = lay_out(run_dir, Path(os.environ["PROMPT_DIR"]), Path(os.environ["REC_DIR"]))
+    environment = os.environ | settings
+    hotline = [sys.executable, "-m", "hotline"]
+    subprocess.run(
+        [*hotline, "user", "add", "boss", "--role", "admin"],
+        env=environment,
+        cwd=ROOT,
+        input=ADMIN_PASSWORD + "\n",
+        text=True,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    os.chdir(ROOT)
+    os.execve(sys.executable, [*hotline, "serve"], environment)
+
+
+if __name__ == "__main__":
+    main()
