@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from hotline.errors import RemoteProtocolError
 from hotline.sip.grammar import get_param, printable
@@ -22,9 +22,13 @@ from hotline.sip.uri import Uri
 COUNTRY: Final = "86"
 MAX_E164_DIGITS: Final = 15  # ITU-T E.164, 6.1
 
+DialForm = Literal["local", "national", "e164"]
+"""How a carrier wants numbers dialled; see ``dial_string``."""
+
 _SEPARATORS: Final = str.maketrans("", "", " -.()/\u00a0\u2010\u2011\u2012\u2013")
 _DIGITS: Final = re.compile(r"\+?[0-9]+")
 _MOBILE: Final = r"1[3-9][0-9]{9}"
+_IS_MOBILE: Final = re.compile(_MOBILE)
 _GEOGRAPHIC: Final = r"(?:10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{2}[0-9]{7,8})"
 _FREE: Final = r"[48]00[0-9]{7}"  # paid by the called side, the same from everywhere, without 0
 _NATIONAL: Final = re.compile(rf"0?({_MOBILE}|{_FREE})|0({_GEOGRAPHIC})")
@@ -83,19 +87,27 @@ def normalise_number(text: str, area_code: str) -> str:
     return digits
 
 
-def dial_string(number: str, area_code: str) -> str:
-    """Write a normalised number as a telephone in our area dials it.
+def dial_string(number: str, area_code: str, *, form: DialForm = "local", mobile_zero: bool = False) -> str:
+    """Write a normalised number as it is dialled in our area, or as one carrier wants it dialled.
 
-    ``+8610...`` at home without the area code, elsewhere with 0, mobile as eleven digits, abroad with 00.
+    :param area_code: ours, without 0.
+    :param form: ``local``: at home without the area code, elsewhere with 0, mobile as eleven digits,
+        abroad with 00; ``national``: the same, but at home with 0 and area code too; ``e164``: ``+86...``.
+    :param mobile_zero: a mobile number of another area than ours is dialled with 0 on many fixed lines;
+        since its area cannot be seen, all of them get it.
     """
-    if not number.startswith("+"):
+    if not number.startswith("+") or form == "e164":
         return number
     if not number.startswith(f"+{COUNTRY}"):
         return f"00{number[1:]}"
     national = number[1 + len(COUNTRY) :]
+    if _IS_MOBILE.fullmatch(national):
+        return f"0{national}" if mobile_zero else national
     if _WITHOUT_AREA.fullmatch(national) or len(national) <= _LONGEST_SERVICE_CODE:
         return national
-    return national.removeprefix(area_code) if national.startswith(area_code) else f"0{national}"
+    if form == "local" and national.startswith(area_code):
+        return national.removeprefix(area_code)
+    return f"0{national}"
 
 
 def called_number(uri: Uri, numbers: Sequence[str], area_code: str) -> str | None:
