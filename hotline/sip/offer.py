@@ -1,58 +1,64 @@
-"""Offer and answer (RFC 3264) for one telephone voice: G.711 and telephone-event.
+"""Offer and answer (RFC 3264, RFC 8866) for one telephone voice: codec, key presses, direction, keys.
 
-``choose_answer`` answers an offer, ``make_offer`` and ``read_answer`` serve an INVITE that came
-without one. We answer 20 ms packets whatever ptime the offer asks for (ptime is a wish: RFC 8866,
-6.4; one exchange asks for 20,000), and take no part in RTCP, ICE, SRTP or preconditions.
+``choose_answer`` answers an offer; ``make_offer`` and ``read_answer`` serve calls of ours, re-INVITEs
+of ours and an INVITE that came without an offer. What may be agreed says a ``VoicePolicy``.
+
+We send 20 ms packets whatever ptime or maxptime the other side names (ptime is a wish: RFC 8866,
+6.4; one exchange asks for 20,000), and take no part in RTCP multiplexing, ICE, DTLS or preconditions.
+SRTP keys go in ``a=crypto`` (RFC 4568) under RTP/SAVP and RTP/SAVPF only: there, a peer that does not
+know them refuses; ``a=crypto`` under RTP/AVP is in no RFC and is passed over. ``optional`` means that
+we take what the other side asks for, and do not ask ourselves.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from hotline.errors import LocalProtocolError
+from hotline.sip.codecs import (
+    Format,
+    find_codec,
+    find_events,
+    format_attributes,
+    formats_to_offer,
+)
 from hotline.sip.headers import Warning
-from hotline.sip.sdp import Connection, Media, Origin, RtpMap, SessionDescription
+from hotline.sip.sdes import SUITES, Crypto, usable_cryptos
+from hotline.sip.sdp import Attributes, Connection, Media, Origin, SessionDescription
+from hotline.sip.voice_terms import ANY_VOICE, SrtpKeys, VoicePolicy, VoiceTerms
 
-PCMU: Final = 0  # RFC 3551, table 4
-PCMA: Final = 8
 PTIME_MS: Final = 20
-RATE_HZ: Final = 8000  # RTP clock of G.711 and of the telephone-event that goes with it (RFC 4733, 2.1)
-OUR_EVENT_PAYLOAD_TYPE: Final = 101
-"""In our own offers: what nearly all telephones write."""
-EVENTS: Final = "0-15"  # 0-9, *, #, A-D (RFC 4733, 3.2)
 
-_RtpMaps = dict[str, RtpMap | None]
-_ENCODINGS: Final = {str(PCMA): "PCMA", str(PCMU): "PCMU"}
-"""In the order in which we like them."""
-_PAYLOAD_TYPE: Final = re.compile(r"[0-9]|[1-9][0-9]|1[01][0-9]|12[0-7]")  # seven bits (RFC 3550, 5.1)
-_PROTOCOLS: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
-_MIRROR: Final = {
-    "sendrecv": "sendrecv",
-    "sendonly": "recvonly",
-    "recvonly": "sendonly",
-    "inactive": "inactive",
+_PLAIN: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
+_SECURE: Final = frozenset({"RTP/SAVP", "RTP/SAVPF"})  # RFC 3711, RFC 5124
+_DIRECTIONS: Final = {
+    (True, True): "sendrecv",
+    (True, False): "sendonly",
+    (False, True): "recvonly",
+    (False, False): "inactive",
 }
+"""By (sends, receives)."""
 # RFC 3264, 8.4 and RFC 2543, B.5: "send me nothing".
 _HOLD_ADDRESSES: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - read, not bound
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerPlan:
-    """What an offer and its answer agreed on, as the media plane wants it."""
+    """What an offer and its answer agreed on."""
 
-    remote_ip: str
-    """Numeric address; empty while the other side is on hold by address (``c=0.0.0.0``)."""
-    remote_port: int
-    payload_type: int
-    """0 (PCMU) or 8 (PCMA)."""
-    event_payload_type: int | None
-    """Payload type of telephone-event/8000; None when the other side did not offer it."""
-    sends: bool
-    """True when we may send: False while the other side holds us."""
-    body: bytes
-    """The answer to send; empty when the other side answered us."""
+    terms: VoiceTerms
+    local: SessionDescription
+    """What we said: our answer, or our offer that was answered."""
+    index: int
+    """Which m= line of both descriptions carries the voice."""
+
+    @property
+    def body(self) -> bytes:
+        """What we said, as it goes into a message."""
+        return self.local.to_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,171 +66,275 @@ class _Fit:
     """How one m= line fits."""
 
     remote_ip: str
-    held: bool
-    payload_type: str
-    event_payload_type: str | None
+    """Empty while the other side is on hold by address."""
+    codec: Format
+    events: str | None
+    """Payload type of telephone-event."""
+    crypto: Crypto | None
+    """Theirs; None for plain RTP."""
 
 
 def choose_answer(
-    offer: SessionDescription, *, local_ip: str, local_port: int, session_id: int, session_version: int
+    offer: SessionDescription,
+    *,
+    local_ip: str,
+    local_port: int,
+    session_id: int,
+    session_version: int,
+    voice: VoicePolicy = ANY_VOICE,
+    sends: bool = True,
+    receives: bool = True,
+    new_key: Callable[[], bytes] | None = None,
+    previous: AnswerPlan | None = None,
 ) -> AnswerPlan | None:
-    """Answer an offer: the first audio line that fits, every other one refused with port 0.
+    """Answer an offer: one audio line that fits, every other one refused with port 0.
 
     :param session_id: stays the same for the whole dialog; ``session_version`` grows by one with
         every answer that differs (RFC 3264, 8).
+    :param sends: False: we hold the other side, and want to send nothing; ``receives`` the same way round.
+    :param new_key: makes 30 random octets; without it there is no SRTP.
+    :param previous: what was agreed before in this dialog, or on paper: its line goes first, and our
+        key stays while the other side's does.
     :returns: None when nothing fits; ``refusal`` tells why.
     """
-    chosen: tuple[Media, _Fit] | None = None
-    lines: list[Media] = []
-    for media in offer.media:
-        fit = None if chosen else _fit(offer, media, local_ip)
-        if fit is None:
-            lines.append(Media(media.kind, 0, media.protocol, media.formats))
-            continue
-        chosen = media, fit
-        lines.append(_answer_line(media, fit, offer.direction_of(media), local_port))
-    if chosen is None:
+    order = list(range(len(offer.media)))
+    if previous is not None and previous.index in order:
+        order.remove(previous.index)
+        order.insert(0, previous.index)
+    for index in order:
+        fit = _fit(offer, offer.media[index], local_ip, voice, has_keys=new_key is not None)
+        if fit is not None:
+            break
+    else:
         return None
-    media, fit = chosen
-    body = _describe(local_ip, session_id, session_version, tuple(lines), offer.times).to_bytes()
-    return _plan(media, fit, offer.direction_of(media), body)
+    media = offer.media[index]
+    direction = offer.direction_of(media)
+    sends = sends and direction in {"sendrecv", "recvonly"} and bool(fit.remote_ip)
+    receives = receives and direction in {"sendrecv", "sendonly"}
+    srtp = _own_keys(fit.crypto, new_key, previous)
+    lines = [Media(line.kind, 0, line.protocol, line.formats) for line in offer.media]
+    lines[index] = _answer_line(media, fit, srtp, _DIRECTIONS[sends, receives], local_port)
+    local = _describe(local_ip, session_id, session_version, lines, offer.times)
+    return AnswerPlan(_terms(media, fit, srtp, sends=sends, receives=receives), local, index)
 
 
-def refusal(offer: SessionDescription, *, local_ip: str, agent: str) -> Warning:
+def refusal(
+    offer: SessionDescription,
+    *,
+    local_ip: str,
+    agent: str,
+    voice: VoicePolicy = ANY_VOICE,
+    has_keys: bool = False,
+) -> Warning:
     """Say why no line of an offer fits, for the Warning header of a 488 (RFC 3261, 20.43).
 
     :param agent: our host name or address.
+    :param has_keys: True when ``choose_answer`` had a ``new_key``.
     """
     audio = [media for media in offer.media if media.kind == "audio" and media.port]
     if not audio:
         return Warning(304, agent, "Media type not available: audio is needed")
-    plain = [media for media in audio if media.protocol.upper() in _PROTOCOLS]
-    if not plain:
-        return Warning(302, agent, "Incompatible transport protocol: RTP/AVP is needed")
-    if all(_codec(media, media.rtpmaps()) is None for media in plain):
-        return Warning(305, agent, "Incompatible media format: PCMA or PCMU is needed")
+    takes_srtp = has_keys and voice.security != "never"
+    known = [media for media in audio if media.protocol.upper() in _PLAIN | _SECURE]
+    if voice.security == "required" and not any(line.protocol.upper() in _SECURE for line in known):
+        return Warning(
+            302, agent, "Incompatible transport protocol: SRTP is required, RTP/SAVP with a=crypto"
+        )
+    allowed = [media for media in known if takes_srtp or media.protocol.upper() in _PLAIN]
+    if not allowed:
+        needed = "RTP/SAVP or RTP/AVP" if takes_srtp else "RTP/AVP"
+        return Warning(302, agent, f"Incompatible transport protocol: {needed} is needed")
+    if all(_has_no_usable_key(media) for media in allowed):
+        return Warning(302, agent, f"Incompatible transport protocol: a=crypto with {SUITES[0]} is needed")
+    if all(find_codec(media, voice.codecs) is None for media in allowed):
+        names = ", ".join(voice.codecs)
+        return Warning(305, agent, f"Incompatible media format: one of {names} is needed")
     return Warning(301, agent, f"Incompatible network address formats: {_family(local_ip)} is needed")
 
 
-def make_offer(*, local_ip: str, local_port: int, session_id: int, session_version: int) -> bytes:
-    """Write our own offer: PCMA, PCMU and telephone-event, 20 ms, both directions."""
-    event = str(OUR_EVENT_PAYLOAD_TYPE)
-    media = Media(
-        "audio",
-        local_port,
-        "RTP/AVP",
-        (str(PCMA), str(PCMU), event),
-        attributes=(
-            ("rtpmap", f"{PCMA} PCMA/{RATE_HZ}"),
-            ("rtpmap", f"{PCMU} PCMU/{RATE_HZ}"),
-            *_event_attributes(event),
-            ("ptime", str(PTIME_MS)),
-            ("sendrecv", None),
-        ),
-    )
-    return _describe(local_ip, session_id, session_version, (media,), ("0 0",)).to_bytes()
+def make_offer(
+    *,
+    local_ip: str,
+    local_port: int,
+    session_id: int,
+    session_version: int,
+    voice: VoicePolicy = ANY_VOICE,
+    sends: bool = True,
+    receives: bool = True,
+    new_key: Callable[[], bytes] | None = None,
+    previous: AnswerPlan | None = None,
+) -> bytes:
+    """Write our own offer, 20 ms; with SRTP where the policy requires it or the call has it already.
 
-
-def read_answer(answer: SessionDescription, *, local_ip: str) -> AnswerPlan | None:
-    """Read the answer to ``make_offer``: the other side's first choice counts (RFC 3264, 7).
-
-    :returns: None when it refused the stream, or chose what we did not offer.
+    :param sends: False and ``receives`` False: ``inactive``; True and False: ``sendonly``, a hold with music.
+    :param previous: what was agreed before in this dialog: its lines, payload types and key stay
+        (RFC 3264, 8).
+    :raises LocalProtocolError: when SRTP is required and there is no ``new_key``.
     """
-    if not answer.media:
-        return None
-    media = answer.media[0]
-    fit = _fit(answer, media, local_ip)
-    if fit is None:
-        return None
-    maps = media.rtpmaps()
-    first = next(payload_type for payload_type in media.formats if _is_codec(payload_type, maps))
-    fit = _Fit(fit.remote_ip, fit.held, first, fit.event_payload_type)
-    return _plan(media, fit, answer.direction_of(media), b"")
+    is_secure = voice.security == "required" or (previous is not None and previous.terms.srtp is not None)
+    terms = previous.terms if previous is not None else None
+    formats = formats_to_offer(voice.codecs, terms)
+    attributes: list[tuple[str, str | None]] = []
+    if is_secure:
+        attributes += _cryptos_to_offer(new_key, terms)
+    for fmt in formats:
+        attributes += format_attributes(fmt)
+    attributes += [("ptime", str(PTIME_MS)), (_DIRECTIONS[sends, receives], None)]
+    protocol = "RTP/SAVP" if is_secure else "RTP/AVP"
+    payload_types = tuple(fmt.payload_type for fmt in formats)
+    line = Media("audio", local_port, protocol, payload_types, attributes=tuple(attributes))
+    if previous is None:
+        lines = [line]
+    else:
+        lines = [Media(old.kind, 0, old.protocol, old.formats) for old in previous.local.media]
+        lines[previous.index] = line
+    times = ("0 0",) if previous is None else previous.local.times
+    return _describe(local_ip, session_id, session_version, lines, times).to_bytes()
 
 
-def _fit(description: SessionDescription, media: Media, local_ip: str) -> _Fit | None:
-    """Tell how a line fits: audio over plain RTP, G.711 among its formats, an address we can send to."""
-    if media.kind != "audio" or media.port == 0 or media.protocol.upper() not in _PROTOCOLS:
+def read_answer(
+    answer: SessionDescription, offer: SessionDescription, *, local_ip: str, voice: VoicePolicy = ANY_VOICE
+) -> AnswerPlan | None:
+    """Read the answer to an offer of ours: the other side's first choice counts (RFC 3264, 7).
+
+    :param offer: ours, as ``parse_sdp`` reads what ``make_offer`` wrote.
+    :returns: None when it refused the stream, chose what we did not offer, or gave no key to SRTP.
+    """
+    index = next((i for i, media in enumerate(offer.media) if media.port), None)
+    if index is None or index >= len(answer.media):
         return None
-    maps = media.rtpmaps()
-    codec = _codec(media, maps)
+    ours, media = offer.media[index], answer.media[index]
+    if media.kind != "audio" or media.port == 0 or not _same_security(media.protocol, ours.protocol):
+        return None
+    codec = _first_choice(media, ours, voice.codecs)
+    remote_ip = _remote_ip(answer, media, local_ip)
+    if codec is None or remote_ip is None:
+        return None
+    crypto = srtp = None
+    if ours.protocol.upper() in _SECURE:
+        sent = {crypto.tag: crypto for crypto in usable_cryptos(_values(ours, "crypto"))}
+        crypto = next(iter(usable_cryptos(_values(media, "crypto"))), None)
+        own = sent.get(crypto.tag) if crypto is not None else None
+        if crypto is None or own is None or own.suite != crypto.suite:
+            return None
+        srtp = SrtpKeys(own.suite, own.key, crypto.key)
+    fit = _Fit(remote_ip, codec, find_events(media, codec.clock_hz), crypto)
+    here, there = offer.direction_of(ours), answer.direction_of(media)
+    sends = here in {"sendrecv", "sendonly"} and there in {"sendrecv", "recvonly"} and bool(remote_ip)
+    receives = here in {"sendrecv", "recvonly"} and there in {"sendrecv", "sendonly"}
+    return AnswerPlan(_terms(media, fit, srtp, sends=sends, receives=receives), offer, index)
+
+
+def _fit(
+    description: SessionDescription, media: Media, local_ip: str, voice: VoicePolicy, *, has_keys: bool
+) -> _Fit | None:
+    """Tell how a line fits: audio, a codec of ours, an address we can send to, and a key where one is due."""
+    protocol = media.protocol.upper()
+    if media.kind != "audio" or media.port == 0 or protocol not in _PLAIN | _SECURE:
+        return None
+    crypto = None
+    if protocol in _SECURE:
+        if voice.security == "never" or not has_keys:
+            return None
+        crypto = next(iter(usable_cryptos(_values(media, "crypto"))), None)
+        if crypto is None:
+            return None
+    elif voice.security == "required":
+        return None
+    codec, remote_ip = find_codec(media, voice.codecs), _remote_ip(description, media, local_ip)
+    if codec is None or remote_ip is None:
+        return None
+    return _Fit(remote_ip, codec, find_events(media, codec.clock_hz), crypto)
+
+
+def _remote_ip(description: SessionDescription, media: Media, local_ip: str) -> str | None:
+    """Find where a line wants our voice; empty when it is held by address, None when we cannot send there."""
     connection = description.connection_of(media)
-    if codec is None or connection is None:
+    if connection is None:
         return None
     address = connection.address.partition("/")[0]
-    held = address in _HOLD_ADDRESSES or address.lower().endswith(".invalid")
-    if not held and (not _is_unicast(address) or _family(address) != _family(local_ip)):
+    if address in _HOLD_ADDRESSES or address.lower().endswith(".invalid"):
+        return ""
+    if not _is_unicast(address) or _family(address) != _family(local_ip):
         return None
-    return _Fit("" if held else address, held, codec, _event(media, maps))
+    return address
 
 
-def _codec(media: Media, maps: _RtpMaps) -> str | None:
-    """Find PCMA wherever it stands, else PCMU: mainland exchanges speak A-law, the other is transcoded."""
-    for payload_type in _ENCODINGS:
-        if payload_type in media.formats and _is_codec(payload_type, maps):
-            return payload_type
-    return None
+def _first_choice(media: Media, ours: Media, codecs: Sequence[str]) -> Format | None:
+    """Find the codec that an answer names first, among those that we offered."""
+    offered = {found.name for name in codecs if (found := find_codec(ours, (name,))) is not None}
+    found = [choice for name in offered if (choice := find_codec(media, (name,))) is not None]
+    return min(found, key=lambda choice: media.formats.index(choice.payload_type), default=None)
 
 
-def _is_codec(payload_type: str, maps: _RtpMaps) -> bool:
-    """Tell whether 8 or 0 means what RFC 3551 says; it does without an rtpmap as well."""
-    encoding = _ENCODINGS.get(payload_type)
-    if encoding is None:
-        return False
-    return payload_type not in maps or maps[payload_type] == RtpMap(encoding, RATE_HZ)
+def _same_security(one: str, other: str) -> bool:
+    return any(one.upper() in family and other.upper() in family for family in (_PLAIN, _SECURE))
 
 
-def _event(media: Media, maps: _RtpMaps) -> str | None:
-    # Its clock must be the audio's (RFC 4733, 2.5.1.1): offers carry one for 16,000 Hz beside it.
-    for payload_type in media.formats:
-        if maps.get(payload_type) == RtpMap("TELEPHONE-EVENT", RATE_HZ) and _PAYLOAD_TYPE.fullmatch(
-            payload_type
-        ):
-            return payload_type
-    return None
-
-
-def _plan(media: Media, fit: _Fit, direction: str, body: bytes) -> AnswerPlan:
-    return AnswerPlan(
+def _terms(media: Media, fit: _Fit, srtp: SrtpKeys | None, *, sends: bool, receives: bool) -> VoiceTerms:
+    return VoiceTerms(
         fit.remote_ip,
         media.port,
-        int(fit.payload_type),
-        None if fit.event_payload_type is None else int(fit.event_payload_type),
-        sends=not fit.held and direction in {"sendrecv", "recvonly"},
-        body=body,
+        fit.codec.name,
+        int(fit.codec.payload_type),
+        None if fit.events is None else int(fit.events),
+        sends,
+        receives,
+        srtp,
     )
 
 
-def _answer_line(media: Media, fit: _Fit, direction: str, local_port: int) -> Media:
-    encoding = _ENCODINGS[fit.payload_type]
-    formats = [fit.payload_type]
-    attributes: list[tuple[str, str | None]] = [("rtpmap", f"{fit.payload_type} {encoding}/{RATE_HZ}")]
-    if fit.event_payload_type is not None:
-        formats.append(fit.event_payload_type)
-        attributes += _event_attributes(fit.event_payload_type)
-    mirrored = _MIRROR[direction]
-    if fit.held:
-        mirrored = "recvonly" if mirrored in {"sendrecv", "recvonly"} else "inactive"
-    attributes += [("ptime", str(PTIME_MS)), (mirrored, None)]
-    return Media("audio", local_port, media.protocol, tuple(formats), attributes=tuple(attributes))
+def _own_keys(
+    theirs: Crypto | None, new_key: Callable[[], bytes] | None, previous: AnswerPlan | None
+) -> SrtpKeys | None:
+    """Give our key beside theirs: the one before while theirs stays, so that no stream starts anew."""
+    if theirs is None or new_key is None:
+        return None
+    before = previous.terms.srtp if previous is not None else None
+    if before is not None and (before.suite, before.receive_key) == (theirs.suite, theirs.key):
+        return before
+    return SrtpKeys(theirs.suite, new_key(), theirs.key)
 
 
-def _event_attributes(payload_type: str) -> list[tuple[str, str | None]]:
-    return [
-        ("rtpmap", f"{payload_type} telephone-event/{RATE_HZ}"),
-        ("fmtp", f"{payload_type} {EVENTS}"),
-    ]
+def _cryptos_to_offer(new_key: Callable[[], bytes] | None, terms: VoiceTerms | None) -> Attributes:
+    if terms is not None and terms.srtp is not None:
+        return (("crypto", str(Crypto(1, terms.srtp.suite, terms.srtp.send_key))),)
+    if new_key is None:
+        raise LocalProtocolError("SRTP is required, but nothing makes keys")
+    return tuple(("crypto", str(Crypto(tag, suite, new_key()))) for tag, suite in enumerate(SUITES, 1))
+
+
+def _has_no_usable_key(media: Media) -> bool:
+    return media.protocol.upper() in _SECURE and not usable_cryptos(_values(media, "crypto"))
+
+
+def _answer_line(media: Media, fit: _Fit, srtp: SrtpKeys | None, direction: str, local_port: int) -> Media:
+    formats = [fit.codec]
+    if fit.events is not None:
+        formats.append(Format("telephone-event", fit.events, fit.codec.clock_hz))
+    attributes: list[tuple[str, str | None]] = []
+    if srtp is not None and fit.crypto is not None:
+        attributes.append(("crypto", str(Crypto(fit.crypto.tag, srtp.suite, srtp.send_key))))
+    for fmt in formats:
+        attributes += format_attributes(fmt)
+    attributes += [("ptime", str(PTIME_MS)), (direction, None)]
+    payload_types = tuple(fmt.payload_type for fmt in formats)
+    return Media("audio", local_port, media.protocol, payload_types, attributes=tuple(attributes))
+
+
+def _values(media: Media, name: str) -> list[str]:
+    return [value for key, value in media.attributes if key == name and value is not None]
 
 
 def _describe(
-    local_ip: str, session_id: int, session_version: int, media: tuple[Media, ...], times: tuple[str, ...]
+    local_ip: str, session_id: int, session_version: int, media: Sequence[Media], times: tuple[str, ...]
 ) -> SessionDescription:
     family = _family(local_ip)
     return SessionDescription(
         Origin("-", str(session_id), str(session_version), "IN", family, local_ip),
         connection=Connection("IN", family, local_ip),
         times=times,  # must equal those of the offer (RFC 3264, 6)
-        media=media,
+        media=tuple(media),
     )
 
 
