@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,6 +17,8 @@ from hotline.events.record import CALL_ANSWERED, CALL_ENDED, CALL_OFFERED, RECOR
 from hotline.intake.path import transcription_job
 from hotline.intake.ports import ClosedRecording, OfferedCall, RequestDraft, RequestStatus
 from hotline.media.plan import Codec
+from hotline.store.call_notes import Answered, CallNote, Ended, offered_row, write_together
+from hotline.store.lane import Lane
 from hotline.store.tables import CallRow, DayCounterRow, OrganisationRow, RecordingRow, RequestRow
 from hotline.store.work import Work, Writing
 from hotline.tickets.lifecycle import RequestMove, RequestState, move_request
@@ -27,17 +30,26 @@ from hotline.tickets.roles import Role
 class SqlJournal(Work):
     """The journal in SQL. Each method may be called twice with the same key without harm."""
 
+    def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 - those of Work
+        super().__init__(*args, **settings)
+        self._calls: Lane[CallNote] = Lane(self, write_together, _write_alone)
+
+    async def stop(self) -> None:
+        """Finish what was handed in, then close."""
+        await self._calls.idle()
+        await super().stop()
+
     async def open_call(self, call: OfferedCall) -> None:
         """Write the call record; only then may the call be answered."""
-        await self.write(lambda writing: _open_call(writing, call))
+        await self._calls.write(call)
 
     async def answer_call(self, call_id: CallId, at: datetime) -> None:
         """Note that 200 OK was sent."""
-        await self.write(lambda writing: _answer_call(writing, call_id, at))
+        await self._calls.write(Answered(call_id, at), patient=True)
 
     async def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> None:
         """Note the end: cause as in call.record, and the steps of the flow that were walked."""
-        await self.write(lambda writing: close_call(writing, call_id, at, cause, path))
+        await self._calls.write(Ended(call_id, at, cause, tuple(path)), patient=True)
 
     async def open_request(self, draft: RequestDraft) -> RequestNumber:
         """Write recording, request, its first event and the transcription job in one transaction."""
@@ -51,25 +63,23 @@ class SqlJournal(Work):
         return await self.read(lambda session: _request_status(session, known))
 
 
+def _write_alone(writing: Writing, note: CallNote) -> None:
+    match note:
+        case OfferedCall():
+            _open_call(writing, note)
+        case Answered():
+            _answer_call(writing, note.call_id, note.at)
+        case Ended():
+            close_call(writing, note.call_id, note.at, note.cause, note.path)
+
+
 def _open_call(writing: Writing, call: OfferedCall) -> None:
     known = writing.session.get(CallRow, call.call_id)
     if known is not None:
         if known.sip_call_id != call.sip_call_id:
             raise LocalProtocolError(f"call {call.call_id} was given out twice")
         return
-    writing.session.add(
-        CallRow(
-            call_id=call.call_id,
-            sip_call_id=call.sip_call_id,
-            caller=call.caller,
-            caller_raw=call.caller_raw,
-            called=call.called,
-            source=call.source,
-            withheld=call.withheld,
-            offered_at=call.at,
-            path=[],
-        )
-    )
+    writing.session.add(CallRow(**offered_row(call)))
     # No caller's number in events: they travel to every browser.
     writing.event(
         CALL_OFFERED, call_id=call.call_id, actor="caller", payload={"called": call.called}, at=call.at

@@ -166,9 +166,16 @@ class Work:
 
         :raises OutsideError: when the store cannot write.
         """
+        return await self.in_writer(lambda: self.write_blocking(unit))
+
+    def in_writer(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        """Have something done in the writer thread, after all that was handed in before.
+
+        :raises OutsideError: when the store is not open.
+        """
         if self._writer is None or self._loop is None:
             raise OutsideError("the store is not open")
-        return await self._loop.run_in_executor(self._writer, self.write_blocking, unit)
+        return self._loop.run_in_executor(self._writer, call)
 
     async def read(self, unit: Callable[[Session], T]) -> T:
         """Run a unit in a reader thread, on one snapshot of the database."""

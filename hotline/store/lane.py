@@ -1,0 +1,135 @@
+"""A lane to the writer thread for small notes that come by the hundred: one commit carries many.
+
+A note is written when its coroutine returns, as with ``Work.write``; but while one commit is under
+way the next notes gather, and go together. A commit costs some 0.5 ms of processor time and a wait
+for the disk whatever it holds, and each hand-over between the loop and the writer costs both of them
+a turn at the interpreter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+from sqlalchemy.exc import IntegrityError
+
+from hotline.errors import HotlineError, OutsideError
+from hotline.store.work import Work, Writing
+
+N = TypeVar("N")
+
+MOST: Final = 256
+"""Notes in one commit: what is told after it must not hold up the loop for long."""
+PACE_S: Final = 0.005
+"""From the begin of one commit to the next at least: under load notes gather, alone none waits."""
+PATIENCE_S: Final = 0.1
+"""How long a patient note waits for company. What a crash takes of it is mended at the next start."""
+
+
+class InDoubt(Exception):  # noqa: N818 - not a fault: a way of saying "one by one"
+    """Notes do not fit together (a repetition, a call without a record): each is to be written alone."""
+
+
+class Lane(Generic[N]):
+    """Notes on their way into the store.
+
+    :param together: writes several notes in one transaction; raises ``InDoubt`` when it cannot.
+    :param alone: writes one note, with every check; what it raises, the note's writer gets.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        together: Callable[[Writing, Sequence[N]], None],
+        alone: Callable[[Writing, N], None],
+    ) -> None:
+        self._work, self._together, self._alone = work, together, alone
+        self._waiting: list[tuple[N, asyncio.Future[None]]] = []
+        self._is_running = False
+        self._began = 0.0
+        self._start: asyncio.TimerHandle | None = None
+        self._last: asyncio.Future[None] | None = None
+
+    async def write(self, note: N, *, patient: bool = False) -> None:
+        """Write a note; returns after the commit.
+
+        :param patient: nobody waits for it: it goes with the next one that is waited for.
+        :raises OutsideError: when the store cannot write.
+        """
+        loop = asyncio.get_running_loop()
+        self._last = written = loop.create_future()
+        self._waiting.append((note, written))
+        if not self._is_running:
+            due = max(loop.time() + (PATIENCE_S if patient else 0.0), self._began + PACE_S)
+            self._start_at(loop, due)
+        # Who asked may go away meanwhile; the note is written all the same.
+        await asyncio.shield(written)
+
+    async def idle(self) -> None:
+        """Wait until every note that was handed in is written, or refused."""
+        while self._last is not None and not self._last.done():
+            await asyncio.wait([self._last])
+
+    def _start_at(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        if self._start is not None:
+            if self._start.when() <= due:
+                return
+            self._start.cancel()
+            self._start = None
+        if due <= loop.time():
+            self._next()
+        else:
+            self._start = loop.call_at(due, self._next)
+
+    def _next(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._start, self._is_running, self._began = None, True, loop.time()
+        taken, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        notes = [note for note, _ in taken]
+        try:
+            done = self._work.in_writer(lambda: self._write_blocking(notes))
+        except OutsideError as error:
+            self._settle(taken, [error] * len(taken))
+            return
+        done.add_done_callback(lambda future: self._settle(taken, future.result()))
+
+    def _write_blocking(self, notes: Sequence[N]) -> Sequence[Exception | None]:
+        """Write notes in the writer thread; one outcome for each."""
+        if len(notes) > 1:
+            try:
+                self._work.write_blocking(lambda writing: self._together(writing, notes))
+            except InDoubt:
+                pass
+            except OutsideError as error:
+                if not isinstance(error.__cause__, IntegrityError):
+                    return [error] * len(notes)
+            else:
+                return [None] * len(notes)
+        return [self._alone_blocking(note) for note in notes]
+
+    def _alone_blocking(self, note: N) -> Exception | None:
+        try:
+            self._work.write_blocking(lambda writing: self._alone(writing, note))
+        except HotlineError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - it is raised where the note came from
+            return error
+        return None
+
+    def _settle(
+        self,
+        taken: Sequence[tuple[N, asyncio.Future[None]]],
+        outcomes: Sequence[Exception | None],
+    ) -> None:
+        for (_, written), error in zip(taken, outcomes, strict=True):
+            if written.done():
+                continue
+            if error is None:
+                written.set_result(None)
+            else:
+                written.set_exception(error)
+        self._is_running = False
+        if self._waiting:
+            loop = asyncio.get_running_loop()
+            self._start_at(loop, self._began + PACE_S)
