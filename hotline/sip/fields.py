@@ -13,14 +13,16 @@ from hotline.sip.headers import COMPACT
 _T = TypeVar("_T")
 
 _LONG_NAMES: Final = (
-    "Accept Accept-Contact Accept-Encoding Accept-Language Allow Allow-Events Authorization Call-ID "
-    "Contact Content-Disposition Content-Encoding Content-Length Content-Type CSeq Date Event Expires "
-    "From Identity Identity-Info MIME-Version Max-Forwards Min-Expires Min-SE P-Access-Network-Info "
-    "P-Asserted-Identity P-Charging-Vector P-Early-Media P-Preferred-Identity Path Privacy "
-    "Proxy-Authenticate Proxy-Authorization Proxy-Require RAck RSeq Reason Record-Route Refer-To "
-    "Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To Request-Disposition Require "
-    "Retry-After Route Server Service-Route Session-Expires Subject Supported Timestamp To "
-    "Unsupported User-Agent Via WWW-Authenticate Warning"
+    "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Answer-Mode "
+    "Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding "
+    "Content-Length Content-Type CSeq Date Diversion Event Expires Flow-Timer From History-Info "
+    "Identity Identity-Info In-Reply-To Info-Package Max-Forwards MIME-Version Min-Expires Min-SE "
+    "Organization P-Access-Network-Info P-Asserted-Identity P-Charging-Vector P-Early-Media "
+    "P-Preferred-Identity Path Priority Privacy Proxy-Authenticate Proxy-Authorization Proxy-Require "
+    "RAck Reason Record-Route Recv-Info Refer-Sub Refer-To Referred-By Reject-Contact Remote-Party-ID "
+    "Replaces Reply-To Request-Disposition Require Retry-After Route RSeq Server Service-Route "
+    "Session-Expires Subject Subscription-State Supported Timestamp To Unsupported User-Agent Via "
+    "Warning WWW-Authenticate"
 )
 LONG_NAME: Final = {name.lower(): name for name in _LONG_NAMES.split()}
 """The long form of a header name, by its lower case."""

@@ -49,11 +49,12 @@ MAX_HEADER_FIELDS: Final = 256
 # Two of these leave no way to know which one is meant (RFC 4475, 3.3.8).
 _SINGLE_WORDS: Final = (
     "from to call-id cseq max-forwards content-length content-type content-encoding content-disposition "
-    "expires min-expires session-expires min-se date event refer-to replaces rseq rack retry-after"
+    "expires min-expires session-expires min-se date event refer-to replaces rseq rack retry-after "
+    "subscription-state refer-sub"
 )
 _WITH_DISPLAY_NAMES: Final = (
     "from to contact reply-to route record-route p-asserted-identity p-preferred-identity "
-    "remote-party-id referred-by refer-to"
+    "remote-party-id referred-by refer-to diversion history-info path service-route"
 )
 
 _SINGLE: Final = _SINGLE_WORDS.split()

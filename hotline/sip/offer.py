@@ -263,8 +263,8 @@ def _remote_ip(description: SessionDescription, media: Media, local_ip: str) -> 
 def _first_choice(media: Media, ours: Media, codecs: Sequence[str]) -> Format | None:
     """Find the codec that an answer names first, among those that we offered."""
     offered = {found.name for name in codecs if (found := find_codec(ours, (name,))) is not None}
-    found = [choice for name in offered if (choice := find_codec(media, (name,))) is not None]
-    return min(found, key=lambda choice: media.formats.index(choice.payload_type), default=None)
+    choices = [choice for name in offered if (choice := find_codec(media, (name,))) is not None]
+    return min(choices, key=lambda choice: media.formats.index(choice.payload_type), default=None)
 
 
 def _same_security(one: str, other: str) -> bool:

@@ -1,14 +1,16 @@
-"""Session timers (RFC 4028), the side that was called: a call whose caller vanished ends by itself.
+"""Session timers (RFC 4028), in both roles: a call whose other side vanished ends by itself.
 
-Carriers ask for them (``Session-Expires: 1800``). Whoever refreshes sends a re-INVITE or UPDATE at
-half the interval; when none comes in time, the other hangs up. We let the caller refresh unless she
-wants us to and takes UPDATE; where she wants us to and does not, the call goes without a timer, as
-if we did not know of them.
+Carriers ask for them (``Session-Expires: 1800``). Whoever refreshes sends an UPDATE or re-INVITE at
+half the interval; when none comes in time, the other hangs up. As the side that is called we let the
+caller refresh unless she wants us to; as the caller we ask as ``TimerWish`` says.
+
+"UAC" and "UAS" in a refresher parameter are the roles in the transaction that carries it (section 7.4),
+so that every refresh may turn them round.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -19,6 +21,10 @@ from hotline.sip.message import Request, Response
 
 MIN_SE_S: Final = 90
 """Shortest interval that we take, the RFC's own minimum (RFC 4028, 5)."""
+LONGEST_MIN_SE_S: Final = 24 * 3600
+"""A 422 that asks for more is not followed."""
+INTERVAL_S: Final = 1800
+"""What we ask for, and the RFC recommends (RFC 4028, 4)."""
 EXPIRY_MARGIN_S: Final = 32.0
 """We hang up so long before the end of the interval, or a third of it if that is less (RFC 4028, 10)."""
 OPTION: Final = "timer"
@@ -31,9 +37,42 @@ class Due(Enum):
     EXPIRED = "expired"
 
 
-def negotiate(request: Request) -> SessionExpires | Refusal | None:
-    """Agree on the timer that an INVITE or UPDATE of the caller asks for (RFC 4028, 9).
+@dataclass(frozen=True, slots=True)
+class TimerWish:
+    """What an INVITE of ours asks for."""
 
+    interval_s: int = INTERVAL_S
+    min_se_s: int = MIN_SE_S
+    """Goes out once a 422 raised it (section 7.4)."""
+    refresher: str | None = None
+    """``uac``, ``uas``, or None: the other side chooses (section 7.1)."""
+
+    def headers(self) -> HeaderFields:
+        """Write the wish. ``timer`` in Supported is the owner's."""
+        wish = ("Session-Expires", str(SessionExpires(self.interval_s, self.refresher)))
+        return (wish,) if self.min_se_s <= MIN_SE_S else (wish, ("Min-SE", str(self.min_se_s)))
+
+    def raised(self, response: Response) -> TimerWish | None:
+        """Take a 422 (section 7.3).
+
+        :returns: what to ask for now; None when the response names no usable Min-SE, or one that we
+            meant already: trying again would go round for ever.
+        """
+        text = response.headers.get("Min-SE")
+        try:
+            least = parse_session_expires(text, "Min-SE").interval_s if text is not None else 0
+        except RemoteProtocolError:
+            return None
+        if not min(self.min_se_s, self.interval_s) < least <= LONGEST_MIN_SE_S:
+            return None
+        return replace(self, interval_s=max(self.interval_s, least), min_se_s=max(self.min_se_s, least))
+
+
+def negotiate(request: Request, *, may_reinvite: bool = False) -> SessionExpires | Refusal | None:
+    """Agree on the timer that an INVITE or UPDATE of the other side asks for (RFC 4028, 9).
+
+    :param may_reinvite: True: we can refresh by re-INVITE where the other side takes no UPDATE; False:
+        such a call goes without a timer, as if we did not know of them.
     :returns: the value for our 2xx, None for no timer, or the refusal.
     :raises RemoteProtocolError: 400 when the header cannot be read.
     """
@@ -45,7 +84,15 @@ def negotiate(request: Request) -> SessionExpires | Refusal | None:
         return Refusal(422, (("Min-SE", str(MIN_SE_S)),))
     if wanted.refresher != "uas":
         return SessionExpires(wanted.interval_s, "uac")
-    return wanted if "UPDATE" in _allowed(request) else None
+    return wanted if may_reinvite or takes_update(request) else None
+
+
+def takes_update(message: Request | Response) -> bool:
+    """Tell whether the sender of an INVITE or of its 2xx takes UPDATE: else a re-INVITE must refresh."""
+    try:
+        return "UPDATE" in parse_tokens(message.headers.get_all("Allow"), "Allow")
+    except RemoteProtocolError:
+        return False
 
 
 def headers_of(agreed: SessionExpires | None) -> HeaderFields:
@@ -55,10 +102,13 @@ def headers_of(agreed: SessionExpires | None) -> HeaderFields:
 
 @dataclass(slots=True)
 class SessionTimer:
-    """The timer of one call; off until ``start``."""
+    """The timer of one call; off until ``start`` or ``refreshed``."""
 
     interval_s: int = 0
+    """0 while there is no timer."""
     we_refresh: bool = False
+    min_se_s: int = MIN_SE_S
+    """Greatest Min-SE heard in this dialog (section 7.4)."""
     _refresh_due: float | None = None
     _expiry_due: float | None = None
 
@@ -68,6 +118,7 @@ class SessionTimer:
         :param we_are_uas: False when the refresh was a request of ours.
         """
         self._refresh_due = self._expiry_due = None
+        self.interval_s, self.we_refresh = 0, False
         if agreed is None:
             return
         self.interval_s = agreed.interval_s
@@ -77,15 +128,52 @@ class SessionTimer:
             self._refresh_due = now + agreed.interval_s / 2
 
     def refreshed(self, response: Response, now: float) -> None:
-        """Take the 2xx to our own refresh; a peer may switch the timer off by leaving it out."""
+        """Take the 2xx to an INVITE, re-INVITE or UPDATE of ours; without the header there is no timer.
+
+        A 2xx that does not say who refreshes leaves it to us (section 7.2 asks for the word).
+        """
         text = response.headers.get("Session-Expires")
         try:
             agreed = parse_session_expires(text) if text is not None else None
         except RemoteProtocolError:
-            agreed = SessionExpires(self.interval_s, "uac")  # what we asked for
-        if agreed is not None and agreed.refresher is None:
-            agreed = SessionExpires(agreed.interval_s, "uac")
+            agreed = SessionExpires(self.interval_s or INTERVAL_S, "uac")  # what we asked for
+        if agreed is not None:
+            # A shorter interval than anybody may ask for would drown the call in refreshes.
+            interval_s = max(agreed.interval_s, MIN_SE_S)
+            agreed = SessionExpires(interval_s, agreed.refresher or "uac")
         self.start(agreed, now, we_are_uas=False)
+
+    def hear(self, request: Request) -> None:
+        """Remember the Min-SE of a request of the other side, for our own refreshes (section 7.4)."""
+        text = request.headers.get("Min-SE")
+        if text is None:
+            return
+        try:
+            least = parse_session_expires(text, "Min-SE").interval_s
+        except RemoteProtocolError:
+            return
+        self.min_se_s = max(self.min_se_s, min(least, LONGEST_MIN_SE_S))
+
+    def raise_minimum(self, response: Response) -> bool:
+        """Take a 422 to a refresh of ours.
+
+        :returns: True when it is worth sending again, with ``headers_of_request``.
+        """
+        wish = TimerWish(self.interval_s, self.min_se_s).raised(response) if self.interval_s else None
+        if wish is None:
+            return False
+        self.interval_s, self.min_se_s = wish.interval_s, wish.min_se_s
+        return True
+
+    def headers_of_request(self) -> HeaderFields:
+        """Write the timer into a re-INVITE or UPDATE of ours: it refreshes, whatever it is sent for.
+
+        Whoever refreshed goes on to (section 7.4). Empty without a timer.
+        """
+        if not self.interval_s:
+            return ()
+        refresher = "uac" if self.we_refresh else "uas"
+        return TimerWish(self.interval_s, self.min_se_s, refresher).headers()
 
     def next_timer(self) -> float | None:
         """Tell when ``handle_timer`` wants to be called; None: never."""
@@ -100,10 +188,3 @@ class SessionTimer:
             self._refresh_due = None
             return Due.REFRESH
         return None
-
-
-def _allowed(request: Request) -> tuple[str, ...]:
-    try:
-        return parse_tokens(request.headers.get_all("Allow"), "Allow")
-    except RemoteProtocolError:
-        return ()
