@@ -1,4 +1,4 @@
-"""What a request carries: the session description, alone or as one part of several.
+"""What a message carries: the session description, alone or as one part of several.
 
 A carrier's INVITE may wrap its SDP in ``multipart/mixed`` beside ISUP or a location (RFC 5621);
 parts that we do not know are passed over when their sender marked them optional.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hotline.sip.message import Request
+from hotline.sip.message import Request, Response
 
 SDP: Final = "application/sdp"
 MAX_PARTS: Final = 16
@@ -28,23 +28,28 @@ class Part:
     body: bytes
 
 
-def parts_of(request: Request) -> list[Part]:
-    """Take the body of a request apart; a body without a Content-Type is taken as SDP of an old peer."""
-    if not request.body:
+def parts_of(message: Request | Response) -> list[Part]:
+    """Take the body of a message apart; a body without a Content-Type is taken as SDP of an old peer."""
+    if not message.body:
         return []
-    media_type = request.content_type
+    media_type = message.content_type
     if media_type is None:
-        return [Part(SDP, is_optional=False, body=request.body)]
+        return [Part(SDP, is_optional=False, body=message.body)]
     boundary = media_type.param("boundary")
     if media_type.essence in _MULTIPART and boundary:
-        return _split(request.body, boundary)
-    disposition = request.headers.get("Content-Disposition") or ""
-    return [Part(media_type.essence, _is_optional(disposition), request.body)]
+        return _split(message.body, boundary)
+    disposition = message.headers.get("Content-Disposition") or ""
+    return [Part(media_type.essence, _is_optional(disposition), message.body)]
 
 
 def find_sdp(parts: list[Part]) -> bytes | None:
     """Find the session description among the parts; None when there is none."""
     return next((part.body for part in parts if part.essence == SDP), None)
+
+
+def sdp_of(message: Request | Response) -> bytes | None:
+    """Find the session description that a message carries; None when there is none."""
+    return find_sdp(parts_of(message))
 
 
 def _split(body: bytes, boundary: str) -> list[Part]:

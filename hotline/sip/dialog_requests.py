@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from hotline.errors import RemoteProtocolError
-from hotline.sip.body import SDP, find_sdp, parts_of
+from hotline.sip.body import SDP, parts_of, sdp_of
 from hotline.sip.call_book import CallBook
 from hotline.sip.call_leg import CallLeg
+from hotline.sip.call_moves import Given, State
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.dialog import Order
 from hotline.sip.dtmf_info import DTMF_TYPES, read_dtmf
 from hotline.sip.events import DigitArrived
 from hotline.sip.headers import SessionExpires
-from hotline.sip.incoming_call import Given, State
 from hotline.sip.inspection import (
     HeaderFields,
     Refusal,
@@ -73,12 +73,9 @@ class DialogRequests:
         if not leg.awaits_answer:
             self._book.move(leg, Given.ACK, now)
             return
-        before = leg.plan
-        try:
-            is_usable = leg.take_answer(request)
-        except RemoteProtocolError:
-            is_usable = False
-        if is_usable and leg.has_moved(before):
+        before = leg.voice.terms
+        is_usable = leg.voice.take_answer(sdp_of(request))
+        if is_usable and leg.voice.has_moved(before):
             self._book.events.append(leg.media_moved())
         self._book.move(leg, Given.ACK if is_usable else Given.ACK_UNUSABLE, now)
 
@@ -107,10 +104,10 @@ class DialogRequests:
                 self._refuse(server, Refusal(481), now)
             return
         refusal = check_body(server.request, (SDP,)) or check_accept(server.request)
-        sdp = find_sdp(parts_of(server.request))
+        sdp = sdp_of(server.request)
         offer = parse_sdp(sdp) if sdp is not None else None
-        if refusal is None and offer is not None and leg.choose(offer) is None:
-            refusal = self._replies.unfit(server, offer, leg.local_ip)
+        if refusal is None and offer is not None and leg.voice.choose(offer) is None:
+            refusal = self._replies.unfit(server, offer, leg.voice)
         if refusal is not None:
             self._refuse(server, refusal, now)  # 14.2: the call goes on as it was
             return
@@ -118,22 +115,23 @@ class DialogRequests:
         if isinstance(agreed, Refusal):
             self._refuse(server, agreed, now)
             return
-        before, body = leg.plan, leg.answer(offer)
+        before = leg.voice.terms
+        body = leg.voice.answer(offer) if offer is not None else leg.voice.offer()
         response = self._replies.reply(server, 200, self._refreshed(leg, agreed, now), body)
         self._book.move(leg, Given.REINVITE, now, server, response)
-        if offer is not None and leg.has_moved(before):
+        if offer is not None and leg.voice.has_moved(before):
             self._book.events.append(leg.media_moved())
 
     def _update(self, leg: CallLeg, server: Server, now: float) -> None:
-        sdp = find_sdp(parts_of(server.request))
+        sdp = sdp_of(server.request)
         offer = parse_sdp(sdp) if sdp is not None else None
         refusal = check_body(server.request, (SDP,))
         if refusal is None and leg.machine.state is State.ENDING:
             refusal = Refusal(481)
         if refusal is None and offer is not None and leg.awaits_answer:
             refusal = Refusal(491)  # RFC 3311, 5.2: our own offer is still open
-        if refusal is None and offer is not None and leg.choose(offer) is None:
-            refusal = self._replies.unfit(server, offer, leg.local_ip)
+        if refusal is None and offer is not None and leg.voice.choose(offer) is None:
+            refusal = self._replies.unfit(server, offer, leg.voice)
         if refusal is not None:
             self._refuse(server, refusal, now)
             return
@@ -141,11 +139,11 @@ class DialogRequests:
         if isinstance(agreed, Refusal):
             self._refuse(server, agreed, now)
             return
-        before = leg.plan
-        body = leg.answer(offer) if offer is not None else b""
+        before = leg.voice.terms
+        body = leg.voice.answer(offer) if offer is not None else b""
         self._respond(server, self._replies.reply(server, 200, self._refreshed(leg, agreed, now), body), now)
         self._book.reschedule(leg)
-        if offer is not None and leg.has_moved(before):
+        if offer is not None and leg.voice.has_moved(before):
             self._book.events.append(leg.media_moved())
 
     def _info(self, leg: CallLeg, server: Server, now: float) -> None:

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
-from hotline.sip import incoming_call, timers, transaction
+from hotline.sip import call_machine, call_moves, outgoing_call, timers, transaction
 
 INTRODUCTION: Final = """\
 # The SIP machines
 
 Each machine is a table of (state, what happens) -> (what is done, next state). The drawings and
-lists below are made from the tables in `hotline/sip/transaction.py`, `timers.py` and
-`incoming_call.py`; to make them anew: `HOTLINE_GOLDEN=1 pytest tests/sip/test_drawing.py`.
+lists below are made from the tables in `hotline/sip/transaction.py`, `timers.py`,
+`incoming_call.py`, `standing_call.py` and `outgoing_call.py`; to make them anew: `HOTLINE_GOLDEN=1 pytest tests/sip/test_drawing.py`.
 
 A message goes: bytes -> `message` (checked once) -> `transaction_layer` (repetitions end here) ->
-`user_agent` (outside a call) or `dialog_requests` (inside one) -> `incoming_call` -> events for the
-house. What a table does not hold is dropped when it comes from the wire, and is a
+`user_agent` (outside a call) or `dialog_requests` (inside one) -> `call_machine` -> events for the
+house; a call that we make begins in `dialler`. What a table does not hold is dropped when it comes from the wire, and is a
 `LocalProtocolError` when our own code asks for it.
 """
 
@@ -39,14 +39,25 @@ def machines_as_markdown() -> str:
     parts.append(_timers())
     rows = [
         (state.value, given.value, _names(actions) + (f"; ended: {cause.value}" if cause else ""), to.value)
-        for (state, given), (actions, to, cause) in incoming_call.TRANSITIONS.items()
+        for (state, given), (actions, to, cause) in call_machine.TRANSITIONS.items()
     ]
     runs = [
         (state.value, ", ".join(timer.value for timer in named))
-        for state, named in incoming_call.TIMERS.items()
+        for state, named in call_machine.TIMERS.items()
     ]
-    parts.append("## A call that comes to us\n")
-    parts.append(_machine("Call (RFC 3261, 13.3, 14.2, 15.1)", incoming_call.State.OFFERED.value, rows, runs))
+    parts.append("## Calls\n")
+    parts.append(
+        "A call that comes to us begins offered; one of ours begins early, made by an INVITE of ours.\n"
+    )
+    parts.append(_machine("Call (RFC 3261, 13.3, 14, 15)", call_moves.State.OFFERED.value, rows, runs))
+    rows = [
+        (state.value, heard.value, _names(moves), to.value)
+        for (state, heard), (moves, to) in outgoing_call.OUTGOING.items()
+    ]
+    runs = [(outgoing_call.Stage.CANCELLING.value, f"{outgoing_call.CANCEL_S:g} s")]
+    parts.append(
+        _machine("An INVITE of ours (RFC 3261, 13.2, 9.1)", outgoing_call.Stage.CALLING.value, rows, runs)
+    )
     return "\n".join(parts)
 
 

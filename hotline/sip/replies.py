@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hotline.sip.body import SDP
 from hotline.sip.call_leg import CallLeg
 from hotline.sip.config import UserAgentConfig
@@ -11,6 +13,9 @@ from hotline.sip.message import Response, response_to
 from hotline.sip.offer import refusal
 from hotline.sip.sdp import SessionDescription
 from hotline.sip.transaction_layer import Server
+from hotline.sip.voice_session import VoiceSession
+
+WILDCARDS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - named to be replaced
 
 
 class Replies:
@@ -50,15 +55,22 @@ class Replies:
         """Say that we take no more for now (21.5.4)."""
         return Refusal(503, (("Retry-After", str(self._config.retry_after_s)),))
 
-    def unfit(self, server: Server, offer: SessionDescription, local_ip: str) -> Refusal:
+    def unfit(self, server: Server, offer: SessionDescription, voice: VoiceSession) -> Refusal:
         """Say what in an offer we cannot carry (21.4.26)."""
         agent = f"{self.host(server.flow)}:{server.flow.local[1]}"
-        return Refusal(488, (("Warning", str(refusal(offer, local_ip=local_ip, agent=agent))),))
+        warning = refusal(
+            offer,
+            local_ip=voice.local_ip,
+            agent=agent,
+            voice=voice.policy,
+            has_keys=voice.new_key is not None,
+        )
+        return Refusal(488, (("Warning", str(warning)),))
 
     def capabilities(self) -> HeaderFields:
         """List what we can do, as OPTIONS asks (11.2)."""
         return (
-            *self._extensions(),
+            *self.extensions(),
             ("Accept", SDP),
             ("Accept-Encoding", "identity"),
             ("Accept-Language", "zh, en"),
@@ -66,14 +78,24 @@ class Replies:
 
     def contact(self, leg: CallLeg) -> HeaderFields:
         """Name the place where requests inside a dialog reach us, and what we can do (12.1.1, 13.3.1.4)."""
-        flow = leg.flow
-        transport = ";transport=tcp" if flow.transport == "tcp" else ""
-        contact = f"<sip:{leg.called}@{self.host(flow)}:{flow.local[1]}{transport}>"
-        return (("Contact", contact), *self._extensions())
+        return (("Contact", self.contact_at(leg.contact_user, leg.flow)), *self.extensions())
+
+    def contact_at(self, user: str, flow: Flow) -> str:
+        """Name the place where requests reach us over a flow."""
+        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        return f"<sip:{user}@{self.host(flow)}:{flow.local[1]}{transport}>"
+
+    def voice_ip(self, local_ip: str, flow: Flow) -> str:
+        """Tell the address to write into a session description.
+
+        :param local_ip: of the media port; empty or a wildcard: the one that the peer reaches.
+        """
+        return self._config.public_ip or (flow.own_ip if local_ip in WILDCARDS else local_ip)
 
     def host(self, flow: Flow) -> str:
         """Tell our own address as the peer must write it."""
-        return host_text(self._config.public_ip or flow.local[0])
+        return host_text(self._config.public_ip or flow.own_ip)
 
-    def _extensions(self) -> HeaderFields:
+    def extensions(self) -> HeaderFields:
+        """List the methods and extensions that we know."""
         return (("Allow", ", ".join(self.allow)), ("Supported", ", ".join(self._config.supported)))

@@ -6,6 +6,7 @@ knows, a response that belongs to one of ours. Repetitions, ACKs to errors and s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hotline.events.ids import CallId
@@ -15,6 +16,9 @@ from hotline.sip.message import Headers, Request, Response
 from hotline.sip.transaction import I, Kind, Outcome, S, Transaction
 
 Key = tuple[object, ...]
+Hears = Callable[[Response | None, float], None]
+"""Told each response to a request of ours (of an INVITE, the provisional ones and each 2xx as well);
+None: none came, or there is no way to the peer."""
 
 
 @dataclass(eq=False, slots=True)
@@ -42,6 +46,7 @@ class Client:
     flow: Flow
     transaction: Transaction
     call_id: CallId | None = None
+    hears: Hears | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +193,31 @@ class TransactionLayer:
         """Send a response through its transaction."""
         self._step(server, _sends(response.status), now, response.to_bytes())
 
-    def request(self, request: Request, flow: Flow, now: float, call_id: CallId | None = None) -> Client:
-        """Send a request other than ACK through a new client transaction."""
+    def request(
+        self,
+        request: Request,
+        flow: Flow,
+        now: float,
+        call_id: CallId | None = None,
+        hears: Hears | None = None,
+    ) -> Client:
+        """Send a request other than ACK through a new client transaction.
+
+        :param hears: told what comes of it, by whoever asks this layer for responses and failures.
+        """
         kind = Kind.INVITE_CLIENT if request.method == "INVITE" else Kind.CLIENT
-        client = Client(client_key(request), request, flow, Transaction(kind, flow.is_reliable), call_id)
+        client = Client(
+            client_key(request), request, flow, Transaction(kind, flow.is_reliable), call_id, hears
+        )
         self._clients[client.key] = client
         client.transaction.start(request.to_bytes(), now)
         self._settle(client)
         return client
+
+    def forget(self, client: Client) -> None:
+        """Give a request of ours up (9.1: an INVITE whose CANCEL brought no final response)."""
+        self._clients.pop(client.key, None)
+        self._agenda.put(client, None)
 
     def send(self, flow: Flow, data: bytes, call_id: CallId | None = None) -> None:
         """Send bytes that no transaction repeats: an ACK to 2xx, a 2xx again, a stateless error."""

@@ -16,15 +16,18 @@ from typing import Final
 
 from hotline.errors import LocalProtocolError, RemoteProtocolError
 from hotline.events.ids import CallId
-from hotline.sip.body import SDP, find_sdp, parts_of
+from hotline.sip.body import SDP, sdp_of
 from hotline.sip.call_book import CallBook
-from hotline.sip.call_leg import CallLeg, terms_of
+from hotline.sip.call_leg import CallLeg
+from hotline.sip.call_machine import CallMachine
+from hotline.sip.call_moves import Given, State
 from hotline.sip.config import UserAgentConfig
+from hotline.sip.dialler import Dialler
+from hotline.sip.dialling import DialOrder
 from hotline.sip.dialog import Dialog
 from hotline.sip.dialog_requests import DialogRequests
 from hotline.sip.events import CallArrived, SipEvent
 from hotline.sip.flow import Flow, Outgoing, is_behind_nat, response_flow
-from hotline.sip.incoming_call import Given, IncomingCall, State
 from hotline.sip.inspection import (
     Refusal,
     check_accept,
@@ -35,14 +38,15 @@ from hotline.sip.inspection import (
 )
 from hotline.sip.message import MalformedRequest, Request, Response, note_source, response_to
 from hotline.sip.numbers import called_number, caller_identity
+from hotline.sip.our_requests import OurRequests
 from hotline.sip.replies import Replies
 from hotline.sip.sdp import parse_sdp
 from hotline.sip.session_timer import headers_of, negotiate
-from hotline.sip.transaction_layer import Client, Server, TransactionLayer
+from hotline.sip.transaction_layer import Client, Hears, Server, TransactionLayer
+from hotline.sip.voice_session import VoiceSession, session_id_of
 
 DIALOG_METHODS: Final = frozenset({"BYE", "INFO", "UPDATE", "PRACK"})
 """Requests that make sense in a dialog only: 481 outside (12.2.2, 15.1.2)."""
-WILDCARDS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - named to be replaced
 
 
 class UserAgent:
@@ -51,10 +55,15 @@ class UserAgent:
     :param new_call_id: makes the id of a new call.
     :param new_token: makes random text for tags, branches and nonces: token characters, at least 64
         random bits (RFC 3261, 19.3 asks for 32).
+    :param new_key: makes 30 random octets for SRTP (RFC 4568); None: no SRTP.
     """
 
     def __init__(
-        self, config: UserAgentConfig, new_call_id: Callable[[], CallId], new_token: Callable[[], str]
+        self,
+        config: UserAgentConfig,
+        new_call_id: Callable[[], CallId],
+        new_token: Callable[[], str],
+        new_key: Callable[[], bytes] | None = None,
     ) -> None:
         self.config = config
         self.draining = False
@@ -63,9 +72,11 @@ class UserAgent:
         allow = tuple(method for method in config.allow if method != "REGISTER")
         self._replies = Replies(config, (*allow, "REGISTER") if self.registrar else allow)
         self._layer = TransactionLayer()
-        self._book = CallBook(self._layer, self._replies, new_token, config.server)
+        self._ours = OurRequests(self._layer, self._replies, new_token, config.server)
+        self._book = CallBook(self._layer, self._replies, self._ours)
+        self._dialler = Dialler(self._layer, self._replies, self._ours, self._book, new_token, new_key)
         self._dialog_requests = DialogRequests(config, self._layer, self._replies, self._book)
-        self._new_call_id, self._new_token = new_call_id, new_token
+        self._new_call_id, self._new_token, self._new_key = new_call_id, new_token, new_key
         self._tag_key = new_token().encode()[:32]
 
     # -- the machine form -------------------------------------------------------------------------
@@ -73,7 +84,7 @@ class UserAgent:
     @property
     def calls(self) -> int:
         """How many calls stand or are being set up."""
-        return len(self._book)
+        return len(self._book) + len(self._dialler)
 
     @property
     def transactions(self) -> int:
@@ -84,8 +95,10 @@ class UserAgent:
         """Take one message from the wire."""
         if isinstance(message, Response):
             client = self._layer.receive_response(message, now)
-            if client is not None and message.status >= 200:
-                self._book.answered(client, message, now)
+            if client is None or client.hears is None:
+                return
+            if message.status >= 200 or message.cseq.method == "INVITE":
+                client.hears(message, now)
             return
         note_source(message, *flow.remote)
         if message.method == "ACK":
@@ -112,7 +125,12 @@ class UserAgent:
 
     def next_timer(self) -> float | None:
         """Tell when ``handle_timer`` wants to be called; None: never."""
-        due = [due for due in (self._layer.next_timer(), self._book.next_timer()) if due is not None]
+        layer = self._layer
+        due = [
+            due
+            for due in (layer.next_timer(), self._book.next_timer(), self._dialler.next_timer())
+            if due is not None
+        ]
         return min(due) if due else None
 
     def handle_timer(self, now: float) -> None:
@@ -120,6 +138,7 @@ class UserAgent:
         self._layer.handle_timer(now)
         self._settle_failed(now)
         self._book.handle_timer(now)
+        self._dialler.handle_timer(now)
 
     def take_outbox(self) -> list[Outgoing]:
         """Hand out what is to be sent, once."""
@@ -151,16 +170,17 @@ class UserAgent:
             return False
         if leg.machine.state is not State.OFFERED:
             raise LocalProtocolError(f"call {call_id} was accepted before")
-        if local_ip not in WILDCARDS and not self.config.public_ip:
-            leg.local_ip = local_ip
-        leg.local_port = local_port
-        server = leg.invite
-        if leg.offer is not None and leg.choose(leg.offer) is None:
-            refusal = self._replies.unfit(server, leg.offer, leg.local_ip)
+        voice, server = leg.voice, leg.invite
+        assert server is not None
+        voice.local_ip = self._replies.voice_ip(local_ip, server.source)
+        voice.local_port = local_port
+        if leg.offer is not None and voice.choose(leg.offer) is None:
+            refusal = self._replies.unfit(server, leg.offer, voice)
             self._book.move(leg, Given.REFUSE, now, server, self._replies.refuse(server, refusal))
             return False
         headers = (*self._replies.contact(leg), *headers_of(leg.session_expires))
-        response = self._replies.reply(server, 200, headers, leg.answer(leg.offer))
+        body = voice.answer(leg.offer) if leg.offer is not None else voice.offer()
+        response = self._replies.reply(server, 200, headers, body)
         leg.session_timer.start(leg.session_expires, now)
         for value in server.request.headers.get_all("Record-Route"):  # 12.1.1
             response.headers.add("Record-Route", value)
@@ -186,23 +206,48 @@ class UserAgent:
         if not 300 <= status <= 699:
             raise LocalProtocolError(f"a call cannot be refused with {status}")
         leg = self._book.get(call_id)
-        if leg is None:
+        if leg is None or leg.invite is None:
             return False
         headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
         response = self._replies.reply(leg.invite, status, headers, reason=reason)
         self._book.move(leg, Given.REFUSE, now, leg.invite, response)
         return True
 
-    def hang_up(self, call_id: CallId, now: float) -> bool:
-        """End a call: BYE, as soon as the ACK is there (section 15); 480 when it was not answered.
+    def dial(self, order: DialOrder, now: float) -> None:
+        """Make a call: CallRinging, then CallAnswered or CallEnded tell what comes of it.
 
+        :raises LocalProtocolError: when the order names no place to try, or a call that exists.
+        """
+        if self._book.get(order.call_id) is not None:
+            raise LocalProtocolError(f"call {order.call_id} exists")
+        self._dialler.dial(order, now)
+
+    def hang_up(self, call_id: CallId, now: float, reason: str = "") -> bool:
+        """End a call, whoever began it and wherever it stands.
+
+        One that stands gets a BYE, as soon as its ACK is there (section 15); one that came and was not
+        answered is refused with 480; one of ours that was not answered is cancelled (9.1), and a 200
+        that crosses the CANCEL gets ACK and BYE.
+
+        :param reason: value of a Reason header (RFC 3326), as ``Q.850;cause=16``.
         :returns: False when the call is over already.
         """
+        headers = (("Reason", reason),) if reason else ()
         leg = self._book.get(call_id)
         if leg is None:
-            return False
-        self._book.move(leg, Given.HANG_UP, now, leg.invite, self._replies.reply(leg.invite, 480))
+            return self._dialler.hang_up(call_id, now, headers)
+        response = self._replies.reply(leg.invite, 480, headers) if leg.invite is not None else None
+        self._book.move(leg, Given.HANG_UP, now, leg.invite, response, headers)
         return True
+
+    def ask(self, request: Request, flow: Flow, now: float, answered: Hears) -> None:
+        """Send a request outside any call: a REGISTER or OPTIONS of a trunk's own.
+
+        :param request: whole but for its Via, which is put on top.
+        :param answered: told its final response, or None when there is none or no way there.
+        """
+        request.headers.insert_first("Via", self._ours.via(flow))
+        self._layer.request(request, flow, now, None, answered)
 
     # -- requests ---------------------------------------------------------------------------------
 
@@ -280,23 +325,25 @@ class UserAgent:
         dialog = Dialog.of_uas(request, server.to_tag)
         leg = CallLeg(
             call_id=self._new_call_id(),
-            machine=IncomingCall(),
+            machine=CallMachine(),
             invite=server,
+            invite_cseq=request.cseq.number,
             dialog=dialog,
-            called=called,
+            contact_user=called,
             flow=server.source,
             is_behind_nat=is_behind_nat(request.top_via, dialog.remote_target, server.source.remote),
-            session_id=int.from_bytes(blake2s(server.to_tag.encode(), digest_size=4).digest(), "big"),
-            local_ip=config.public_ip or server.source.local[0],
+            voice=VoiceSession(
+                config.public_ip or server.source.own_ip, session_id_of(server.to_tag), new_key=self._new_key
+            ),
             session_expires=session_expires,
         )
-        sdp = find_sdp(parts_of(request))
+        sdp = sdp_of(request)
         if sdp is not None:
             leg.offer = parse_sdp(sdp)
-            leg.plan = leg.choose(leg.offer)
-            if leg.plan is None:
-                return self._replies.unfit(server, leg.offer, leg.local_ip)
-        self._book.add(leg, now)
+            leg.voice.plan = leg.voice.choose(leg.offer)
+            if leg.voice.plan is None:
+                return self._replies.unfit(server, leg.offer, leg.voice)
+        self._book.add(leg, server, now)
         caller = caller_identity(request, config.area_code, trusted=config.trusts(server.source))
         self._book.events.append(
             CallArrived(
@@ -307,7 +354,7 @@ class UserAgent:
                 withheld=caller.withheld,
                 called=called,
                 source=str(server.source),
-                terms=terms_of(leg.plan) if leg.plan else None,
+                terms=leg.voice.terms,
             )
         )
         return None
@@ -357,5 +404,5 @@ class UserAgent:
 
     def _settle_failed(self, now: float) -> None:
         for failed in self._layer.take_failed():
-            if isinstance(failed.side, Client):
-                self._book.answered(failed.side, None, now)
+            if isinstance(failed.side, Client) and failed.side.hears is not None:
+                failed.side.hears(None, now)

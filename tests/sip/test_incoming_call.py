@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hotline.errors import LocalProtocolError
-from hotline.sip.incoming_call import DECISION_S, TRANSITIONS, Given, IncomingCall, State
+from hotline.sip.call_machine import TRANSITIONS, CallMachine
+from hotline.sip.call_moves import DECISION_S, Given, State
 
 G = Given
 # Written down a second time: state, what happens, next state, what is done, why it ended.
@@ -37,6 +38,10 @@ CONFIRMED HANG_UP ENDING SEND_BYE hung_up
 CONFIRMED BYE ENDED ANSWER_BYE bye
 CONFIRMED CANCEL CONFIRMED - -
 CONFIRMED REINVITE REANSWERED SEND_OK -
+EARLY ESTABLISHED CONFIRMED TELL_ANSWERED -
+EARLY ESTABLISHED_UNUSABLE ENDING SEND_BYE failed
+EARLY BYE ENDED ANSWER_BYE bye
+CONFIRMED REOFFER REOFFERING SEND_REINVITE -
 CONFIRMED SESSION_EXPIRED ENDING SEND_BYE hung_up
 REANSWERED SESSION_EXPIRED ENDING SEND_BYE hung_up
 REANSWERED REPEAT_DUE REANSWERED REPEAT_OK -
@@ -47,6 +52,18 @@ REANSWERED HANG_UP ENDING SEND_BYE hung_up
 REANSWERED BYE ENDED ANSWER_BYE bye
 REANSWERED CANCEL REANSWERED - -
 REANSWERED REINVITE REANSWERED SEND_PENDING -
+REOFFERING ACK REOFFERING - -
+REOFFERING ACK_UNUSABLE REOFFERING - -
+REOFFERING REOFFER_TAKEN CONFIRMED TELL_MOVED -
+REOFFERING REOFFER_UNUSABLE ENDING SEND_BYE failed
+REOFFERING REOFFER_REFUSED CONFIRMED TELL_REFUSED -
+REOFFERING GLARE CONFIRMED WAIT_FOR_GLARE -
+REOFFERING REOFFER_OVERDUE ENDING SEND_BYE hung_up
+REOFFERING SESSION_EXPIRED ENDING SEND_BYE hung_up
+REOFFERING HANG_UP ENDING SEND_BYE hung_up
+REOFFERING BYE ENDED ANSWER_BYE bye
+REOFFERING CANCEL REOFFERING - -
+REOFFERING REINVITE REOFFERING SEND_PENDING -
 ENDING ACK ENDING - -
 ENDING ACK_UNUSABLE ENDING - -
 ENDING HANG_UP ENDING - -
@@ -61,15 +78,16 @@ PATHS = {
     State.LEAVING: [G.ACCEPT, G.HANG_UP],
     State.CONFIRMED: [G.ACCEPT, G.ACK],
     State.REANSWERED: [G.ACCEPT, G.ACK, G.REINVITE],
+    State.REOFFERING: [G.ACCEPT, G.ACK, G.REOFFER],
     State.ENDING: [G.ACCEPT, G.ACK, G.HANG_UP],
     State.ENDED: [G.REFUSE],
 }
 
 
-def a_call(state: State) -> IncomingCall:
-    call = IncomingCall()
+def a_call(state: State) -> CallMachine:
+    call = CallMachine(State.EARLY if state is State.EARLY else State.OFFERED)
     call.start(0.0)
-    for given in PATHS[state]:
+    for given in PATHS.get(state, []):
         call.handle(given, 0.0)
     assert call.state is state
     call.take_actions()
@@ -117,6 +135,8 @@ def test_nothing_happens_to_a_call_that_is_over(given: Given) -> None:
         (State.LEAVING, 0.5),
         (State.CONFIRMED, None),
         (State.REANSWERED, 0.5),
+        (State.REOFFERING, 64.0),
+        (State.EARLY, None),
         (State.ENDING, None),
     ],
 )

@@ -86,7 +86,7 @@ def test_a_refusal_says_what_would_do(given: dict[str, object], header: str, val
 def test_an_offer_that_does_not_fit_is_refused_with_a_warning_for_people() -> None:
     refusal = answer(Bench(), an_invite(body=OFFER.replace("RTP/AVP 8 101", "RTP/AVP 18")))
     assert refusal.headers.get("Warning") == (
-        '305 192.0.2.1:5060 "Incompatible media format: PCMA or PCMU is needed"'
+        '305 192.0.2.1:5060 "Incompatible media format: one of PCMA, PCMU, G722, opus is needed"'
     )
 
 

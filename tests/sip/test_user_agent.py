@@ -393,7 +393,7 @@ def test_an_invite_without_an_offer_gets_ours_and_the_ack_answers() -> None:
     assert arrived.terms is None
     bench.ua.accept(arrived.call_id, "", 16000, bench.now)
     [ok] = bench.said()
-    assert b"m=audio 16000 RTP/AVP 8 0 101" in ok.body
+    assert b"m=audio 16000 RTP/AVP 8 0 9 111 101" in ok.body
     answer = OFFER.replace("RTP/AVP 8 101", "RTP/AVP 0 101").replace("8 PCMA", "0 PCMU")
     bench.hear(a_request("ACK", to_tag=ok.to_tag, branch="z9hG4bKack1", body=answer))
     assert bench.events() == [

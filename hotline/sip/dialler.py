@@ -1,0 +1,398 @@
+"""Calls that we make: INVITEs sent at once and one after another until one is answered or all failed.
+
+A call has branches, which ring at once; a branch has targets, which are tried one after another; each
+try is an ``Attempt``, one INVITE with its own row of states (``outgoing_call``). A proxy on the way may
+fork an INVITE, so that an attempt may have several early dialogs; the first 2xx of all makes the call,
+every other one gets ACK and BYE (RFC 3261, 13.2.2.4).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from hotline.errors import LocalProtocolError, RemoteProtocolError
+from hotline.events.ids import CallId
+from hotline.sip.agenda import Agenda
+from hotline.sip.body import sdp_of
+from hotline.sip.call_book import CallBook
+from hotline.sip.call_leg import CallLeg
+from hotline.sip.call_machine import CallMachine
+from hotline.sip.call_moves import Given, State
+from hotline.sip.dialling import DialOrder, DialTarget
+from hotline.sip.dialog import Dialog
+from hotline.sip.events import CallEnded, CallRinging
+from hotline.sip.failure import Failure, best_of, failure_of
+from hotline.sip.flow import numeric
+from hotline.sip.inspection import HeaderFields
+from hotline.sip.message import Request, Response
+from hotline.sip.our_requests import OurRequests
+from hotline.sip.outgoing_call import AttemptMachine, Heard, Move, Stage
+from hotline.sip.replies import Replies
+from hotline.sip.transaction_layer import Client, TransactionLayer
+from hotline.sip.uri import Uri
+from hotline.sip.voice_session import VoiceSession, session_id_of
+from hotline.sip.voice_terms import VoiceTerms
+
+TRIES_NEXT: Final = frozenset({408, 430, 503})
+"""Errors that speak of the way and not of the person: the branch's next target is tried (RFC 3263, 4.3;
+RFC 5626, 11)."""
+MOST_REDIRECTIONS: Final = 5
+"""Places that 3xx responses may add to one branch: two that point at each other must end."""
+ELSEWHERE: Final = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
+"""In the CANCEL to telephones that rang in vain, so that they note no missed call (RFC 3326)."""
+
+
+@dataclass(eq=False, slots=True)
+class Attempt:
+    """One INVITE of ours."""
+
+    call: OutgoingCall
+    branch: Branch
+    target: DialTarget
+    voice: VoiceSession
+    """As the INVITE offered it; each fork goes on from a copy."""
+    machine: AttemptMachine = field(default_factory=AttemptMachine)
+    invite: Client | None = None
+    forks: dict[str, CallLeg] = field(default_factory=dict)
+    """Dialogs that its responses made, by their tag."""
+    cancel_headers: HeaderFields = ()
+
+
+@dataclass(eq=False, slots=True)
+class Branch:
+    """Places that are tried one after another."""
+
+    targets: deque[DialTarget]
+    dialog: Dialog
+    """Call-ID, our tag and CSeq, which all attempts of the branch share (8.1.3.4, 8.1.3.5)."""
+    attempt: Attempt | None = None
+    failure: Failure | None = None
+    """Why all of them failed; None while one is tried."""
+    redirections: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class OutgoingCall:
+    """A call of ours that nobody answered yet."""
+
+    order: DialOrder
+    branches: list[Branch]
+    ring_due: float
+    is_over: bool = False
+    """It was answered, or failed, or we hung up: what still comes is only cleared away."""
+    told: tuple[int, VoiceTerms | None] = (0, None)
+    """Status and early voice told last."""
+
+
+class Dialler:
+    """The calls that one user agent is making.
+
+    :param new_token: makes Call-IDs and tags.
+    :param new_key: makes keys for SRTP; None: no SRTP.
+    """
+
+    def __init__(
+        self,
+        layer: TransactionLayer,
+        replies: Replies,
+        ours: OurRequests,
+        book: CallBook,
+        new_token: Callable[[], str],
+        new_key: Callable[[], bytes] | None,
+    ) -> None:
+        self._layer, self._replies, self._ours, self._book = layer, replies, ours, book
+        self._new_token, self._new_key = new_token, new_key
+        self._calls: dict[CallId, OutgoingCall] = {}
+        self._rings: Agenda[OutgoingCall] = Agenda()
+        self._cancels: Agenda[Attempt] = Agenda()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    # -- from above -------------------------------------------------------------------------------
+
+    def dial(self, order: DialOrder, now: float) -> None:
+        """Send the first INVITE of each branch.
+
+        :raises LocalProtocolError: when there is nobody to call, or a call of that id.
+        """
+        if not order.branches or not all(order.branches):
+            raise LocalProtocolError(f"call {order.call_id} has a branch without a target")
+        if order.call_id in self._calls:
+            raise LocalProtocolError(f"call {order.call_id} is being made")
+        branches = [Branch(deque(targets), self._new_dialog(order)) for targets in order.branches]
+        call = OutgoingCall(order, branches, now + order.ring_s)
+        self._calls[order.call_id] = call
+        self._rings.put(call, call.ring_due)
+        for branch in branches:
+            self._try_next(call, branch, now)
+
+    def hang_up(self, call_id: CallId, now: float, headers: HeaderFields) -> bool:
+        """Give up a call that nobody answered yet.
+
+        :returns: False when there is none.
+        """
+        call = self._calls.get(call_id)
+        if call is None:
+            return False
+        self._end(call, now, headers)
+        self._book.events.append(CallEnded(call_id, "hung_up"))
+        return True
+
+    # -- timers -----------------------------------------------------------------------------------
+
+    def next_timer(self) -> float | None:
+        """Tell when ``handle_timer`` wants to be called; None: never."""
+        due = (self._rings.next_due(), self._cancels.next_due())
+        return min((time for time in due if time is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Fire what is due."""
+        while (call := self._rings.take_due(now)) is not None:
+            self._fail(call, Failure(408, "No answer"), now)
+        while (attempt := self._cancels.take_due(now)) is not None:
+            for move in attempt.machine.handle_timer(now):
+                self._do(attempt, move, None, now)
+
+    # -- one attempt ------------------------------------------------------------------------------
+
+    def _try_next(self, call: OutgoingCall, branch: Branch, now: float) -> None:
+        self._try(call, branch, branch.targets.popleft(), now)
+
+    def _try(self, call: OutgoingCall, branch: Branch, target: DialTarget, now: float) -> None:
+        order, flow = call.order, target.flow
+        branch.dialog.remote_target, branch.dialog.route_set = target.uri, target.route
+        voice = VoiceSession(
+            self._replies.voice_ip(order.local_ip, flow),
+            session_id_of(branch.dialog.local_tag),
+            order.local_port,
+            order.voice,
+            self._new_key,
+        )
+        attempt = branch.attempt = Attempt(call, branch, target, voice)
+        headers = (
+            ("Contact", self._replies.contact_at(order.from_.uri.user or "hotline", flow)),
+            *self._replies.extensions(),
+            *order.headers,
+        )
+        request = self._ours.write(branch.dialog, "INVITE", flow, headers, voice.offer())
+
+        def hears(response: Response | None, at: float) -> None:
+            self._hear(attempt, response, at)
+
+        attempt.invite = self._ours.send(request, flow, now, order.call_id, hears)
+
+    def _hear(self, attempt: Attempt, response: Response | None, now: float) -> None:
+        if response is None:
+            heard = Heard.NOTHING
+        elif response.status < 200:
+            heard = Heard.PROVISIONAL
+        elif response.status < 300:
+            heard = Heard.ANSWER
+            leg = attempt.forks.get(response.to_tag or "")
+            if leg is not None and leg.ack_cseq == response.cseq.number:
+                self._ours.acknowledge(leg, leg.ack_cseq)  # 13.2.2.4: our ACK was lost
+                return
+        else:
+            heard = Heard.ERROR
+        self._move(attempt, heard, response, now)
+
+    def _move(self, attempt: Attempt, heard: Heard, response: Response | None, now: float) -> None:
+        for move in attempt.machine.handle(heard, now):
+            self._do(attempt, move, response, now)
+        self._cancels.put(attempt, attempt.machine.next_timer())
+
+    def _do(self, attempt: Attempt, move: Move, response: Response | None, now: float) -> None:
+        match move:
+            case Move.TELL_RINGING:
+                assert response is not None
+                if response.status > 100:
+                    self._ring(attempt, response)
+            case Move.ESTABLISH:
+                assert response is not None
+                self._establish(attempt, response, now)
+            case Move.END_SURPLUS:
+                assert response is not None
+                self._end_surplus(attempt, response, now)
+            case Move.SEND_CANCEL:
+                assert attempt.invite is not None
+                self._ours.cancel(attempt.invite, now, attempt.cancel_headers)
+            case Move.TRY_ON:
+                self._try_on(attempt, response, now)
+            case Move.FORGET:
+                assert attempt.invite is not None
+                self._layer.forget(attempt.invite)
+
+    def _ring(self, attempt: Attempt, response: Response) -> None:
+        call, terms = attempt.call, None
+        if response.to_tag:
+            leg = self._fork(attempt, response)
+            sdp = sdp_of(response)
+            if sdp is not None:
+                leg.voice.preview(sdp)
+            terms = leg.voice.terms
+        if call.told != (response.status, terms):
+            call.told = (response.status, terms)
+            self._book.events.append(CallRinging(call.order.call_id, response.status, terms))
+
+    def _establish(self, attempt: Attempt, response: Response, now: float) -> None:
+        call, leg = attempt.call, self._fork(attempt, response)
+        self._settle_dialog(leg, attempt, response)
+        self._ours.acknowledge(leg, response.cseq.number)
+        self._close(call)
+        for other in call.branches:
+            if other.attempt is not None and other.attempt is not attempt:
+                other.attempt.cancel_headers = ELSEWHERE
+                self._move(other.attempt, Heard.GIVE_UP, None, now)
+        self._drop_forks(attempt, but=leg)
+        if leg.machine.state is State.ENDED:  # its BYE overtook its 200
+            self._book.events.append(CallEnded(leg.call_id, "bye"))
+            return
+        is_usable = leg.voice.take_final_answer(sdp_of(response))
+        if not is_usable:
+            leg.end_status, leg.end_reason = 488, "No usable answer"
+        self._book.adopt(leg)
+        self._book.move(leg, Given.ESTABLISHED if is_usable else Given.ESTABLISHED_UNUSABLE, now)
+
+    def _end_surplus(self, attempt: Attempt, response: Response, now: float) -> None:
+        """Acknowledge and end a 2xx that nobody wants any more (13.2.2.4, 15)."""
+        leg = self._fork(attempt, response)
+        self._settle_dialog(leg, attempt, response)
+        self._ours.acknowledge(leg, response.cseq.number)
+        if leg.machine.state is State.EARLY:
+            self._book.move(leg, Given.ESTABLISHED_UNUSABLE, now)
+
+    def _fork(self, attempt: Attempt, response: Response) -> CallLeg:
+        """Find or make the dialog that a response belongs to (12.1.2)."""
+        tag = response.to_tag or ""
+        leg = attempt.forks.get(tag)
+        if leg is not None:
+            return leg
+        assert attempt.invite is not None
+        request, target = attempt.invite.request, attempt.target
+        dialog = _dialog_of(request, response)
+        leg = attempt.forks[tag] = CallLeg(
+            call_id=attempt.call.order.call_id,
+            machine=CallMachine(State.EARLY),
+            dialog=dialog,
+            contact_user=attempt.call.order.from_.uri.user or "hotline",
+            flow=target.flow,
+            is_behind_nat=_is_elsewhere(dialog.remote_target, target),
+            voice=replace(attempt.voice),
+            invite_cseq=request.cseq.number,
+            is_told=False,
+        )
+        self._book.establish(leg)
+        return leg
+
+    def _settle_dialog(self, leg: CallLeg, attempt: Attempt, response: Response) -> None:
+        # The 2xx says it finally: a provisional response may have come by another way (13.2.2.4).
+        assert attempt.invite is not None
+        final = _dialog_of(attempt.invite.request, response)
+        leg.dialog.remote_target, leg.dialog.route_set = final.remote_target, final.route_set
+        leg.is_behind_nat = _is_elsewhere(final.remote_target, attempt.target)
+
+    # -- one call ---------------------------------------------------------------------------------
+
+    def _try_on(self, attempt: Attempt, response: Response | None, now: float) -> None:
+        call, branch = attempt.call, attempt.branch
+        self._drop_forks(attempt)
+        if call.is_over:
+            return
+        failure = failure_of(response)
+        if response is not None and 300 <= response.status < 400:
+            self._redirect(call, branch, response)
+        goes_on = failure.status in TRIES_NEXT or 300 <= failure.status < 400
+        if goes_on and branch.targets:
+            self._try_next(call, branch, now)
+            return
+        branch.failure = failure
+        failures = [branch.failure for branch in call.branches if branch.failure is not None]
+        if failure.status >= 600 or len(failures) == len(call.branches):
+            self._fail(call, best_of(failures), now)
+
+    def _redirect(self, call: OutgoingCall, branch: Branch, response: Response) -> None:
+        """Add the places that a 3xx names and the layer above allows, best first (8.1.3.4)."""
+        allows = call.order.allows_redirect
+        found = []
+        for contact in sorted(response.contacts, key=_preference, reverse=True):
+            target = allows(contact.uri) if allows is not None else None
+            if target is not None and branch.redirections < MOST_REDIRECTIONS:
+                branch.redirections += 1
+                found.append(target)
+        branch.targets.extendleft(reversed(found))
+
+    def _fail(self, call: OutgoingCall, failure: Failure, now: float) -> None:
+        self._end(call, now)
+        ended = CallEnded(call.order.call_id, "failed", failure.status, failure.reason)
+        self._book.events.append(ended)
+
+    def _end(self, call: OutgoingCall, now: float, headers: HeaderFields = ()) -> None:
+        self._close(call)
+        for branch in call.branches:
+            if branch.attempt is not None:
+                branch.attempt.cancel_headers = headers
+                self._move(branch.attempt, Heard.GIVE_UP, None, now)
+
+    def _close(self, call: OutgoingCall) -> None:
+        call.is_over = True
+        self._calls.pop(call.order.call_id, None)
+        self._rings.put(call, None)
+
+    def _drop_forks(self, attempt: Attempt, but: CallLeg | None = None) -> None:
+        for leg in attempt.forks.values():
+            if leg is not but and leg.machine.state is State.EARLY:
+                self._book.forget(leg)
+
+    def _new_dialog(self, order: DialOrder) -> Dialog:
+        return Dialog(
+            call_id=self._new_token(),
+            local_tag=self._new_token(),
+            remote_tag="",
+            local=order.from_,
+            remote=order.to,
+            remote_target=order.to.uri,
+            route_set=(),
+        )
+
+
+def _dialog_of(request: Request, response: Response) -> Dialog:
+    """Make the dialog of a response; one without a usable Contact is reached where its INVITE went.
+
+    RFC 3261, 12.1.2 wants a Contact, but a 2xx without one must be acknowledged all the same.
+    """
+    try:
+        return Dialog.of_uac(request, response)
+    except RemoteProtocolError:
+        return Dialog(
+            request.call_id,
+            request.from_tag or "",
+            response.to_tag or "",
+            request.from_,
+            response.to,
+            request.uri,
+            tuple(reversed(response.record_routes)),
+            request.cseq.number,
+        )
+
+
+def _is_elsewhere(contact: Uri, target: DialTarget) -> bool:
+    """Tell whether a Contact names the very place that was not reached by its name: behind a NAT."""
+    ip = numeric(contact.address) if contact.is_sip else None
+    if ip is None or ip == numeric(target.flow.remote[0]):
+        return False
+    return ip == numeric(target.uri.address)
+
+
+def _preference(contact: object) -> float:
+    value = contact.param("q") if hasattr(contact, "param") else None
+    try:
+        return float(value) if value else 1.0  # 20.10: without q the order is the sender's
+    except ValueError:
+        return 0.0
+
+
+__all__ = ["Attempt", "Branch", "Dialler", "OutgoingCall", "Stage"]
