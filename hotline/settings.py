@@ -28,6 +28,23 @@ class _Section(BaseModel):
     )
 
 
+def ip_and_port(value: str) -> tuple[str, int]:
+    """Read ``192.0.2.9:9060`` or ``[2001:db8::9]:9060``.
+
+    :raises ValueError: when it is something else.
+    """
+    host, _, port = value.rpartition(":")
+    try:
+        ip = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        if not port.isdecimal() or not 0 <= int(port) <= 65535 or (ip.version == 6) != host.startswith("["):
+            raise ValueError(value)
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is no address with a port; write it as 192.0.2.9:9060 or [2001:db8::9]:9060"
+        ) from None
+    return str(ip), int(port)
+
+
 class SiteSettings(_Section):
     """Who we are."""
 
@@ -80,6 +97,13 @@ class SipSettings(_Section):
     max_calls: Annotated[int, Field(ge=1, le=10_000)] = 200
     """Calls at a time; more are answered 503. Each needs an RTP port."""
 
+    keep_messages_days: Annotated[int, Field(ge=0, le=3650)] = 7
+    """Days that each call's SIP messages are kept for ``hotline call show``; 0: none are."""
+    keep_messages_mb: Annotated[int, Field(ge=2, le=1_000_000)] = 512
+    """Room for them in the data folder, in MiB; a call takes some 5 KiB. The oldest make room."""
+    hep_address: str = ""
+    """Capture server (HEP3 over UDP) that gets a copy of each message, ``192.0.2.9:9060``; empty: none."""
+
     @field_validator("trusted_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -99,6 +123,13 @@ class SipSettings(_Section):
     def _is_reached(cls, value: str) -> str:
         if value and (_ipv4(value).is_unspecified or _ipv4(value).is_multicast):
             raise ValueError(f"{value} cannot be called; name the address that callers reach, or none")
+        return value
+
+    @field_validator("hep_address")
+    @classmethod
+    def _captures(cls, value: str) -> str:
+        if value:
+            ip_and_port(value)
         return value
 
     @field_validator("numbers")
@@ -194,6 +225,20 @@ class MailSettings(_Section):
     """Seconds that each step of a delivery may take."""
 
 
+class MetricsSettings(_Section):
+    """Numbers for Prometheus."""
+
+    listen: str = ""
+    """Address that ``/metrics`` is served at, ``127.0.0.1:9156``; empty: nowhere."""
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value:
+            ip_and_port(value)
+        return value
+
+
 class Settings(_Section):
     """Everything a site may set."""
 
@@ -205,6 +250,7 @@ class Settings(_Section):
     speech: SpeechSettings = SpeechSettings()
     console: ConsoleSettings = ConsoleSettings()
     mail: MailSettings = MailSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
 
 def read_settings(text: str, environment: Mapping[str, str], *, file: str) -> Settings:

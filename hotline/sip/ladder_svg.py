@@ -114,9 +114,9 @@ def _silence(ladder: Ladder, y: float, seconds: float) -> list[str]:
         x = _LEFT + at * _GAP
         line = f'x1="{x}" y1="{y - 16:.0f}" x2="{x}" y2="{y - 16 + _GAP_ROW - 10:.0f}"'
         parts += [f'<line class="quiet" {line}/>', f'<line class="dots" {line}/>']
-    x = _LEFT + (_GAP / 2 if len(ladder.parties) > 1 else 12)
+    middle = _LEFT + _GAP / 2 if len(ladder.parties) > 1 else _LEFT + 12.0
     parts.append(
-        f'<text class="silence" x="{x:.0f}" y="{y:.0f}" text-anchor="middle">{duration(seconds)}</text>'
+        f'<text class="silence" x="{middle:.0f}" y="{y:.0f}" text-anchor="middle">{duration(seconds)}</text>'
     )
     return parts
 
