@@ -21,7 +21,7 @@ N = TypeVar("N")
 
 MOST: Final = 256
 """Notes in one commit: what is told after it must not hold up the loop for long."""
-PACE_S: Final = 0.005
+PACE_S: Final = 0.01
 """From the begin of one commit to the next at least: under load notes gather, alone none waits."""
 PATIENCE_S: Final = 0.1
 """How long a patient note waits for company. What a crash takes of it is mended at the next start."""
