@@ -6,6 +6,7 @@ test bench. The product's own knows trunks and telephones (``hotline.sip.gate``)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
@@ -59,10 +60,12 @@ class Admission(Protocol):
         """Tell, before a message is even parsed, whether an address is a trunk's or a registered phone's."""
         ...
 
-    def admit(self, request: Request, flow: Flow, now: float, standing: int) -> Origin | Refusal | Silence:
+    def admit(
+        self, request: Request, flow: Flow, now: float, standing: Callable[[str], int]
+    ) -> Origin | Refusal | Silence:
         """Place a request outside any dialog.
 
-        :param standing: calls that stand for this source's origin; see ``Origin.name``.
+        :param standing: tells how many calls stand, both ways, for an origin of that name.
         :returns: its origin, a refusal (a challenge; 503 past a trunk's caps), or silence.
         """
         ...
@@ -75,6 +78,12 @@ class OpenAdmission:
         """Take everybody."""
         return True
 
-    def admit(self, request: Request, flow: Flow, now: float, standing: int) -> Origin:  # noqa: ARG002 - one form
+    def admit(
+        self,
+        request: Request,
+        flow: Flow,
+        now: float,
+        standing: Callable[[str], int],  # noqa: ARG002
+    ) -> Origin:
         """Take everybody."""
         return ANYBODY
