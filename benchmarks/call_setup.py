@@ -120,14 +120,16 @@ def serve(pipe: Connection) -> None:
 
     reactor = install_reactor()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    from hotline.wire.sip_edge import SipEdge
-    from hotline.wire.throttle import Throttle
+    from hotline.sip.front_door import FrontDoor
+    from hotline.sip.rate import SourceRates
+    from hotline.wire.sip_edge import SipEdge, both_at
 
     def on_event(event: SipEvent) -> None:
         if isinstance(event, CallArrived):
             edge.act(lambda ua, now: ua.accept(event.call_id, "", 16000, now))
 
-    edge = SipEdge(reactor, an_agent(), "127.0.0.1", 0, on_event, Throttle(per_s=1e9, burst=1e9))
+    door = FrontDoor(lambda _ip, _now: True, tuple, known=SourceRates(1e9, 1e9))
+    edge = SipEdge(reactor, an_agent(), both_at("127.0.0.1", 0), on_event, front_door=door)
     edge.start()
     start = time.process_time()
     pipe.send(edge.port)

@@ -48,7 +48,7 @@ from hotline.store.recordings import read_pcm16_blocking
 from hotline.store.second_look import SecondLook, tell
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import wall_now
-from hotline.wire.sip_edge import SipEdge, SipReactor
+from hotline.wire.sip_edge import SipEdge, SipReactor, both_at
 from hotline.wire.switchboard import Switchboard
 
 log = structlog.get_logger()
@@ -230,9 +230,8 @@ class Hotline:
             trusts=trusts,
         )
         user_agent = UserAgent(config, new_call_id, lambda: secrets.token_hex(12))
-        edge = SipEdge(
-            self.reactor, user_agent, sip.listen_ip, sip.port, lambda event: switchboard.on_sip(event)
-        )
+        listeners = both_at(sip.listen_ip, sip.port)
+        edge = SipEdge(self.reactor, user_agent, listeners, lambda event: switchboard.on_sip(event))
         switchboard = Switchboard(
             clock=self.reactor,
             sip=edge,

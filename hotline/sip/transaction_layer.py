@@ -176,6 +176,13 @@ class TransactionLayer:
             if side.flow.is_reliable and side.flow.connection == connection:
                 self._step(side, I.TRANSPORT_ERROR, now)
 
+    def lose_flow(self, flow: Flow, now: float) -> None:
+        """Tell the transactions of a flow that what was to go over it could not be sent (18.4)."""
+        sides: list[Server | Client] = [*self._servers.values(), *self._clients.values()]
+        for side in sides:
+            if side.flow == flow:
+                self._step(side, I.TRANSPORT_ERROR, now)
+
     # -- from above -------------------------------------------------------------------------------
 
     def find_invite(self, cancel: Request) -> Server | None:

@@ -87,6 +87,11 @@ class UserAgent:
         return len(self._book) + len(self._dialler)
 
     @property
+    def legs(self) -> tuple[CallLeg, ...]:
+        """List the legs that stand or are being set up, for those who look on."""
+        return self._book.legs()
+
+    @property
     def transactions(self) -> int:
         """How many transactions are remembered."""
         return len(self._layer)
@@ -121,6 +126,11 @@ class UserAgent:
         self._layer.lose_connection(connection, now)
         if self.registrar is not None:
             self.registrar.lose_connection(connection, now)
+        self._settle_failed(now)
+
+    def lose_flow(self, flow: Flow, now: float) -> None:
+        """Tell that a message could not be sent over a flow: nobody listens there, or there is no way."""
+        self._layer.lose_flow(flow, now)
         self._settle_failed(now)
 
     def next_timer(self) -> float | None:

@@ -1,4 +1,8 @@
-"""One timer per machine: a delayed call that moves to wherever the machine wants it next."""
+"""One timer per machine: a delayed call that moves to wherever the machine wants it next.
+
+Moving costs more than ringing in vain, and most timers are moved later and never fire: a call that is
+wanted later than it stands stays where it is, and moves itself when it comes.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ class Alarm:
         self._clock, self._ring = clock, ring
         self._due: float | None = None
         self._call: Delayed | None = None
+        self._stands_at = 0.0
 
     @property
     def due(self) -> float | None:
@@ -29,18 +34,25 @@ class Alarm:
             return
         self._due = due
         if due is None:
-            if self._call is not None and self._call.active():
+            if self._call is not None:
                 self._call.cancel()
-            self._call = None
-            return
-        delay = max(0.0, due - self._clock.seconds())
-        if self._call is not None and self._call.active():
-            self._call.reset(delay)
-        else:
-            self._call = self._clock.callLater(delay, self._fire)
+                self._call = None
+        elif self._call is None:
+            self._start(due)
+        elif due < self._stands_at:
+            self._stands_at = due
+            self._call.reset(max(0.0, due - self._clock.seconds()))
+
+    def _start(self, due: float) -> None:
+        self._stands_at = due
+        self._call = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._fire)
 
     def _fire(self) -> None:
-        # Forgotten first, so that setting the same time again works.
-        self._due = None
         self._call = None
+        if self._due is None:
+            return
+        if self._due > self._clock.seconds():
+            self._start(self._due)
+            return
+        self._due = None  # forgotten first, so that setting the same time again works
         self._ring()

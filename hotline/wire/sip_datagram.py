@@ -1,19 +1,18 @@
 """SIP over UDP: one listening socket."""
 
-# ruff: noqa: N802, ANN401 - Twisted's names, and its interfaces that carry no types
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.protocol import DatagramProtocol
 
-from hotline.sip.flow import Flow
+from hotline.sip.flow import Address, Flow
+from hotline.wire.sip_ports import MAX_DATAGRAM_BYTES
 
 if TYPE_CHECKING:
     from hotline.wire.sip_edge import SipEdge
 
-MAX_DATAGRAM_BYTES: Final = 8192
-"""Longer ones are dropped. An INVITE with 70 hops' Vias and an IMS offer has some 7 KiB."""
+__all__ = ["MAX_DATAGRAM_BYTES", "Datagrams"]
 
 
 class Datagrams(DatagramProtocol):
@@ -27,13 +26,18 @@ class Datagrams(DatagramProtocol):
     def __init__(self, edge: SipEdge, connection: int) -> None:
         self._edge = edge
         self.connection = connection
+        self.bound: Address = ("", 0)
 
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        """Take one datagram."""
+    def startProtocol(self) -> None:  # noqa: N802 - Twisted's name
+        """Note the address; asking the socket for it each time would cost more than reading from it."""
         host = self.transport.getHost()
-        remote = (addr[0], addr[1])
-        local = self._edge.local_for((host.host, host.port), remote[0])
-        self._edge.receive_datagram(datagram, Flow("udp", local, remote, self.connection))
+        self.bound = (host.host, host.port)
 
-    def connectionRefused(self) -> None:
-        """Ignore an ICMP error: whose it is, a connectionless socket cannot tell."""
+    def take(self, data: bytes, remote: Address, age_s: float) -> None:
+        """Take one datagram."""
+        self._edge.receive_datagram(data, self.flow(remote), age_s)
+
+    def flow(self, remote: Address) -> Flow:
+        """Make the flow between this socket and a peer."""
+        local, public_ip = self._edge.local_for(self.bound, remote[0])
+        return Flow("udp", local, remote, self.connection, "", public_ip)

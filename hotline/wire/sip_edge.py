@@ -1,67 +1,54 @@
-"""SIP on the network: UDP and TCP sockets around one user agent.
+"""SIP on the network: UDP, TCP and TLS sockets around one user agent.
 
 An arriving message goes five steps: read, note ``now``, hand in, send the outbox, pass events up.
 Nothing that comes from the wire, and no fault behind it, stops the edge: ``_guarded`` is the one
 place that catches everything, logs it with the call's id, and counts it.
+
+Before a message is read it passes the front door (``hotline.sip.front_door``): a source that is neither
+trunk nor registered telephone nor begins to register is not worth a parser's time.
 """
 
-# ruff: noqa: N802, N803, ANN401 - Twisted's names, and its interfaces that carry no types
+# ruff: noqa: ANN401 - Twisted's interfaces carry no types
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from errno import EAGAIN, ENOBUFS
+from typing import Any, Final, TypeVar
 
 import structlog
-from twisted.internet.defer import maybeDeferred
-from twisted.internet.error import CannotListenError, MessageLengthError
+from twisted.internet.error import MessageLengthError
 
-from hotline.errors import ConfigError, OutsideError, RemoteProtocolError
+from hotline.errors import RemoteProtocolError
 from hotline.sip.events import CallArrived, SipEvent
-from hotline.sip.flow import Address, Flow, Outgoing, Transport, host_text
+from hotline.sip.flow import Address, Flow, Outgoing, Transport
+from hotline.sip.front_door import FrontDoor
 from hotline.sip.message import MalformedRequest, Request, Response, is_keepalive, parse_message
+from hotline.sip.overload import Overload
 from hotline.sip.user_agent import UserAgent
 from hotline.wire.alarm import Alarm
-from hotline.wire.reactor import Clock
-from hotline.wire.sip_datagram import MAX_DATAGRAM_BYTES, Datagrams
+from hotline.wire.sip_ports import MAX_DATAGRAM_BYTES, Ports
+from hotline.wire.sip_sockets import Listener, SipReactor, Sockets, both_at
 from hotline.wire.sip_stream import Streams
-from hotline.wire.throttle import Throttle
+from hotline.wire.sip_tls import Tls
+
+__all__ = ["Listener", "Passed", "SipCounts", "SipEdge", "SipReactor", "both_at"]
 
 log = structlog.get_logger("hotline.sip")
 
 T = TypeVar("T")
 
-RECEIVE_BUFFER_BYTES: Final = 1 << 20
-"""Kernel buffer for datagrams: some 800 INVITEs while the process is busy elsewhere."""
-PORT_TRIES: Final = 16
-"""Free ports tried until one is free for both UDP and TCP."""
-ROUTE_MEMORY_S: Final = 60.0
-"""How long the way to a peer is believed; a route may change."""
-MAX_ROUTES: Final = 4096
-
-
-class SipReactor(Clock, Protocol):
-    """The part of Twisted's reactor that SIP needs."""
-
-    def listenUDP(self, port: int, protocol: Any, interface: str = "", maxPacketSize: int = 8192) -> Any:
-        """Open a UDP port."""
-        ...
-
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
-        """Open a TCP port."""
-        ...
-
-    def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30) -> Any:
-        """Open a TCP connection."""
-        ...
+PASSING_ERRORS: Final = frozenset({EAGAIN, ENOBUFS})
+"""The kernel has no room at the moment: as if the network had lost it, and repeated like that."""
+REMEDY: Final = (
+    "if it is a carrier, name its network in config/trunks.toml; if it is a telephone, let it register"
+)
 
 
 @dataclass(slots=True)
 class SipCounts:
-    """What passed, for the metrics."""
+    """What passed, for the metrics. What the front door turned away stands in its own counts."""
 
     received: int = 0
     sent: int = 0
@@ -69,10 +56,13 @@ class SipCounts:
     malformed: int = 0
     """Refused or dropped because they were no proper SIP."""
     oversized: int = 0
-    throttled: int = 0
-    """Dropped unread: their source sends too much."""
     unsent: int = 0
     """The network would not take them."""
+    connections_refused: int = 0
+    connections_failed: int = 0
+    """Of ours, that could not be opened."""
+    connections_expired: int = 0
+    """Closed because nothing came, or too slowly."""
     faults: int = 0
     """Our own faults, survived; each is in the log with its trace."""
 
@@ -90,48 +80,65 @@ class Passed:
     """The whole message as it went over the wire."""
 
 
+def _knows_everybody(_ip: str, _now: float) -> bool:
+    return True
+
+
 class SipEdge:
     """The sockets of one user agent.
 
-    :param listen_ip: addresses to listen on, numeric; a wildcard listens on all of a family, and answers
-        from the address that the kernel's routes choose. Where callers use another one (a second or a
-        floating address of an interface), name the addresses one by one.
-    :param port: for UDP and TCP; 0 takes a free one.
+    :param listeners: where to listen. A wildcard listens on all of a family, and answers from the address
+        that the kernel's routes choose; where callers use another one (a second or a floating address of
+        an interface), name the addresses one by one. Port 0 takes a free one, the same for UDP and TCP.
     :param on_event: told each event of the user agent, in order.
-    :param throttle: limits what one address may send in datagrams; None: the usual limits.
+    :param tls: needed to listen with TLS, and to connect with it.
+    :param public_ips: our addresses as callers reach them behind a NAT, at most one of each family.
+    :param front_door: decides who is heard; None: everybody, within the usual limits.
     """
 
     def __init__(
         self,
         reactor: SipReactor,
         user_agent: UserAgent,
-        listen_ip: str | Sequence[str],
-        port: int,
+        listeners: Sequence[Listener],
         on_event: Callable[[SipEvent], None],
-        throttle: Throttle | None = None,
+        *,
+        tls: Tls | None = None,
+        public_ips: Iterable[str] = (),
+        front_door: FrontDoor | None = None,
+        ports: Ports | None = None,
     ) -> None:
         self.user_agent = user_agent
         self.counts = SipCounts()
         self.taps: list[Callable[[Passed], None]] = []
         """Told every message that passes; costs nothing while it is empty."""
-        self._reactor = reactor
-        self._listen_ips = (listen_ip,) if isinstance(listen_ip, str) else tuple(listen_ip)
-        self._port = port
+        self.front_door = front_door or FrontDoor(_knows_everybody, tuple)
+        self.overload = Overload()
+        self.ports = ports or Ports(reactor)
+        self.reactor = reactor
         self._on_event = on_event
         self._alarm = Alarm(reactor, self._ring)
-        self._datagrams: dict[int, Datagrams] = {}
         self._streams = Streams(self, reactor)
-        self._listening: list[Any] = []
+        self._sockets = Sockets(self, listeners, tls, public_ips)
+        self._tls = tls
         self._last_connection = 0
-        self._routes: dict[str, tuple[float, str]] = {}
-        self._throttle = throttle or Throttle()
         self._is_flushing = False
         self._is_stopped = False
 
     @property
     def port(self) -> int:
-        """The port listened on; known after ``start``."""
-        return self._port
+        """The port of the first listener; known after ``start``."""
+        return self.listeners[0].port
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Where it listens; ports are known after ``start``."""
+        return self._sockets.listeners
+
+    @property
+    def connections(self) -> int:
+        """How many connections stand."""
+        return len(self._streams)
 
     # -- for the layer above ----------------------------------------------------------------------
 
@@ -140,24 +147,14 @@ class SipEdge:
 
         :raises ConfigError: when a port is taken or an address is not ours, with the remedy.
         """
-        tries = PORT_TRIES if self._port == 0 else 1
-        for attempt in range(tries):
-            try:
-                self._listen()
-            except CannotListenError as error:
-                kind = "tcp" if len(self._listening) % 2 else "udp"  # they are opened in pairs
-                self._close_ports()
-                if attempt + 1 == tries:
-                    raise _cannot_listen(error, kind) from error
-            else:
-                log.info("sip.listening", ip=self._listen_ips, port=self._port)
-                return
+        self._sockets.open(self._streams)
+        log.info("sip.listening", at=[str(listener) for listener in self.listeners])
 
     async def stop(self) -> None:
         """Close the sockets; returns when they are closed."""
         self._is_stopped = True
         self._alarm.set(None)
-        waits = self._close_ports()
+        waits = self._sockets.close()
         waits += self._streams.close()
         loop = asyncio.get_running_loop()
         for wait in waits:
@@ -169,7 +166,7 @@ class SipEdge:
         For example ``edge.act(lambda ua, now: ua.accept(call_id, ip, port, now))``.
         """
         try:
-            return action(self.user_agent, self._reactor.seconds())
+            return action(self.user_agent, self.reactor.seconds())
         finally:
             self.flush()
 
@@ -180,23 +177,14 @@ class SipEdge:
 
         :param remote: numeric address and port.
         :param local_ip: address of ours to send from; empty: any that reaches the peer.
-        :param server_name: name that the peer's certificate must bear; TLS only.
+        :param server_name: name that the peer's certificate must bear (TLS); empty: its address.
         :raises OutsideError: when no socket of ours can reach such a peer, with the remedy.
         """
-        if transport == "udp":
-            for datagrams in self._datagrams.values():
-                host = datagrams.transport.getHost()
-                if _reaches(host.host, remote[0], local_ip):
-                    local = self.local_for((local_ip or host.host, host.port), remote[0])
-                    return Flow("udp", local, remote, datagrams.connection)
-        elif transport == "tcp":
-            ip = local_ip or self._listen_ips[0]
-            local = self.local_for((ip, self._port), remote[0])
-            return Flow("tcp", local, remote, server_name=server_name)
-        raise OutsideError(
-            f"no {transport.upper()} socket of ours reaches {host_text(remote[0])}"
-            f"{f' from {local_ip}' if local_ip else ''}; name a fitting one in [sip] listen"
-        )
+        return self._sockets.way_to(transport, remote, local_ip, server_name)
+
+    def reload_certificates(self) -> bool:
+        """Read the files of TLS again; False when they cannot be used, and the old ones stay in force."""
+        return self._tls is None or self._tls.refresh()
 
     # -- for the transports -----------------------------------------------------------------------
 
@@ -205,36 +193,58 @@ class SipEdge:
         self._last_connection += 1
         return self._last_connection
 
-    def receive_datagram(self, data: bytes, flow: Flow) -> None:
-        """Take one datagram: the entry that nothing may break."""
-        if not self._throttle.admits(flow.remote[0], self._reactor.seconds()):
-            self.counts.throttled += 1
-            return
-        self._guarded("datagram", self._datagram, data, flow)
+    def receive_datagram(self, data: bytes, flow: Flow, age_s: float = 0.0) -> None:
+        """Take one datagram: the entry that nothing may break.
 
-    def receive_messages(self, messages: Sequence[Request | Response | MalformedRequest], flow: Flow) -> None:
+        :param age_s: how long it waited for us in the socket.
+        """
+        self.overload.measure(age_s, self.reactor.seconds())
+        if self.admits(data, flow.remote[0], "udp"):
+            self._guarded("datagram", self._datagram, data, flow)
+
+    def receive_message(self, message: Request | Response | MalformedRequest, flow: Flow) -> None:
         """Take what a stream brought."""
-        for message in messages:
-            if self.taps and not isinstance(message, MalformedRequest):
-                self._tap(False, flow, message.to_bytes())
-            self._guarded("message", self._message, message, flow)
+        if self.taps and not isinstance(message, MalformedRequest):
+            self._tap(False, flow, message.to_bytes())
+        self._guarded("message", self._message, message, flow)
 
-    def lose_connection(self, connection: int) -> None:
-        """Tell the user agent that a TCP connection is gone."""
-        self._guarded("connection", self._lost, connection)
+    def admits(self, start: bytes, ip: str, transport: str) -> bool:
+        """Ask the front door about a message; False: it was counted, and must be dropped."""
+        now = self.reactor.seconds()
+        if self.front_door.admits(start, ip, now):
+            return True
+        if not is_keepalive(start[:16]) and self.front_door.is_worth_a_line(ip, now):
+            log.warning("sip.turned_away", source=f"{transport}:{ip}", remedy=REMEDY)
+        return False
 
-    def local_for(self, bound: Address, remote_ip: str) -> Address:
-        """Tell the address of ours that a peer reaches: the bound one, or the interface towards it."""
-        if not ipaddress.ip_address(bound[0]).is_unspecified:
-            return bound
-        now = self._reactor.seconds()
-        known = self._routes.get(remote_ip)
-        if known is None or known[0] < now:
-            if len(self._routes) >= MAX_ROUTES:
-                self._routes.clear()
-            known = (now + ROUTE_MEMORY_S, _interface_towards(remote_ip) or bound[0])
-            self._routes[remote_ip] = known
-        return (known[1], bound[1])
+    def is_needed(self, ip: str, connection: int) -> bool:  # noqa: ARG002 - a call may move to a new one
+        """Tell whether a connection belongs to a trunk, a registered telephone or a call."""
+        return self.front_door.knows(ip, self.reactor.seconds())
+
+    def lose_connection(self, connection: int, flows: Collection[Flow] = ()) -> None:
+        """Tell the user agent that a connection is gone.
+
+        :param flows: those without a connection's name that went over it.
+        """
+        self._guarded("connection", self._lost, connection, flows)
+
+    def stream_flow(
+        self, transport: Transport, host: Address, remote: Address, connection: int, server_name: str
+    ) -> Flow:
+        """Make the flow of a connection."""
+        return self._sockets.stream_flow(transport, host, remote, connection, server_name)
+
+    def local_for(self, bound: Address, remote_ip: str) -> tuple[Address, str]:
+        """Tell our address as a peer reaches it, and the public one that stands for it, if any."""
+        return self._sockets.local_for(bound, remote_ip)
+
+    def secured(self, factory: Any, flow: Flow) -> Any:
+        """Wrap the factory of a connection of ours in what its transport needs."""
+        if not flow.is_secure:
+            return factory
+        if self._tls is None:
+            raise OSError("this house has no TLS; set [sip] tls_certificate and tls_key, or tls_ca")
+        return self._tls.client_factory(factory, flow.server_name or flow.remote[0], self.reactor)
 
     def flush(self) -> None:
         """Send the outbox, pass events up, set the alarm; an event's own actions join the same round."""
@@ -294,7 +304,7 @@ class SipEdge:
         self._guarded("message", self._message, message, flow)
 
     def _message(self, message: Request | Response | MalformedRequest, flow: Flow) -> None:
-        now = self._reactor.seconds()
+        now = self.reactor.seconds()
         self.counts.received += 1
         try:
             if isinstance(message, MalformedRequest):
@@ -306,8 +316,11 @@ class SipEdge:
         finally:
             self.flush()
 
-    def _lost(self, connection: int) -> None:
-        self.user_agent.lose_connection(connection, self._reactor.seconds())
+    def _lost(self, connection: int, flows: Collection[Flow]) -> None:
+        now = self.reactor.seconds()
+        self.user_agent.lose_connection(connection, now)
+        for flow in flows:
+            self.user_agent.lose_flow(flow, now)
         self.flush()
 
     def _ring(self) -> None:
@@ -315,7 +328,7 @@ class SipEdge:
 
     def _timer(self) -> None:
         try:
-            self.user_agent.handle_timer(self._reactor.seconds())
+            self.user_agent.handle_timer(self.reactor.seconds())
         finally:
             self.flush()
 
@@ -326,73 +339,28 @@ class SipEdge:
     def _turn_away(self, arrived: CallArrived) -> None:
         # The house failed to take the call up: 503 lets the carrier try elsewhere, at once.
         if self.user_agent.is_offered(arrived.call_id):
-            self.user_agent.refuse(arrived.call_id, 503, self._reactor.seconds())
+            self.user_agent.refuse(arrived.call_id, 503, self.reactor.seconds())
 
     def _send(self, outgoing: Outgoing) -> None:
-        flow = outgoing.flow
+        flow, data = outgoing.flow, outgoing.data
+        if not data.startswith(b"SIP/2.0 "):
+            self.front_door.wrote_to(flow.remote[0], self.reactor.seconds())
         try:
             if flow.is_reliable:
-                self._streams.send(flow, outgoing.data)
+                self._streams.send(flow, data)
             else:
-                self._datagrams[flow.connection].transport.write(outgoing.data, flow.remote)
-            self.counts.sent += 1
-            if self.taps:
-                self._tap(True, flow, outgoing.data)
+                self._sockets.send(flow, data)
         except (OSError, MessageLengthError, KeyError) as error:
             self.counts.unsent += 1
             log.warning("sip.not_sent", to=str(flow), call_id=outgoing.call_id, error=str(error))
+            if getattr(error, "errno", None) not in PASSING_ERRORS:
+                self.user_agent.lose_flow(flow, self.reactor.seconds())
+            return
+        self.counts.sent += 1
+        if self.taps:
+            self._tap(True, flow, data)
 
     def _tap(self, is_sent: bool, flow: Flow, data: bytes) -> None:
-        passed = Passed(self._reactor.seconds(), is_sent, flow, data)
+        passed = Passed(self.reactor.seconds(), is_sent, flow, data)
         for tap in tuple(self.taps):
             self._guarded("tap", tap, passed)
-
-    def _listen(self) -> None:
-        port = self._port
-        for ip in self._listen_ips:
-            datagrams = Datagrams(self, self.next_connection())
-            udp = self._reactor.listenUDP(port, datagrams, interface=ip, maxPacketSize=MAX_DATAGRAM_BYTES + 1)
-            self._listening.append(udp)
-            udp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-            port = udp.getHost().port
-            self._datagrams[datagrams.connection] = datagrams
-            self._listening.append(self._reactor.listenTCP(port, self._streams.factory, interface=ip))
-        self._port = port
-
-    def _close_ports(self) -> list[Any]:
-        waits = [maybeDeferred(port.stopListening) for port in self._listening]
-        self._listening.clear()
-        self._datagrams.clear()
-        return waits
-
-
-def _cannot_listen(error: CannotListenError, kind: str) -> ConfigError:
-    reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
-    return ConfigError(
-        f"cannot listen for SIP at {error.interface or 'any address'}, {kind} port {error.port}: {reason}. "
-        f"Stop the program that has the port (`ss -l{kind[0]}np 'sport = :{error.port}'` shows it), "
-        "or change [sip] port or [sip] listen_ip"
-    )
-
-
-def _reaches(bound_ip: str, remote_ip: str, local_ip: str) -> bool:
-    """Tell whether a socket can send to a peer from the address asked for."""
-    bound = ipaddress.ip_address(bound_ip)
-    if bound.version != ipaddress.ip_address(remote_ip).version:
-        return False
-    if bound.is_unspecified:
-        return True
-    if local_ip:
-        return bound == ipaddress.ip_address(local_ip)
-    return bound.is_loopback == ipaddress.ip_address(remote_ip).is_loopback or not bound.is_loopback
-
-
-def _interface_towards(remote_ip: str) -> str | None:
-    """Ask the kernel which of our addresses it would send from; no packet leaves."""
-    family = socket.AF_INET6 if ":" in remote_ip else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((remote_ip, 9))  # any port: connecting a datagram socket only looks up the route
-            return str(probe.getsockname()[0])
-    except OSError:
-        return None

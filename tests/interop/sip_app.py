@@ -26,7 +26,7 @@ from hotline.events.ids import CallId
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.events import CallArrived, CallConfirmed, SipEvent
 from hotline.sip.user_agent import UserAgent
-from hotline.wire.sip_edge import SipEdge
+from hotline.wire.sip_edge import SipEdge, both_at
 
 
 def tell(**facts: object) -> None:
@@ -67,7 +67,7 @@ def main() -> None:
     def hang_up(call_id: CallId) -> None:
         edge.act(lambda ua, now: ua.hang_up(call_id, now))
 
-    edge = SipEdge(reactor, agent, given.listen, given.port, on_event)
+    edge = SipEdge(reactor, agent, both_at(given.listen, given.port), on_event)
     try:
         edge.start()
     except ConfigError as error:

@@ -16,22 +16,16 @@ from hotline.events.ids import CallId
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.events import CallArrived, SipEvent
 from hotline.sip.user_agent import UserAgent
-from hotline.wire.sip_edge import SipEdge
+from hotline.wire.sip_edge import SipEdge, both_at
 
 SDP = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n"
 PEER = ("192.0.2.7", 5060)
-
-
-class FakeSocket:
-    def setsockopt(self, *_: object) -> None:
-        pass
 
 
 class FakePort:
     """A listening port, UDP or TCP; a UDP port is its own transport."""
 
     def __init__(self, reactor: FakeReactor, kind: str, interface: str, port: int) -> None:
-        self.socket = FakeSocket()
         self.sent: list[tuple[bytes, tuple[str, int]]] = []
         self.fault: Exception | None = None
         self._reactor, self._key = reactor, (kind, port)
@@ -56,6 +50,7 @@ class FakeConnection:
         self.protocol, self.written, self.is_open, self.was_aborted = protocol, b"", True, False
         self._host, self._peer = host, peer
         self.producer: Any = None
+        self.is_read = True
 
     def getHost(self) -> IPv4Address:
         return IPv4Address("TCP", *self._host)
@@ -75,6 +70,12 @@ class FakeConnection:
 
     def registerProducer(self, producer: Any, _: bool) -> None:
         self.producer = producer
+
+    def pauseProducing(self) -> None:
+        self.is_read = False
+
+    def resumeProducing(self) -> None:
+        self.is_read = True
 
     def unregisterProducer(self) -> None:
         self.producer = None
@@ -110,19 +111,22 @@ class FakeReactor(Clock):
         self.dials: list[tuple[str, int, Any]] = []
         self._free = itertools.count(40000)
 
-    def listenUDP(self, port: int, protocol: Any, interface: str = "", **_: int) -> FakePort:
-        listening = self._take("udp", port, interface)
-        protocol.transport = listening
+    # -- as hotline.wire.sip_ports.Ports ------------------------------------------------------------
+
+    def open_udp(self, ip: str, port: int, protocol: Any) -> FakePort:
+        listening = self._take("udp", port, ip)
         self.udp.append(listening)
         self.protocols.append(protocol)
+        protocol.makeConnection(listening)
+        protocol.startProtocol()
         return listening
 
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> FakePort:
+    def open_tcp(self, ip: str, port: int, factory: Any) -> FakePort:
         self.factory = factory
-        return self._take("tcp", port, interface)
+        return self._take("tcp", port, ip)
 
-    def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30) -> None:
-        self.dials.append((host, port, factory))
+    def connect(self, ip: str, port: int, factory: Any, timeout_s: float, local_ip: str) -> None:
+        self.dials.append((ip, port, factory))
 
     def _take(self, kind: str, port: int, interface: str) -> FakePort:
         port = port or next(self._free)
@@ -136,7 +140,12 @@ class Rig:
     """An edge on a reactor without sockets, with an application that takes every call."""
 
     def __init__(
-        self, listen_ip: Any = "192.0.2.1", port: int = 5060, accepts: bool = True, **config: Any
+        self,
+        listen_ip: str | tuple[str, ...] = "192.0.2.1",
+        port: int = 5060,
+        accepts: bool = True,
+        edge: dict[str, Any] | None = None,
+        **config: Any,
     ) -> None:
         calls, tokens = itertools.count(1), itertools.count(1)
         self.reactor = FakeReactor()
@@ -147,7 +156,10 @@ class Rig:
             lambda: CallId(f"call-{next(calls)}"),
             lambda: f"token{next(tokens):011x}",
         )
-        self.edge = SipEdge(self.reactor, self.ua, listen_ip, port, self._take)
+        ips = (listen_ip,) if isinstance(listen_ip, str) else listen_ip
+        listeners = [listener for ip in ips for listener in both_at(ip, port)]
+        ports: Any = self.reactor
+        self.edge = SipEdge(self.reactor, self.ua, listeners, self._take, ports=ports, **(edge or {}))  # type: ignore[arg-type]
 
     def _take(self, event: SipEvent) -> None:
         self.events.append(event)
@@ -158,11 +170,13 @@ class Rig:
         self.edge.start()
         return self
 
-    def datagram(self, data: bytes, peer: tuple[str, int] = PEER, which: int = 0) -> list[bytes]:
+    def datagram(
+        self, data: bytes, peer: tuple[str, int] = PEER, which: int = 0, age_s: float = 0.0
+    ) -> list[bytes]:
         """Let a datagram arrive; give the first lines of what is sent back at once."""
         port = self.reactor.udp[which]
         before = len(port.sent)
-        self.reactor.protocols[which].datagramReceived(data, peer)
+        self.reactor.protocols[which].take(data, peer, age_s)
         return [sent.split(b"\r\n")[0] for sent, _ in port.sent[before:]]
 
     def connect(self, peer: tuple[str, int] = ("192.0.2.7", 41234)) -> FakeConnection:

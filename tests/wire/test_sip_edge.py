@@ -11,10 +11,10 @@ from twisted.internet.task import Clock
 
 from hotline.errors import ConfigError
 from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, SipEvent
+from hotline.sip.front_door import KNOWN_BURST as BURST
 from hotline.sip.user_agent import UserAgent
 from hotline.wire import sip_stream
 from hotline.wire.alarm import Alarm
-from hotline.wire.throttle import BURST
 
 OK = b"SIP/2.0 200 OK"
 TRYING = b"SIP/2.0 100 Trying"
@@ -137,7 +137,7 @@ def test_a_flood_from_one_address_is_dropped_unread_and_others_are_served() -> N
     for number in range(BURST):
         rig.datagram(a_message("OPTIONS", number=number), peer=("192.0.2.66", 5060))
     assert rig.datagram(a_message("OPTIONS", number=0), peer=("192.0.2.66", 5060)) == []
-    assert rig.edge.counts.throttled == 1
+    assert rig.edge.front_door.counts.throttled == 1
     assert rig.datagram(a_message("OPTIONS", number=BURST)) == [OK]
 
 
