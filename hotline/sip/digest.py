@@ -113,7 +113,10 @@ class DigestServer:
             (f'Digest realm="{written}", nonce="', f'", algorithm={name}, qop="auth"')
             for name in self._algorithms
         ]
-        self._serial = 0
+        # Neither how long we have been running nor how many asked before is anybody's business.
+        start = hashlib.blake2s(b"start", key=self._key, digest_size=8).digest()
+        self._origin_ms = int.from_bytes(start[:5], "big")
+        self._serial = int.from_bytes(start[5:], "big")
         self._used: dict[str, tuple[int, int]] = {}
         """Nonce: when it was made, and its last count; in the order of their first use."""
         self._floor_ms = -1
@@ -128,7 +131,7 @@ class DigestServer:
         :param ip: where the answer will come from; the nonce is good for no other source.
         """
         self._serial += 1
-        nonce = self._nonce(f"{int(now * 1000):x}.{self._serial:x}", ip)
+        nonce = self._nonce(f"{int(now * 1000) + self._origin_ms:012x}{self._serial & 0xFFFFFFFF:08x}", ip)
         tail = ", stale=true" if stale else ""
         return [f"{head}{nonce}{middle}{tail}" for head, middle in self._heads]
 
@@ -181,14 +184,14 @@ class DigestServer:
 
     def _nonce(self, opening: str, ip: str) -> str:
         text = f"{opening}|{source_key(ip)}"
-        return f"{opening}.{hashlib.blake2s(_bytes(text), key=self._key, digest_size=_MAC_BYTES).hexdigest()}"
+        return opening + hashlib.blake2s(_bytes(text), key=self._key, digest_size=_MAC_BYTES).hexdigest()
 
     def _made_ms(self, nonce: str, ip: str, now: float) -> int | None:
         """Tell when a nonce was made; None when it is not of ours for this source, or is too old."""
-        opening, _, _ = nonce.rpartition(".")
+        opening = nonce[: -2 * _MAC_BYTES]
         if not hmac.compare_digest(_bytes(self._nonce(opening, ip)), _bytes(nonce)):
             return None
-        made_ms = int(opening.partition(".")[0], 16)  # written by us
+        made_ms = int(opening[:12], 16) - self._origin_ms  # written by us
         if made_ms <= self._floor_ms or now * 1000 >= made_ms + NONCE_LIFE_S * 1000:
             return None
         return made_ms

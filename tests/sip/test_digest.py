@@ -124,7 +124,7 @@ def test_a_nonce_is_good_for_one_source() -> None:
 
 
 @pytest.mark.parametrize("password", ["secret", "guess"])
-@pytest.mark.parametrize("nonce", ["0", "ffff.1.00", "", "....", "北"])
+@pytest.mark.parametrize("nonce", ["0", "f" * 40, "", "....", "北"])
 def test_a_nonce_of_our_own_making_tells_nothing_about_the_password(nonce: str, password: str) -> None:
     server = a_server()
     text = answer(server.challenges(IP, 100.0)[0], password=password, nonce=nonce or " ")

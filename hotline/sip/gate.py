@@ -1,0 +1,232 @@
+"""The gate of the product: which trunk or which telephone a request comes from, or none.
+
+    source               REGISTER            INVITE                        anything else outside a dialog
+    a trunk's address    asked for password  to the trunk's numbers only   answered
+    a registered phone's asked for password  asked for password            answered
+    anybody's            asked for password  silence                       silence
+
+A carrier's line and a telephone may stand behind one address (a softphone beside the server, a
+gateway of our own): what carries credentials for us, or comes from the very place that a telephone
+registered from and in its name, is the telephone's. Who reaches only what his trunk reaches can never
+call out: that takes an origin of kind PHONE, which takes a password.
+
+A telephone on TLS proved itself when it registered; what else comes over that connection in its name
+is believed (see docs/decisions/102-who-is-believed.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from hotline.errors import RemoteProtocolError
+from hotline.sip.admission import Origin, OriginKind, Silence
+from hotline.sip.authentication import Authentication
+from hotline.sip.bindings import Bindings
+from hotline.sip.flow import Flow
+from hotline.sip.inspection import Refusal
+from hotline.sip.message import Request
+from hotline.sip.numbers import called_number
+from hotline.sip.phones import Phone, PhoneBook
+from hotline.sip.rate import TokenBucket, source_key
+from hotline.sip.trunk import Trunk
+
+NOTE_EVERY_S: Final = 3600.0
+"""One notice of a kind a source an hour."""
+MAX_NOTED: Final = 4096
+RETRY_AFTER_S: Final = 5
+"""What a carrier is told when its line is full: soon, for a call takes minutes and many end in seconds."""
+
+
+class TrunkList(Protocol):
+    """What the gate asks of the trunks (``hotline.sip.trunk.AccessList``)."""
+
+    def trunk_of(self, ip: str) -> Trunk | None:
+        """Find the trunk that an address calls from; None for a stranger."""
+        ...
+
+
+@dataclass(slots=True)
+class GateCounts:
+    """What the gate decided, for the metrics."""
+
+    trunk_requests: int = 0
+    phone_requests: int = 0
+    registrations: int = 0
+    """REGISTER requests let through to the password."""
+    silenced: int = 0
+    """Requests of strangers, dropped without a word."""
+    foreign_domain: int = 0
+    """REGISTER for a domain that is not ours, dropped without a word."""
+    other_numbers: int = 0
+    """Calls of a trunk to what is not its to reach."""
+    trunk_full: int = 0
+    """Calls refused because the trunk's channels were all taken."""
+    trunk_too_fast: int = 0
+    """Calls refused because they came faster than the trunk may."""
+    wrong_identity: int = 0
+    """Calls of a telephone in another one's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    """What a site decides about its gate."""
+
+    numbers: tuple[str, ...]
+    """Numbers of the house; a trunk may narrow them."""
+    domains: frozenset[str] = frozenset()
+    """Hosts, in lower case, that telephones may register at; empty: whatever name they reach us by."""
+
+
+class Gate:
+    """Fills ``hotline.sip.admission.Admission``.
+
+    :param calls_of: how many calls an origin has.
+    :param on_notice: told ``(kind, source, detail)`` of what a person should see, once an hour a source.
+    """
+
+    def __init__(
+        self,
+        config: GateConfig,
+        trunks: TrunkList,
+        phones: PhoneBook,
+        bindings: Bindings,
+        door: Authentication,
+        on_notice: Callable[[str, str, str], None] = lambda _kind, _source, _detail: None,
+    ) -> None:
+        self.counts = GateCounts()
+        self._config, self._trunks, self._phones = config, trunks, phones
+        self._bindings, self._door, self._on_notice = bindings, door, on_notice
+        self._rates: dict[str, TokenBucket] = {}
+        self._noted: dict[tuple[str, str], float] = {}
+
+    def knows(self, ip: str, now: float) -> bool:
+        """Tell, before a message is parsed, whether an address is a trunk's or a registered phone's."""
+        return self._bindings.knows_source(ip, now) or self._trunks.trunk_of(ip) is not None
+
+    def admit(
+        self, request: Request, flow: Flow, now: float, standing: Callable[[str], int]
+    ) -> Origin | Refusal | Silence:
+        """Place a request outside any dialog.
+
+        :param standing: tells how many calls stand for an origin of that name.
+        """
+        if request.method == "REGISTER":
+            return self._admit_registration(request)
+        ip = flow.remote[0]
+        trunk = self._trunks.trunk_of(ip)
+        if self._is_phones(request, flow, now) if trunk else self._bindings.knows_source(ip, now):
+            return self._admit_phone(request, flow, now)
+        if trunk is None:
+            self.counts.silenced += 1
+            return Silence.SILENCE
+        return self._admit_trunk(trunk, request, now, standing)
+
+    def origin_of(self, user: str) -> Origin:
+        """Tell what a telephone's requests count as."""
+        phone = self._phones.get(user)
+        return _of(phone) if phone else _STRANGER
+
+    # -- the three kinds of sources -------------------------------------------------------------------
+
+    def _admit_registration(self, request: Request) -> Origin | Silence:
+        host = request.uri.address.lower()
+        if self._config.domains and host not in self._config.domains:
+            self.counts.foreign_domain += 1
+            return Silence.SILENCE
+        self.counts.registrations += 1
+        return _STRANGER  # the registrar asks for the password
+
+    def _admit_phone(self, request: Request, flow: Flow, now: float) -> Origin | Refusal:
+        named = request.from_.uri.user_decoded
+        holds = self._holds(named, flow, now, through_proxies=False)
+        if request.method != "INVITE":
+            # Answered or refused without doing anything: it need not be proved.
+            self.counts.phone_requests += 1
+            return self.origin_of(named) if holds else _STRANGER
+        phone = self._phones.get(named) if holds and flow.is_secure else None
+        if phone is None:
+            found = self._door.authenticate(request, flow, now)
+            if isinstance(found, Refusal):
+                return found
+            phone = found
+        if phone.user != named:
+            self.counts.wrong_identity += 1
+            self._note("phone.wrong_identity", flow.remote[0], f"{phone.user} calls as {named}", now)
+            return Refusal(403)
+        self.counts.phone_requests += 1
+        return _of(phone)
+
+    def _admit_trunk(
+        self, trunk: Trunk, request: Request, now: float, standing: Callable[[str], int]
+    ) -> Origin | Refusal:
+        if request.method == "INVITE":
+            refusal = self._check_call(trunk, request, now, standing)
+            if refusal is not None:
+                return refusal
+        self.counts.trunk_requests += 1
+        return trunk.origin
+
+    def _check_call(
+        self, trunk: Trunk, request: Request, now: float, standing: Callable[[str], int]
+    ) -> Refusal | None:
+        numbers = trunk.numbers or self._config.numbers
+        if called_number(request.uri, numbers, trunk.area_code) is None:
+            self.counts.other_numbers += 1
+            return Refusal(404)
+        if standing(trunk.name) >= trunk.max_calls:
+            self.counts.trunk_full += 1
+            self._note("trunk.full", trunk.name, f"{trunk.max_calls} calls stand", now)
+            return Refusal(503, (("Retry-After", str(RETRY_AFTER_S)),))
+        rate = self._rates.get(trunk.name)
+        if rate is None or rate.per_s != trunk.calls_per_second:
+            rate = TokenBucket(trunk.calls_per_second, max(1.0, trunk.calls_per_second))
+            self._rates[trunk.name] = rate
+        if not rate.takes(now):
+            self.counts.trunk_too_fast += 1
+            self._note("trunk.too_fast", trunk.name, f"more than {trunk.calls_per_second:g} calls/s", now)
+            return Refusal(503, (("Retry-After", str(RETRY_AFTER_S)),))
+        return None
+
+    # -- whose it is ------------------------------------------------------------------------------------
+
+    def _is_phones(self, request: Request, flow: Flow, now: float) -> bool:
+        """Tell whether a request from a trunk's address is a telephone's all the same."""
+        if "authorization" in request.headers.by_key():
+            try:
+                given = self._door.credentials(request)
+            except RemoteProtocolError:
+                return False
+            if given is not None and given.param("realm") == self._door.realm:
+                return True
+        return self._holds(request.from_.uri.user_decoded, flow, now, through_proxies=True)
+
+    def _holds(self, user: str, flow: Flow, now: float, *, through_proxies: bool) -> bool:
+        """Tell whether a user registered from where a request comes.
+
+        :param through_proxies: count what came through a proxy, which others use as well.
+        """
+        return any(
+            binding.flow.connection == flow.connection
+            and binding.flow.remote == flow.remote
+            and (through_proxies or not binding.path)
+            for binding in self._bindings.of(user, now)
+        )
+
+    def _note(self, kind: str, source: str, detail: str, now: float) -> None:
+        key = (kind, source_key(source) if source[:1].isdigit() or ":" in source else source)
+        if self._noted.get(key, now) > now:
+            return
+        self._noted.pop(key, None)
+        if len(self._noted) >= MAX_NOTED:
+            del self._noted[next(iter(self._noted))]
+        self._noted[key] = now + NOTE_EVERY_S
+        self._on_notice(kind, source, detail)
+
+
+_STRANGER: Final = Origin(OriginKind.PHONE, trusts_identity=False)
+
+
+def _of(phone: Phone) -> Origin:
+    return Origin(OriginKind.PHONE, phone.user, trusts_identity=False, voice=phone.voice)
