@@ -31,6 +31,10 @@ class CallBook:
     def __len__(self) -> int:
         return len(self._legs)
 
+    def legs(self) -> tuple[CallLeg, ...]:
+        """List the legs, for those who look on."""
+        return tuple(self._legs.values())
+
     # -- finding ----------------------------------------------------------------------------------
 
     def get(self, call_id: CallId | None) -> CallLeg | None:

@@ -1,0 +1,204 @@
+"""Numbers of the running product, as Prometheus reads them (text format 0.0.4).
+
+Counters come from the dataclasses in which the parts count (``COUNTS``): each field is a metric, and the
+sentence below the field its help. Gauges are asked for when somebody reads. docs/metrics.md is made from
+these tables.
+"""
+
+# ruff: noqa: N802, N815, ANN401 - Twisted's names, and its interfaces that carry no types
+from __future__ import annotations
+
+import ast
+import asyncio
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Protocol
+
+from prometheus_client import CollectorRegistry, GCCollector, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from hotline.errors import ConfigError
+from hotline.sip.flow import Address
+from hotline.sip.registrar import RegistrarCounts
+from hotline.wire.alarm import Alarm
+from hotline.wire.reactor import Clock
+from hotline.wire.signalling import SignallingCounts
+from hotline.wire.sip_edge import SipCounts
+
+COUNTS: Final[Mapping[str, type]] = {
+    "sip": SipCounts,
+    "registrar": RegistrarCounts,
+    "signalling": SignallingCounts,
+}
+"""Where is counted: first part of the metrics' names."""
+GAUGES: Final[Mapping[str, str]] = {
+    "sip_legs": "SIP dialogs that stand or are being set up.",
+    "sip_transactions": "SIP transactions that are remembered.",
+    "calls": "Calls in progress.",
+    "jobs_waiting": "Jobs that are due and not done: recordings to transcribe, letters to send.",
+}
+LABELLED: Final[Mapping[str, tuple[str, str]]] = {
+    "trunk_up": ("trunk", "1: the carrier answers (and has registered us, where it must); 0: it does not."),
+    "trunk_calls": ("trunk", "Calls that stand on the trunk."),
+}
+"""Gauges with a label: name of the label, and help."""
+LAG: Final = "loop_lag_seconds"
+LAG_HELP: Final = "How late the one loop was with what it had to do: every call waits so long."
+LAG_EVERY_S: Final = 0.25
+LAG_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+TEXT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
+
+
+class MetricsReactor(Clock, Protocol):
+    """The part of Twisted's reactor that the metrics need."""
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        """Open a TCP port."""
+        ...
+
+
+class Metrics(Collector):
+    """All numbers, and the page that serves them."""
+
+    def __init__(self, reactor: MetricsReactor) -> None:
+        self.counts: dict[str, Callable[[], Any]] = {}
+        """Reads a dataclass of counters, by a name of ``COUNTS``."""
+        self.gauges: dict[str, Callable[[], float]] = {}
+        """Reads a gauge, by a name of ``GAUGES``."""
+        self.labelled: dict[str, Callable[[], Mapping[str, float]]] = {}
+        """Reads a gauge for each value of its label, by a name of ``LABELLED``."""
+        self._reactor = reactor
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._lag = Histogram(f"hotline_{LAG}", LAG_HELP, buckets=LAG_BUCKETS_S, registry=self._registry)
+        self._alarm = Alarm(reactor, self._tick)
+        self._due = 0.0
+        self._port: Any = None
+
+    @property
+    def port(self) -> int:
+        """The port of the page; 0 without one."""
+        return int(self._port.getHost().port) if self._port is not None else 0
+
+    def start(self, listen: Address | None) -> None:
+        """Begin to measure, and serve the page where an address is given.
+
+        :raises ConfigError: when its port is taken.
+        """
+        self._due = self._reactor.seconds() + LAG_EVERY_S
+        self._alarm.set(self._due)
+        if listen is None:
+            return
+        site = Site(_Root(self))  # type: ignore[no-untyped-call]
+        site.displayTracebacks = False
+        try:
+            self._port = self._reactor.listenTCP(listen[1], site, interface=listen[0])
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+            raise ConfigError(
+                f"cannot serve metrics at {listen[0]} port {listen[1]}: {reason}; change [metrics] "
+                f"listen, or stop the program that has the port (`ss -ltnp 'sport = :{listen[1]}'` shows it)"
+            ) from error
+
+    async def stop(self) -> None:
+        """Stop measuring and serving."""
+        self._alarm.set(None)
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening).asFuture(asyncio.get_running_loop())
+            self._port = None
+
+    def text(self) -> str:
+        """Write all numbers in Prometheus' text format."""
+        return generate_latest(self._registry).decode()
+
+    def collect(self) -> Iterator[Metric]:
+        """Read everything once."""
+        for source, read in self.counts.items():
+            counted = read()
+            for name, help_text in fields_of(COUNTS[source]).items():
+                yield CounterMetricFamily(f"hotline_{source}_{name}", help_text, value=getattr(counted, name))
+        for name, read in self.gauges.items():
+            yield GaugeMetricFamily(f"hotline_{name}", GAUGES[name], value=read())
+        for name, read_all in self.labelled.items():
+            label, help_text = LABELLED[name]
+            family = GaugeMetricFamily(f"hotline_{name}", help_text, labels=[label])
+            for value, number in read_all().items():
+                family.add_metric([value], number)
+            yield family
+
+    def _tick(self) -> None:
+        now = self._reactor.seconds()
+        self._lag.observe(max(0.0, now - self._due))
+        self._due = now + LAG_EVERY_S
+        self._alarm.set(self._due)
+
+
+class _Root(Resource):
+    isLeaf = True
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._metrics = metrics
+
+    def render_GET(self, request: Request) -> bytes:
+        if request.path != b"/metrics":
+            request.setResponseCode(404)
+            return b"metrics are at /metrics\n"
+        request.setHeader(b"Content-Type", TEXT_TYPE)  # type: ignore[no-untyped-call]
+        return self._metrics.text().encode()
+
+
+def fields_of(counts: type) -> dict[str, str]:
+    """Read the counters of a dataclass, each with the sentence below it, or its name in words."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(counts)))
+    (definition,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    told: dict[str, str] = {}
+    last = ""
+    for node in definition.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            last = node.target.id
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and last:
+            told[last] = " ".join(str(node.value.value).replace("``", "").split())
+            last = ""
+    return {
+        field.name: told.get(field.name, f"{field.name.replace('_', ' ').capitalize()}.")
+        for field in dataclasses.fields(counts)
+        if field.type in ("int", int)
+    }
+
+
+def explain_metrics() -> str:
+    """Write the page that lists every metric, as Markdown (docs/metrics.md)."""
+    lines = [
+        "# Metrics",
+        "",
+        "Set `[metrics] listen` (`127.0.0.1:9156`) and let Prometheus read `http://127.0.0.1:9156/metrics`;",
+        "`hotline metrics` prints the same numbers without it. Beside these there are the usual ones of the",
+        "process (`process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_open_fds`) and of",
+        "Python's garbage collector.",
+        "",
+        "| metric | kind | meaning |",
+        "|---|---|---|",
+    ]
+    for source, counts in COUNTS.items():
+        lines += [
+            f"| `hotline_{source}_{name}_total` | counter | {help_text} |"
+            for name, help_text in fields_of(counts).items()
+        ]
+    lines += [f"| `hotline_{name}` | gauge | {help_text} |" for name, help_text in GAUGES.items()]
+    lines += [
+        f"| `hotline_{name}{{{label}}}` | gauge | {help_text} |"
+        for name, (label, help_text) in LABELLED.items()
+    ]
+    lines.append(f"| `hotline_{LAG}` | histogram | {LAG_HELP} |")
+    return "\n".join(lines) + "\n"
