@@ -25,7 +25,7 @@ run: .venv/.run-ready
 	@$(BIN)/hotline setup --config $(CONFIG)
 	@$(BIN)/hotline serve --config $(CONFIG)
 
-test: .venv/.test-ready .venv-phone/.ready
+test: .venv/.test-ready .venv-phone/.test-ready
 	@$(BIN)/python -m pytest -ra -n 2 --dist loadfile
 
 check: .venv/.test-ready
@@ -64,6 +64,7 @@ clean:
 .venv/.test-ready: .venv/.run-ready
 	@.ci/need sipp=sip-tester baresip=baresip chromium=chromium redis-server=redis-server \
 	    /usr/lib/postgresql=postgresql /usr/share/fonts/opentype/noto=fonts-noto-cjk \
+	    kamailio=kamailio linphonec=linphone-cli svmap=sipvicious \
 	    strace=strace /usr/share/doc/libfaketime=libfaketime gcc=gcc
 	@echo "set-up: packages of the tests"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test]'
@@ -74,4 +75,10 @@ clean:
 	@echo "set-up: .venv-phone (the second phone)"
 	@$(PYTHON) -m venv .venv-phone
 	@$(PHONE)/pip install --quiet --disable-pip-version-check -r examples/phone/requirements.txt
+	@touch $@
+
+# PJSIP is GPL as well, and only the tests call with it.
+.venv-phone/.test-ready: tests/interop/requirements.txt .venv-phone/.ready
+	@echo "set-up: the third phone"
+	@$(PHONE)/pip install --quiet --disable-pip-version-check -r tests/interop/requirements.txt
 	@touch $@
