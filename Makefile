@@ -6,8 +6,9 @@ BIN := .venv/bin
 PHONE := .venv-phone/bin
 ONCE ?=
 CONFIG ?= config/hotline.toml
+SECONDS ?= 600
 
-.PHONY: demo run test check bench golden clean help
+.PHONY: demo run test check bench fuzz golden clean help
 
 help:
 	@echo "make demo         one call through the whole product, then the console stays open"
@@ -15,6 +16,7 @@ help:
 	@echo "make run          start for real use; the first time it asks for an administrator"
 	@echo "make test         all tests, with the real phones, browser and servers"
 	@echo "make check        format, lint, types, import contracts, tests"
+	@echo "make fuzz         any octets to each parser, ten minutes each (SECONDS=600)"
 	@echo "make golden       expected drawings, mails and pages, made anew"
 	@echo "make bench        the performance claims of docs/performance.md"
 
@@ -43,6 +45,12 @@ golden: .venv/.test-ready
 
 bench: .venv/.test-ready
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# What it learns and what it finds stay in build/fuzz; tests/fuzz/fuzz.py tells how to give a finding back.
+fuzz: .venv/.test-ready
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test,fuzz]'
+	@for name in sip sdp uri digest agent; do \
+	    echo "== $$name"; $(BIN)/python tests/fuzz/fuzz.py $$name $(SECONDS) || exit 1; done
 
 clean:
 	rm -rf .venv .venv-phone build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
