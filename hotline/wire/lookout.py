@@ -19,7 +19,8 @@ from hotline.sip.flow import Address
 from hotline.sip.glimpse import Filter, SeenMessage, without_secrets
 from hotline.sip.grammar import printable
 from hotline.wire.control import Answer, ControlSocket, Question, Send
-from hotline.wire.metrics import Metrics, MetricsReactor
+from hotline.wire.metrics import Metrics
+from hotline.wire.reactor import Clock
 from hotline.wire.signalling import Signalling
 from hotline.wire.signalling_files import FOLDER, KeptFiles
 from hotline.wire.sip_edge import Passed, SipEdge
@@ -39,7 +40,7 @@ class Lookout:
     def __init__(
         self,
         data_dir: Path,
-        reactor: MetricsReactor,
+        clock: Clock,
         wall: Callable[[], datetime],
         *,
         keep_days: int,
@@ -50,11 +51,11 @@ class Lookout:
         self.state = "starting"
         """``starting``, ``serving`` or ``draining``: what the greeting says."""
         self.control = ControlSocket(data_dir, self._about)
-        self.metrics = Metrics(reactor)
-        self._reactor, self._wall, self._metrics_at = reactor, wall, metrics_at
+        self.metrics = Metrics(clock)
+        self._clock, self._wall, self._metrics_at = clock, wall, metrics_at
         self._since = wall()
         files = KeptFiles(data_dir / FOLDER, keep_days, keep_mb * MIB) if keep_days else None
-        self._signalling = Signalling(files, capture, seconds=reactor.seconds, wall=wall)
+        self._signalling = Signalling(files, capture, seconds=clock.seconds, wall=wall)
         self._edge: SipEdge | None = None
         self.answers.update(drain=_drain, metrics=lambda _question: self.metrics.text())
         self.metrics.counts["signalling"] = lambda: self._signalling.counts
@@ -70,7 +71,7 @@ class Lookout:
         :raises ConfigError: when a product runs on this data folder already, or a port is taken.
         """
         await self.control.start()
-        self.metrics.start(self._metrics_at)
+        await self.metrics.start(self._metrics_at)
 
     def watch(self, edge: SipEdge) -> None:
         """Look at the SIP edge from now on."""
@@ -105,7 +106,7 @@ class Lookout:
         edge = self._edge
         assert edge is not None
         wanted = _filter(question, edge)
-        offset_s = self._wall().timestamp() - self._reactor.seconds()
+        offset_s = self._wall().timestamp() - self._clock.seconds()
 
         def tap(passed: Passed) -> None:
             flow = passed.flow

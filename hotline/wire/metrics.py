@@ -5,7 +5,6 @@ sentence below the field its help. Gauges are asked for when somebody reads. doc
 these tables.
 """
 
-# ruff: noqa: N802, N815, ANN401 - Twisted's names, and its interfaces that carry no types
 from __future__ import annotations
 
 import ast
@@ -14,16 +13,11 @@ import dataclasses
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, GCCollector, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from twisted.internet.defer import maybeDeferred
-from twisted.internet.error import CannotListenError
-from twisted.web.http import Request
-from twisted.web.resource import Resource
-from twisted.web.server import Site
 
 from hotline.errors import ConfigError
 from hotline.sip.flow import Address
@@ -54,68 +48,59 @@ LAG: Final = "loop_lag_seconds"
 LAG_HELP: Final = "How late the one loop was with what it had to do: every call waits so long."
 LAG_EVERY_S: Final = 0.25
 LAG_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+REQUEST_S: Final = 5.0
+MAX_REQUEST_BYTES: Final = 8 * 1024
 TEXT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
-
-
-class MetricsReactor(Clock, Protocol):
-    """The part of Twisted's reactor that the metrics need."""
-
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
-        """Open a TCP port."""
-        ...
 
 
 class Metrics(Collector):
     """All numbers, and the page that serves them."""
 
-    def __init__(self, reactor: MetricsReactor) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.counts: dict[str, Callable[[], Any]] = {}
         """Reads a dataclass of counters, by a name of ``COUNTS``."""
         self.gauges: dict[str, Callable[[], float]] = {}
         """Reads a gauge, by a name of ``GAUGES``."""
         self.labelled: dict[str, Callable[[], Mapping[str, float]]] = {}
         """Reads a gauge for each value of its label, by a name of ``LABELLED``."""
-        self._reactor = reactor
+        self._clock = clock
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         self._lag = Histogram(f"hotline_{LAG}", LAG_HELP, buckets=LAG_BUCKETS_S, registry=self._registry)
-        self._alarm = Alarm(reactor, self._tick)
+        self._alarm = Alarm(clock, self._tick)
         self._due = 0.0
-        self._port: Any = None
+        self._server: asyncio.Server | None = None
 
     @property
     def port(self) -> int:
         """The port of the page; 0 without one."""
-        return int(self._port.getHost().port) if self._port is not None else 0
+        return int(self._server.sockets[0].getsockname()[1]) if self._server is not None else 0
 
-    def start(self, listen: Address | None) -> None:
+    async def start(self, listen: Address | None) -> None:
         """Begin to measure, and serve the page where an address is given.
 
-        :raises ConfigError: when its port is taken.
+        :raises ConfigError: when its port is taken, or the address is not ours.
         """
-        self._due = self._reactor.seconds() + LAG_EVERY_S
+        self._due = self._clock.seconds() + LAG_EVERY_S
         self._alarm.set(self._due)
         if listen is None:
             return
-        site = Site(_Root(self))  # type: ignore[no-untyped-call]
-        site.displayTracebacks = False
         try:
-            self._port = self._reactor.listenTCP(listen[1], site, interface=listen[0])
-        except CannotListenError as error:
-            reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+            self._server = await asyncio.start_server(self._page, *listen, limit=MAX_REQUEST_BYTES)
+        except OSError as error:
             raise ConfigError(
-                f"cannot serve metrics at {listen[0]} port {listen[1]}: {reason}; change [metrics] "
+                f"cannot serve metrics at {listen[0]} port {listen[1]}: {error.strerror}; change [metrics] "
                 f"listen, or stop the program that has the port (`ss -ltnp 'sport = :{listen[1]}'` shows it)"
             ) from error
 
     async def stop(self) -> None:
         """Stop measuring and serving."""
         self._alarm.set(None)
-        if self._port is not None:
-            await maybeDeferred(self._port.stopListening).asFuture(asyncio.get_running_loop())
-            self._port = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
 
     def text(self) -> str:
         """Write all numbers in Prometheus' text format."""
@@ -136,26 +121,35 @@ class Metrics(Collector):
                 family.add_metric([value], number)
             yield family
 
+    async def _page(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request of HTTP/1.1 (RFC 9112); each has a connection of its own."""
+        try:
+            async with asyncio.timeout(REQUEST_S):
+                head = await reader.readuntil(b"\r\n\r\n")
+                writer.write(self._response(head.split(b"\r\n", 1)[0]))
+                await writer.drain()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # whoever it was left, dripped, or sent something else
+        finally:
+            writer.close()
+
+    def _response(self, request_line: bytes) -> bytes:
+        method, _, rest = request_line.partition(b" ")
+        path = rest.split(b" ")[0].split(b"?")[0]
+        if method not in (b"GET", b"HEAD"):
+            status, kind, body = b"405 Method Not Allowed", b"text/plain", b"read with GET\n"
+        elif path != b"/metrics":
+            status, kind, body = b"404 Not Found", b"text/plain", b"metrics are at /metrics\n"
+        else:
+            status, kind, body = b"200 OK", TEXT_TYPE, self.text().encode()
+        head = b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+        return head % (status, kind, len(body)) + (b"" if method == b"HEAD" else body)
+
     def _tick(self) -> None:
-        now = self._reactor.seconds()
+        now = self._clock.seconds()
         self._lag.observe(max(0.0, now - self._due))
         self._due = now + LAG_EVERY_S
         self._alarm.set(self._due)
-
-
-class _Root(Resource):
-    isLeaf = True
-
-    def __init__(self, metrics: Metrics) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._metrics = metrics
-
-    def render_GET(self, request: Request) -> bytes:
-        if request.path != b"/metrics":
-            request.setResponseCode(404)
-            return b"metrics are at /metrics\n"
-        request.setHeader(b"Content-Type", TEXT_TYPE)  # type: ignore[no-untyped-call]
-        return self._metrics.text().encode()
 
 
 def fields_of(counts: type) -> dict[str, str]:
