@@ -11,7 +11,7 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -78,6 +78,26 @@ def _ipv4(value: str) -> ipaddress.IPv4Address:
         raise ValueError(f"{value!r} is no IPv4 address; {remedy}") from None
 
 
+def split_listener(text: str) -> tuple[Literal["udp", "tcp", "tls"], str, int]:
+    """Read a place to listen at, as ``udp:192.0.2.1:5060`` or ``tls:[::]:5061``.
+
+    :returns: transport, numeric address without brackets, port.
+    :raises ValueError: saying how to write it.
+    """
+    transport, _, place = text.partition(":")
+    try:
+        ip, port = ip_and_port(place)
+    except ValueError:
+        transport = ""
+    if transport not in {"udp", "tcp", "tls"}:
+        raise ValueError(
+            f"{text!r} is no place to listen at; write it as udp:192.0.2.1:5060 or tls:[2001:db8::1]:5061"
+        )
+    if ipaddress.ip_address(ip).is_multicast:
+        raise ValueError(f"{ip} is a group's address; name one of this machine, or 0.0.0.0 for all")
+    return cast('Literal["udp", "tcp", "tls"]', transport), ip, port
+
+
 class SipSettings(_Section):
     """The telephone side."""
 
@@ -85,8 +105,24 @@ class SipSettings(_Section):
     """IPv4 address that SIP and voice listen on; ``0.0.0.0``: all of this machine."""
     port: Port = 5060
     """Port for UDP and TCP; 0 takes a free one."""
+    listen: tuple[str, ...] = ()
+    """Places that SIP listens at, in place of the two above, each as ``udp:192.0.2.1:5060``,
+    ``tcp:[2001:db8::1]:5060`` or ``tls:0.0.0.0:5061``. ``0.0.0.0`` is all of IPv4 and ``[::]`` all of IPv6,
+    each without the other. Empty: UDP and TCP at listen_ip and port."""
     public_ip: str = ""
     """IPv4 address written into Contact and SDP; empty: the one that reaches the caller."""
+    public_ip6: str = ""
+    """The same for IPv6."""
+    tls_certificate: Path | None = None
+    """PEM file: our certificate, then the chain above it. Needed to listen with TLS. A file that was
+    replaced is read again by itself, and at once on SIGHUP."""
+    tls_key: Path | None = None
+    """PEM file: the key of the certificate, without a passphrase."""
+    tls_ca: Path | None = None
+    """PEM file: authorities that certificates of trunks and telephones must come from; None: those that
+    the system trusts."""
+    tls_client: Literal["never", "optional", "required"] = "never"
+    """Whether those who connect to us by TLS must show a certificate of their own (mutual TLS)."""
     numbers: tuple[str, ...] = ("96156", "01096156", "+861096156")
     """Called numbers that the main flow answers; others get 404."""
     area_code: str = "10"
@@ -124,6 +160,35 @@ class SipSettings(_Section):
         if value and (_ipv4(value).is_unspecified or _ipv4(value).is_multicast):
             raise ValueError(f"{value} cannot be called; name the address that callers reach, or none")
         return value
+
+    @field_validator("listen")
+    @classmethod
+    def _places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        places = [split_listener(place) for place in value]
+        if len(set(places)) < len(places) and all(place[2] for place in places):
+            raise ValueError("names one place twice")
+        return value
+
+    @field_validator("public_ip6")
+    @classmethod
+    def _is_reached_by_ipv6(cls, value: str) -> str:
+        if value and (":" not in value or ipaddress.IPv6Address(value).is_unspecified):
+            raise ValueError(f"{value!r} is no IPv6 address that can be called, as 2001:db8::1")
+        return value
+
+    @model_validator(mode="after")
+    def _has_certificate(self) -> SipSettings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together: name both, or neither")
+        if self.tls_certificate is None and any(place.lower().startswith("tls:") for place in self.listen):
+            raise ValueError(
+                "listen asks for TLS, which needs a certificate: set tls_certificate and tls_key"
+            )
+        if self.tls_client != "never" and self.tls_certificate is None:
+            raise ValueError(
+                "tls_client asks others for a certificate without one of ours: set tls_certificate"
+            )
+        return self
 
     @field_validator("hep_address")
     @classmethod

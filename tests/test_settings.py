@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hotline.errors import ConfigError
-from hotline.settings import Settings, explain_settings, read_settings
+from hotline.settings import Settings, explain_settings, read_settings, split_listener
 
 ROOT = Path(__file__).parent.parent
 
@@ -128,3 +128,31 @@ def test_an_address_that_voice_cannot_use_is_refused(setting: str, value: str, r
 def test_addresses_that_voice_can_use_are_taken() -> None:
     settings = read_settings('[sip]\nlisten_ip = "127.0.0.1"\npublic_ip = "192.0.2.1"', {}, file="x")
     assert (settings.sip.listen_ip, settings.sip.public_ip) == ("127.0.0.1", "192.0.2.1")
+
+
+def test_places_to_listen_at_are_read() -> None:
+    assert split_listener("udp:0.0.0.0:5060") == ("udp", "0.0.0.0", 5060)
+    assert split_listener("tls:[2001:db8::1]:0") == ("tls", "2001:db8::1", 0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "remedy"),
+    [
+        ('listen = ["192.0.2.1:5060"]', "write it as udp:192.0.2.1:5060"),
+        ('listen = ["udp:::5060"]', "tls:[2001:db8::1]:5061"),
+        ('listen = ["sctp:192.0.2.1:5060"]', "write it as udp:192.0.2.1:5060"),
+        ('listen = ["udp:sip.example.org:5060"]', "write it as udp:192.0.2.1:5060"),
+        ('listen = ["udp:192.0.2.1:70000"]', "write it as udp:192.0.2.1:5060"),
+        ('listen = ["udp:224.0.1.75:5060"]', "0.0.0.0 for all"),
+        ('listen = ["udp:192.0.2.1:5060", "udp:192.0.2.1:5060"]', "twice"),
+        ('listen = ["tls:0.0.0.0:5061"]', "set tls_certificate and tls_key"),
+        ('tls_key = "key.pem"', "name both"),
+        ('tls_client = "required"', "set tls_certificate"),
+        ('public_ip6 = "192.0.2.1"', "2001:db8::1"),
+        ('public_ip6 = "::"', "2001:db8::1"),
+    ],
+)
+def test_a_listener_that_cannot_work_is_refused(keys: str, remedy: str) -> None:
+    told = complaint(f"[sip]\n{keys}")
+    assert "[sip]" in told
+    assert remedy in told
