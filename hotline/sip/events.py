@@ -36,6 +36,8 @@ class CallArrived:
     origin: Origin = ANYBODY
     replaces: CallId | None = None
     """The leg of ours that this call takes the place of (RFC 3891); it was checked."""
+    local_ip: str = ""
+    """Our address that the call came to, where its voice is wanted as well; empty: any."""
 
 
 @dataclass(frozen=True, slots=True)

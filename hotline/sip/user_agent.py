@@ -365,6 +365,7 @@ class UserAgent:
                 called=called,
                 source=str(server.source),
                 terms=leg.voice.terms,
+                local_ip=server.source.local[0],
             )
         )
         return None
