@@ -25,16 +25,28 @@ def main() -> None:
 
     import atheris
 
-    atheris.enabled_hooks.add("RegEx")
     with atheris.instrument_imports(include=["hotline.sip", "readers"]):
         import readers
     folder = ROOT / "build" / "fuzz" / name
     folder.mkdir(parents=True, exist_ok=True)
     for seed in readers.seeds_of(name):
         (folder / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
-    options = [f"-max_total_time={what}", f"-max_len={LARGEST}", "-timeout=10", f"-artifact_prefix={folder}/"]
+    # atheris cannot look into regular expressions that are asked with a position: words help it on.
+    words = folder.with_suffix(".dict")
+    words.write_text("".join(f'"{_escaped(word)}"\n' for word in readers.words_of(name)), encoding="ascii")
+    options = [
+        f"-max_total_time={what}",
+        f"-max_len={LARGEST}",
+        f"-dict={words}",
+        "-timeout=10",
+        f"-artifact_prefix={folder}/",
+    ]
     atheris.Setup([sys.argv[0], *options, str(folder)], readers.READERS[name])
     atheris.Fuzz()
+
+
+def _escaped(word: bytes) -> str:
+    return "".join(f"\\x{octet:02x}" for octet in word)
 
 
 if __name__ == "__main__":

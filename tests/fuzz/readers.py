@@ -19,9 +19,11 @@ from hotline.sip.config import UserAgentConfig
 from hotline.sip.dialling import ClientSecret
 from hotline.sip.digest_client import DigestClient
 from hotline.sip.dtmf_info import read_dtmf
+from hotline.sip.fields import LONG_NAME
 from hotline.sip.flow import Flow
 from hotline.sip.grammar import printable
 from hotline.sip.headers import (
+    COMPACT,
     parse_credentials,
     parse_date,
     parse_name_addrs,
@@ -33,6 +35,7 @@ from hotline.sip.headers import (
     parse_tokens,
     parse_warnings,
 )
+from hotline.sip.inspection import KNOWN_METHODS
 from hotline.sip.message import (
     Headers,
     MalformedRequest,
@@ -214,6 +217,50 @@ def seeds_of(name: str) -> list[bytes]:
     if name == "uri":
         return [word for message in messages for word in message.split()[1:2]] + list(_URIS)
     return list(_CHALLENGES)
+
+
+def words_of(name: str) -> list[bytes]:
+    """Give the words that a reader knows, for the fuzzer to put in."""
+    marks = [
+        b"\r\n",
+        b"\r\n ",
+        b";",
+        b",",
+        b"<",
+        b">",
+        b'"',
+        b"\\",
+        b"%00",
+        b"%0d",
+        b"=",
+        b"*",
+        b"[::1]",
+        b"::",
+    ]
+    marks += [b"4294967296", b"2147483648", b"99999999999999999999", b"-1", b"\xd0\xd5", b"\xff"]
+    headers = [f"\r\n{key}: ".encode() for key in (*LONG_NAME.values(), *COMPACT)]
+    by_name = {
+        "sip": [
+            *headers,
+            *(method.encode() for method in sorted(KNOWN_METHODS)),
+            b"SIP/2.0",
+            b"z9hG4bK",
+            b"100rel",
+        ],
+        "sdp": [
+            b"\nm=audio ",
+            b"\na=crypto:",
+            b"\na=rtpmap:",
+            b"\nc=IN IP4 ",
+            b"RTP/SAVPF",
+            b"a=inactive",
+            b"|2^20",
+        ],
+        "uri": [b"sip:", b"sips:", b"tel:", b";phone-context=", b"?Replaces=", b"%3Bto-tag%3D", b";method="],
+        "digest": [b"Digest ", b", nc=", b'qop="auth"', b"algorithm=SHA-256-sess", b"stale=true", b'nonce="'],
+    }
+    by_name["agent"] = [*by_name["sip"], b"\n--\n", b";tag=token0000000002"]
+    return marks + by_name[name]
 
 
 def _read_headers(headers: Headers) -> None:
