@@ -3,7 +3,7 @@
 ``Hotline`` is the running product. It starts from the bottom up, so that nothing is told before it can
 be written, and stops from the top down, so that what was said is kept:
 
-    store ► media plane ► recovery ► speech, letters ► console ► SIP
+    lookout ► store ► media plane ► recovery ► speech, letters ► console ► SIP
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from hotline.routing.district import DISTRICT_FILES, District, Rejected
 from hotline.routing.district import read_district as read_district_texts
 from hotline.routing.suggest import Suggester
 from hotline.routing.suggestion import Suggestion
-from hotline.settings import Settings
+from hotline.settings import Settings, ip_and_port
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.flow import Flow
 from hotline.sip.user_agent import UserAgent
@@ -46,6 +46,7 @@ from hotline.store import Store
 from hotline.store.passwords import Argon2Passwords
 from hotline.store.recordings import read_pcm16_blocking
 from hotline.store.second_look import SecondLook, tell
+from hotline.wire.lookout import Lookout
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import wall_now
 from hotline.wire.sip_edge import SipEdge, SipReactor, both_at
@@ -71,6 +72,7 @@ class Hotline:
         self._stopped = asyncio.Event()
         self._switchboard: Switchboard | None = None
         self._edge: SipEdge | None = None
+        self._lookout: Lookout | None = None
         self._is_stopping = False
 
     async def start(self) -> None:
@@ -85,6 +87,7 @@ class Hotline:
             number: read_flow(path, settings.media.prompts_dir) for number, path in settings.ivr.flows.items()
         }
         district, rejected = read_district(settings)
+        lookout = await self._start_lookout()
         store, desk = await self._start_store(district, rejected)
         if await desk.needs_set_up():
             raise ConfigError("this site has no administrator yet; run `hotline setup` first")
@@ -97,6 +100,7 @@ class Hotline:
         console_url = await self._start_console(desk)
         self._start_sip(look.watching(store), media, lambda called: flows.get(called, flow))
         assert self._edge is not None
+        lookout.watch(self._edge)
         log.info("serve.ready", sip_port=self._edge.port, console=console_url, flow=flow.version)
 
     async def stop(self, *, drain: bool) -> None:
@@ -107,6 +111,8 @@ class Hotline:
         """
         if self._edge is not None and self._switchboard is not None:
             self._edge.user_agent.draining = True
+            if self._lookout is not None:
+                self._lookout.state = "draining"
             if drain and self._switchboard.calls and not self._is_stopping:
                 log.info("serve.draining", calls=self._switchboard.calls, longest_s=DRAIN_S)
                 await self._idle(DRAIN_S)
@@ -136,6 +142,22 @@ class Hotline:
         return True
 
     # -- the parts ----------------------------------------------------------------------------------
+
+    async def _start_lookout(self) -> Lookout:
+        sip, metrics = self.settings.sip, self.settings.metrics
+        lookout = self._lookout = Lookout(
+            self.settings.site.data_dir,
+            self.reactor,
+            wall_now,
+            keep_days=sip.keep_messages_days,
+            keep_mb=sip.keep_messages_mb,
+            capture=ip_and_port(sip.hep_address) if sip.hep_address else None,
+            metrics_at=ip_and_port(metrics.listen) if metrics.listen else None,
+        )
+        lookout.metrics.gauges["calls"] = lambda: self._switchboard.calls if self._switchboard else 0
+        self._stops.append(lookout.stop)
+        await lookout.start()
+        return lookout
 
     async def _start_store(self, district: District, rejected: Sequence[Rejected]) -> tuple[Store, Desk]:
         store = make_store(self.settings, self.bus.publish)
