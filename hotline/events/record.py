@@ -35,6 +35,11 @@ USER_LOGIN_REFUSED: Final = "user.login_refused"
 USER_ADDED: Final = "user.added"
 USER_PASSWORD_CHANGED: Final = "user.password_changed"  # noqa: S105 - the name of an event
 USER_DISABLED: Final = "user.disabled"
+PHONE_ADDED: Final = "phone.added"
+PHONE_PASSWORD_CHANGED: Final = "phone.password_changed"  # noqa: S105 - the name of an event
+PHONE_DISABLED: Final = "phone.disabled"
+PHONE_ENABLED: Final = "phone.enabled"
+PHONE_REMOVED: Final = "phone.removed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from hotline.events.record import (
 )
 from hotline.intake.path import excerpt
 from hotline.routing.suggestion import KIND, PLACE, Suggestion
+from hotline.store.phones import OF_PHONES
 from hotline.store.tables import (
     CallRow,
     EventRow,
@@ -324,7 +325,7 @@ def _events(session: Session, unit: str | None, after: int, limit: int, with_log
     if unit is not None:
         query = query.where(EventRow.unit_code == unit)
     if not with_logins:
-        query = query.where(EventRow.kind.not_in(OF_PEOPLE))
+        query = query.where(EventRow.kind.not_in((*OF_PEOPLE, *OF_PHONES)))
     return [read_event(row) for row in session.scalars(query)]
 
 

@@ -7,6 +7,7 @@ from hotline.store.desk_writes import SqlDeskWrites
 from hotline.store.journal import SqlJournal
 from hotline.store.notices import SqlNotices
 from hotline.store.outbox import SqlOutbox
+from hotline.store.phones import SqlPhones
 from hotline.store.recovery import SqlRemains
 from hotline.store.seed import SqlSeed
 from hotline.store.transcripts import SqlTranscripts
@@ -21,6 +22,7 @@ class Store(
     SqlRemains,
     SqlSeed,
     SqlUsers,
+    SqlPhones,
     SqlDeskReads,
     SqlDeskWrites,
 ):

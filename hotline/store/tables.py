@@ -308,6 +308,31 @@ class UserRow(Base):
     created_at: Mapped[datetime]
 
 
+class PhoneRow(Base):
+    """An account that telephones register with; holds what proves its password, never the password."""
+
+    __tablename__ = "phones"
+    __table_args__ = (
+        CheckConstraint("length(ha1_md5) = 32", name="ha1_md5"),
+        CheckConstraint("length(ha1_sha256) = 64", name="ha1_sha256"),
+        CheckConstraint(_one_of("srtp", "never", "optional", "required"), name="srtp"),
+    )
+    phone: Mapped[str] = mapped_column(primary_key=True)
+    """Extension, and user part of its address of record."""
+    display_name: Mapped[str]
+    realm: Mapped[str]
+    """The secrets are good in this realm only (RFC 7616, 3.4.2)."""
+    ha1_md5: Mapped[str]
+    ha1_sha256: Mapped[str]
+    user_name: Mapped[str | None] = mapped_column(ForeignKey("users.user_name"), index=True)
+    codecs: Mapped[list[str]] = mapped_column(JSON)
+    """Best first; empty: all."""
+    srtp: Mapped[str]
+    caller_number: Mapped[str]
+    active: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
 class SessionRow(Base):
     """A browser that is logged in; holds the hash of its token, never the token."""
 
