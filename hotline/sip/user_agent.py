@@ -17,6 +17,7 @@ from typing import Final
 from hotline.errors import LocalProtocolError, RemoteProtocolError
 from hotline.events.ids import CallId
 from hotline.sip.body import SDP, sdp_of
+from hotline.sip.boundary import cleared
 from hotline.sip.call_book import CallBook
 from hotline.sip.call_leg import CallLeg
 from hotline.sip.call_machine import CallMachine
@@ -157,7 +158,7 @@ class UserAgent:
     def take_events(self) -> list[SipEvent]:
         """Hand out what the layer above must know, once."""
         taken, self._book.events = self._book.events, []
-        return taken
+        return [cleared(event) for event in taken]
 
     # -- actions of the layer above ---------------------------------------------------------------
 
