@@ -12,9 +12,12 @@ than one too few (``DOUBTFUL_S``).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from hotline.call.bridge import FORBIDDEN, Bridge
+from hotline.call.connection import Connection
+from hotline.call.legs import aim_at, port_for
 from hotline.call.messages import (
     Answer,
     CallCommand,
@@ -26,9 +29,11 @@ from hotline.call.messages import (
     OfferedWritten,
     OpenRequest,
     Refuse,
+    ReportTransfer,
     RequestOpened,
     StatusFound,
     StatusMissing,
+    TargetsFound,
     WriteAnswered,
     WriteEnded,
     WriteFailed,
@@ -36,15 +41,14 @@ from hotline.call.messages import (
 )
 from hotline.call.openings import Openings
 from hotline.call.states import FAREWELL_S, LIMITS_S, TRANSITIONS, A, I, S
-from hotline.events.ids import RecordingId
+from hotline.events.ids import CallId, RecordingId
 from hotline.ivr.flow import OPEN_REQUEST, REQUEST_STATUS, Flow
-from hotline.ivr.runner import ENOUGH_SPEECH_MS, Answered, Ask, FlowEnded, Runner
+from hotline.ivr.phases import P
+from hotline.ivr.runner import ENOUGH_SPEECH_MS, Answered, Ask, Connect, Disconnect, FlowEnded, Runner
 from hotline.media.plan import (
     ClosePort,
-    Codec,
     DigitPressed,
     MediaFailed,
-    OpenPort,
     PortOpened,
     PromptEnded,
     Record,
@@ -52,8 +56,7 @@ from hotline.media.plan import (
     SpeechEnded,
     SpeechStarted,
 )
-from hotline.sip.events import CallArrived
-from hotline.sip.voice_terms import VoiceTerms
+from hotline.sip.events import CallArrived, MediaMoved, TransferAsked
 
 DOUBTFUL_S: Final = 3.0
 """A recording so long with little speech in it may be a quiet voice: a person shall listen."""
@@ -68,6 +71,8 @@ _CAUSES: Final[Mapping[str, str]] = {
     "hung_up": "finished",
     "refused": "refused",
 }
+
+_FOR_THE_FLOW: Final = (DigitPressed, PromptEnded, SpeechStarted, SpeechEnded)
 
 _PLAIN_INPUTS: Final[Mapping[type[object], I]] = {
     OfferedWritten: I.WRITTEN,
@@ -87,6 +92,7 @@ class Call:
         self.facts = facts
         self.call_id = facts.call_id
         self.flow = flow
+        self.direction = "in"
         self.state = S.WRITING
         self.cause = ""
         """Why the call ended, as in WriteEnded; empty while nobody knows."""
@@ -94,6 +100,7 @@ class Call:
         self._commands: list[CallCommand] = [WriteOffered(self.call_id)]
         self._runner: Runner | None = None
         self._openings = Openings()
+        self._connection = Connection(facts, flow.languages[0], may_latch=may_latch)
         self._recordings: dict[RecordingId, RecordingClosed] = {}
         self._openings_of: dict[RecordingId, OpenRequest] = {}
         self._cut_off: set[RecordingId] = set()
@@ -110,7 +117,9 @@ class Call:
 
     def handle(self, event: CallInput, now: float) -> None:
         """Take one event; what does not fit the state is dropped, as it crossed a command of ours."""
-        if type(event) in _PLAIN_INPUTS:
+        if event.call_id != self.call_id or isinstance(event, TargetsFound):
+            self._connection.handle(event, now)
+        elif type(event) in _PLAIN_INPUTS:
             self._move(_PLAIN_INPUTS[type(event)], now)
         else:
             self._take(event, now)
@@ -120,7 +129,7 @@ class Call:
         """Tell when to call handle_timer; None: never."""
         if self.is_over:
             return None
-        timers = [self._limit, self._openings.next_timer()]
+        timers = [self._limit, self._openings.next_timer(), self._connection.next_timer()]
         if self._runner is not None and self.state is S.TALKING:
             timers.append(self._runner.next_timer())
         return min((one for one in timers if one is not None), default=None)
@@ -133,6 +142,8 @@ class Call:
                 self._move(I.TIMEOUT, now)
             elif due == self._openings.next_timer():
                 self._openings.handle_timer(now)
+            elif due == self._connection.next_timer():
+                self._connection.handle_timer(now)
             elif self._runner is not None:
                 self._runner.handle_timer(now)
             self._follow_up(now)
@@ -151,8 +162,35 @@ class Call:
     def path(self) -> tuple[str, ...]:
         """The flow with its version, the steps in the order they were entered, and notes (``!...``)."""
         steps = self._runner.path if self._runner is not None else ()
-        notes = [*self._notes, *(f"!not opened: {one}" for one in self._openings.given_up)]
+        notes = [
+            *self._connection.notes,
+            *self._notes,
+            *(f"!not opened: {one}" for one in self._openings.given_up),
+        ]
         return (f"{self.flow.name}@{self.flow.version}", *steps, *notes)
+
+    @property
+    def leg_ids(self) -> Iterator[CallId]:
+        """The legs of the call; the caller's own first."""
+        yield self.call_id
+        yield from self._connection.leg_ids
+
+    @property
+    def peers(self) -> Iterator[str]:
+        """Users and numbers at the ends of the call."""
+        yield self.facts.origin.name or self.facts.caller
+        if self.bridge is not None:
+            yield from self.bridge.peers
+
+    def follow_up(self, now: float) -> None:
+        """Carry on what was done to the bridge from outside (``join.py``)."""
+        self._connection.follow_up()
+        self._follow_up(now)
+
+    @property
+    def bridge(self) -> Bridge | None:
+        """What the caller talks through; None while the flow speaks to her."""
+        return self._connection.bridge
 
     # -- events -------------------------------------------------------------------------------------
 
@@ -175,8 +213,10 @@ class Call:
                 self._status_known("missing", now)
             case RecordingClosed():
                 self._recording_closed(event, now)
-            case DigitPressed() | PromptEnded() | SpeechStarted() | SpeechEnded():
-                if self._runner is not None and self.state is S.TALKING:
+            case MediaMoved() | TransferAsked():
+                self._from_her_side(event, now)
+            case _:
+                if isinstance(event, _FOR_THE_FLOW) and self._runner is not None and self.state is S.TALKING:
                     self._runner.handle(event, now)
 
     def _write_failed(self, now: float) -> None:
@@ -216,6 +256,14 @@ class Call:
         ):
             self._answer(Answered(REQUEST_STATUS, state), now)
 
+    def _from_her_side(self, event: MediaMoved | TransferAsked, now: float) -> None:
+        if isinstance(event, TransferAsked):  # a caller is in her flow, and stays there
+            self._commands.append(ReportTransfer(self.call_id, FORBIDDEN))
+            return
+        self._commands.append(aim_at(self.call_id, event.terms, self._connection.terms))
+        self._connection.moved(event.terms)
+        self._connection.handle(event, now)
+
     def _answer(self, answer: Answered, now: float) -> None:
         self._asked = None
         if self._runner is not None and self.state is S.TALKING:
@@ -228,6 +276,7 @@ class Call:
         if event.recording_id == self._open_recording:
             self._open_recording = None
         runner = self._runner
+        is_talk = runner is not None and runner.phase in (P.CONNECT_TALK, P.CONNECT_CLOSING)
         if runner is not None and self.state is S.TALKING:
             runner.handle(event, now)
         self._openings_of[event.recording_id] = OpenRequest(
@@ -236,6 +285,8 @@ class Call:
             language=runner.language if runner else self.flow.languages[0],
             for_agent=runner.for_agent if runner else False,
         )
+        if is_talk and event.speech_ms >= ENOUGH_SPEECH_MS:
+            self._openings.add(self._openings_of[event.recording_id], now)
         if self.state in (S.CLOSING, S.SETTLING):
             self._cut_off.add(event.recording_id)
         if self.state is S.SETTLING:
@@ -258,7 +309,10 @@ class Call:
         """Carry the flow's and the openings' wishes on, until nobody has any left."""
         while True:
             self._commands.extend(self._openings.take_commands())
+            self._commands.extend(self._connection.take_commands())
             if self.state is S.TALKING and self._runner is not None:
+                for told in self._connection.take_events():
+                    self._runner.handle(told, now)
                 wishes = self._runner.take_commands()
                 for wish in wishes:
                     self._carry_on(wish, now)
@@ -282,6 +336,10 @@ class Call:
                 self._asked = wish
                 self._lookups.append(wish.number)
                 self._commands.append(LookUpRequest(self.call_id, wish.number))
+            case Connect():
+                self._connection.connect(wish, now)
+            case Disconnect():
+                self._connection.end(now)
             case Record():
                 self._open_recording = wish.recording_id
                 self._commands.append(wish)
@@ -302,16 +360,9 @@ class Call:
     # -- actions, one for each member of A ----------------------------------------------------------
 
     def _open_port(self, _now: float) -> None:
-        terms = self.facts.terms or VoiceTerms("", 0)
+        facts = self.facts
         self._commands.append(
-            OpenPort(
-                self.call_id,
-                terms.remote_ip,
-                terms.remote_port,
-                Codec[terms.codec.upper()],
-                terms.event_payload_type,
-                self._may_latch,
-            )
+            port_for(self.call_id, facts.terms, local_ip=facts.local_ip, may_latch=self._may_latch)
         )
 
     def _refuse(self, _now: float) -> None:
@@ -339,7 +390,9 @@ class Call:
         self._hang_up(now)
         self._write_ended(now)
 
-    def _close(self, _now: float) -> None:
+    def _close(self, now: float) -> None:
+        self._connection.end(now)
+        self._commands.extend(self._connection.take_commands())
         self._commands.append(ClosePort(self.call_id))
 
     def _hang_up(self, now: float) -> None:
@@ -363,6 +416,7 @@ class Call:
             self._move(I.FLOW_ENDED, now)
             return
         self._is_winding_up = True
+        self._connection.end(now)
         self._limit = now + FAREWELL_S
         self._runner.wind_up(prompts, now)
 

@@ -9,8 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hotline.call.destinations import Destination, Shown
 from hotline.events.ids import CallId, RequestNumber
 from hotline.media.plan import MediaCommand, MediaEvent, RecordingClosed
+from hotline.sip.dialling import DialOrder
+from hotline.sip.events import (
+    CallAnswered,
+    CallArrived,
+    CallEnded,
+    CallRinging,
+    MediaMoved,
+    ReofferFailed,
+    TransferAsked,
+)
 
 # -- commands: imperatives --------------------------------------------------------------------------
 
@@ -75,14 +86,86 @@ class HangUp:
     call_id: CallId
 
 
+# The commands about legs carry the leg in ``call_id``; the one that came in has the call's own id.
+
+
+@dataclass(frozen=True, slots=True)
+class FindTargets:
+    """Find the telephones or the line that a call is to reach; answered by TargetsFound."""
+
+    call_id: CallId
+    """The call."""
+    tag: int
+    """Comes back in TargetsFound, so that a late answer is told from the next one's."""
+    to: tuple[str, ...]
+    """Users and groups of the house; where ``acting`` is given, a number on a trunk too."""
+    shown: Shown
+    acting: str = ""
+    """Telephone user on whose behalf the call goes out; empty: inside the house only."""
+    only_idle: bool = False
+    """True: leave out who is talking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Send the INVITE of a leg, and write its row."""
+
+    call_id: CallId
+    order: DialOrder
+    call: CallId
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Send a provisional response: 180, or 183 with our address for the voice."""
+
+    call_id: CallId
+    status: int
+    local_ip: str = ""
+    local_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTransfer:
+    """Tell who asked for a transfer how it goes (RFC 3515); a final status ends it."""
+
+    call_id: CallId
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLeg:
+    """Write what became of a leg; nothing waits for it."""
+
+    call_id: CallId
+    call: CallId
+    peer: str
+    what: str
+    """``arrived``, ``answered`` or ``ended``; ``dialled`` is written with Dial."""
+    cause: str = ""
+    """As in ``hotline.sip.events.CallEnded``; ``hung_up`` for what we ended."""
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JoinCalls:
+    """Let the calls of two legs be one (an attended transfer); see ``hotline.call.join``."""
+
+    call_id: CallId
+    """The leg that asked."""
+    replaces: CallId
+
+
 @dataclass(frozen=True, slots=True)
 class WriteEnded:
     """Close the call record; the last command of every call whose record was written."""
 
     call_id: CallId
     cause: str
-    """``caller`` (she hung up), ``finished`` (the flow ended it), ``cancelled``, ``refused``, ``no_ack``
-    or ``fault`` (store or media failed)."""
+    """``caller`` (she hung up), ``finished`` (the flow, or the other side, ended it), ``cancelled``,
+    ``refused``, ``no_ack`` or ``fault`` (store or media failed); of a call between telephones also
+    ``busy``, ``no_answer`` and ``failed``."""
     path: Sequence[str]
     """The flow as ``main@3f2a9c1d2e4b`` (name and version), then the names of its steps in the order
     they were entered, then notes, which begin with ``!`` (``!not opened: <recording id>``)."""
@@ -96,6 +179,12 @@ CallCommand = (
     | OpenRequest
     | LookUpRequest
     | HangUp
+    | FindTargets
+    | Dial
+    | Progress
+    | ReportTransfer
+    | NoteLeg
+    | JoinCalls
     | WriteEnded
     | MediaCommand
 )
@@ -162,6 +251,23 @@ class CallerLeft:
     cause: str
 
 
+@dataclass(frozen=True, slots=True)
+class TargetsFound:
+    """What FindTargets found."""
+
+    call_id: CallId
+    tag: int
+    destinations: tuple[Destination, ...]
+    status: int = 480
+    """Where there are none: why, as a SIP status (404 unknown, 480 not registered, 486 all are talking,
+    403 not allowed, 503 no line is free)."""
+
+
+SipLegEvent = (
+    CallArrived | CallRinging | CallAnswered | CallEnded | MediaMoved | ReofferFailed | TransferAsked
+)
+"""What the user agent tells about a leg; ``CallArrived`` for one that takes another's place (RFC 3891)."""
+
 CallInput = (
     OfferedWritten
     | WriteFailed
@@ -170,5 +276,7 @@ CallInput = (
     | StatusMissing
     | CallerConfirmed
     | CallerLeft
+    | TargetsFound
+    | SipLegEvent
     | MediaEvent
 )

@@ -12,7 +12,7 @@ from html import escape
 from itertools import pairwise
 from typing import Final
 
-from hotline.ivr.flow import Flow, person_keys
+from hotline.ivr.flow import Flow, leads_to_person, person_keys
 from hotline.ivr.layout import BOX_HEIGHT, BOX_WIDTH, MARGIN, Layout, lay_out
 
 
@@ -50,10 +50,8 @@ def flow_graph(flow: Flow) -> Graph:
     """Make the graph of a flow."""
     nodes = []
     for step in flow.steps.values():
-        keys = person_keys(flow.person_keys, step.verb.name) if step.verb.listens else ""
-        below = step.verb.name + (
-            f" · {' '.join(keys)} → person" if keys and step.name != flow.person else ""
-        )
+        keys = person_keys(flow.person_keys, step.verb.name) if leads_to_person(step, flow.person) else ""
+        below = step.verb.name + (f" · {' '.join(keys)} → person" if keys else "")
         kind = "start" if step.name == flow.start else "listens" if step.verb.listens else ""
         nodes.append(Node(step.name, below, "ends" if step.verb.ends else kind))
     ways = [

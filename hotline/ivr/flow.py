@@ -22,6 +22,9 @@ OPEN_REQUEST: Final = "open_request"
 REQUEST_STATUS: Final = "request_status"
 BEEP: Final = "beep"
 PAUSE: Final = "pause"
+RINGBACK: Final = "ringback"
+HOLD_MUSIC: Final = "hold_music"
+"""Sounds without words: what a caller hears while telephones ring, and while she is held."""
 LONGEST_CALL_S: Final = 900.0
 """Fifteen minutes: ten times the 150 s that a call to a city's service line takes on average."""
 
@@ -35,6 +38,7 @@ class Kind(Enum):
     COUNT = "a whole number"
     FLAG = "true or false"
     WORD = "one of the words below"
+    PHONES = "a telephone's user or a group of them, or a list of these"
 
 
 SettingValue = str | int | float | bool | tuple[str, ...]
@@ -271,6 +275,31 @@ VERBS: Final[Mapping[str, Verb]] = {
             (Setting("language", Kind.WORD, "One of the flow's `languages`.", needed=True),),
             (Outcome("next", "done"),),
         ),
+        Verb(
+            "connect",
+            "Ring telephones of the house, all at once: whoever answers first talks with the caller, and "
+            "what she says is recorded. Afterwards, or when nobody answers, she goes on in the flow.",
+            (
+                Setting("to", Kind.PHONES, "Who is called.", needed=True),
+                Setting("prompt", Kind.PROMPTS, "What the caller hears first."),
+                Setting(
+                    "music",
+                    Kind.PROMPTS,
+                    "What she hears then, over and over, until somebody answers.",
+                    (RINGBACK,),
+                ),
+                Setting("ring", Kind.SECONDS, "How long it rings.", default=25.0, low=5, high=120),
+                Setting("longest", Kind.SECONDS, "The longest talk.", default=3600.0, low=60, high=14400),
+                _TRIES,
+            ),
+            (
+                Outcome("ended", "they talked, and the other side hung up"),
+                Outcome("busy", "everybody is talking already, or declined"),
+                Outcome("no_answer", "it rang, but nobody answered in time"),
+                Outcome("failed", "nobody's telephone is registered, or none could be reached"),
+                _SPENT,
+            ),
+        ),
         Verb("hang_up", "End the call.", (), (), ends=True),
     )
 }
@@ -290,7 +319,7 @@ class Step:
     """Where the step begins in its file, counted from 1."""
 
     def prompts(self, name: str = "prompt") -> tuple[str, ...]:
-        """Give a setting that names prompts; empty when it is off."""
+        """Give a setting that names prompts, or telephones; empty when it is off."""
         value = self.settings.get(name, ())
         assert isinstance(value, tuple), name
         return value
@@ -351,9 +380,20 @@ class Flow:
     def leads_to(self, step: Step) -> Sequence[tuple[str, str]]:
         """List the ways out of a step as (outcome, next step), the keys to a person included."""
         ways = list(step.outcomes.items())
-        if step.verb.listens and step.name != self.person:
+        if leads_to_person(step, self.person):
             ways += [(key, self.person) for key in person_keys(self.person_keys, step.verb.name)]
         return ways
+
+
+def leads_to_person(step: Step, person: str) -> bool:
+    """Tell whether the keys to a person work in a step.
+
+    Not in the step that they lead to, nor in a message that is left for a person already: there they
+    are keys as any other, or a caller whom nobody can answer would press herself round in a circle.
+
+    :param person: name of the step that the keys lead to.
+    """
+    return step.verb.listens and step.name != person and step.settings.get("for_agent") is not True
 
 
 def person_keys(keys: str, verb: str) -> str:

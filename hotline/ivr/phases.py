@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-from hotline.ivr.flow import Step, person_keys
+from hotline.ivr.flow import Step, leads_to_person, person_keys
 
 
 class P(Enum):
@@ -36,6 +36,10 @@ class P(Enum):
     ASK_HOLDING = "ask: answered, prompt still plays"
     DIGITS_PROMPT = "say_digits: digits are read"
     DIGITS_WAIT = "say_digits: waiting for the repeat key"
+    CONNECT_PROMPT = "connect: prompt plays, telephones ring"
+    CONNECT_RING = "connect: telephones ring"
+    CONNECT_TALK = "connect: the caller talks with somebody"
+    CONNECT_CLOSING = "connect: waiting for the file of the talk"
     FAREWELL = "farewell plays"
     OVER = "over"
 
@@ -55,6 +59,8 @@ class I(Enum):  # noqa: E742 - states S, inputs I, actions A: the letters of all
     SPEECH_ENDED = "the caller fell silent"
     RECORDING_CLOSED = "the recording is on disk"
     ANSWERED = "the system answered"
+    CONNECTED = "somebody answered"
+    CONNECTION_OVER = "nobody answers any more, or the talk is over"
     TIMER_WAIT = "nothing came for so long"
     TIMER_MEANWHILE = "the answer takes long"
     TIMER_LONGEST = "it took too long"
@@ -90,6 +96,14 @@ class A(Enum):
     DONE = "leave: done"
     NEXT = "leave: next"
     SET_LANGUAGE = "change the language, leave: next"
+    CONNECT = "ring the telephones"
+    PLAY_MUSIC = "play the music"
+    RECORD_TALK = "record what the caller says"
+    RECORD_ON = "begin the next recording"
+    GIVE_UP_RINGING = "stop the ringing, leave: no_answer"
+    NOT_CONNECTED = "leave with the outcome"
+    CUT_TALK = "end the talk, close the recording"
+    END_TALK = "leave: ended, or how a transfer failed"
     END = "end the call"
 
 
@@ -163,6 +177,20 @@ TRANSITIONS: Final[Mapping[tuple[P, I], Row]] = {
     (P.DIGITS_WAIT, I.REPEAT): (A.READ_AGAIN, P.DIGITS_PROMPT),
     (P.DIGITS_WAIT, I.PERSON): (A.TO_PERSON, None),
     (P.DIGITS_WAIT, I.TIMER_WAIT): (A.DONE, None),
+    # connect: keys go to whom she talks with, and mean nothing to the flow
+    (P.CONNECT_PROMPT, I.PROMPT_ENDED): (A.PLAY_MUSIC, P.CONNECT_RING),
+    (P.CONNECT_PROMPT, I.CONNECTED): (A.RECORD_TALK, P.CONNECT_TALK),
+    (P.CONNECT_PROMPT, I.CONNECTION_OVER): (A.NOT_CONNECTED, None),
+    (P.CONNECT_PROMPT, I.TIMER_LONGEST): (A.GIVE_UP_RINGING, None),
+    (P.CONNECT_RING, I.PROMPT_ENDED): (A.PLAY_MUSIC, P.CONNECT_RING),
+    (P.CONNECT_RING, I.CONNECTED): (A.RECORD_TALK, P.CONNECT_TALK),
+    (P.CONNECT_RING, I.CONNECTION_OVER): (A.NOT_CONNECTED, None),
+    (P.CONNECT_RING, I.TIMER_LONGEST): (A.GIVE_UP_RINGING, None),
+    (P.CONNECT_TALK, I.RECORDING_CLOSED): (A.RECORD_ON, P.CONNECT_TALK),
+    (P.CONNECT_TALK, I.CONNECTION_OVER): (A.CLOSE, P.CONNECT_CLOSING),
+    (P.CONNECT_TALK, I.TIMER_LONGEST): (A.CUT_TALK, P.CONNECT_CLOSING),
+    (P.CONNECT_CLOSING, I.RECORDING_CLOSED): (A.END_TALK, None),
+    (P.CONNECT_CLOSING, I.TIMER_WAIT): (A.END_TALK, None),
     (P.FAREWELL, I.PROMPT_ENDED): (A.END, P.OVER),
 }
 
@@ -175,6 +203,7 @@ BEGINNINGS: Final[Mapping[str, Row]] = {
     "ask": (A.ASK, P.ASK_WAIT),
     "say_digits": (A.READ, P.DIGITS_PROMPT),
     "set_language": (A.SET_LANGUAGE, None),
+    "connect": (A.CONNECT, P.CONNECT_PROMPT),
     "hang_up": (A.END, P.OVER),
 }
 
@@ -188,13 +217,18 @@ PLAYING: Final = frozenset(
         P.ASK_TELLING,
         P.ASK_HOLDING,
         P.DIGITS_PROMPT,
+        P.CONNECT_PROMPT,
+        P.CONNECT_RING,
         P.FAREWELL,
     }
 )
 """Phases in which something plays: leaving one early says StopPlaying."""
 
-RECORDING: Final = frozenset({P.RECORD_PATIENCE, P.RECORD_SPEECH, P.RECORD_PAUSE, P.RECORD_CLOSING})
-"""Phases with an open recording."""
+RECORDING: Final = frozenset({P.RECORD_PATIENCE, P.RECORD_SPEECH, P.RECORD_PAUSE, P.CONNECT_TALK})
+"""Phases with an open recording that nobody closes yet."""
+
+CLOSING: Final = frozenset({P.RECORD_CLOSING, P.CONNECT_CLOSING})
+"""Phases that wait for the file of a recording."""
 
 WAIT_SETTING: Final[Mapping[P, str]] = {
     P.MENU_WAIT: "wait",
@@ -219,7 +253,7 @@ def meaning_of_key(step: Step, key: str, flow_person: str, flow_person_keys: str
         return I.FINISH
     if verb == "collect" and key.isdigit():
         return I.DIGIT
-    if key in person_keys(flow_person_keys, verb) and step.name != flow_person:
+    if key in person_keys(flow_person_keys, verb) and leads_to_person(step, flow_person):
         return I.PERSON
     if verb == "record" and key in (step.text("finish"), *flow_person_keys):
         return I.FINISH

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hotline.ivr.check import HEAD
-from hotline.ivr.flow import QUESTIONS, VALUES, VERBS, Outcome, Setting, Verb
+from hotline.ivr.flow import QUESTIONS, VALUES, VERBS, Outcome, Setting, SettingValue, Verb
 
 BEGIN = "<!-- made from hotline/ivr/flow.py; to make it anew: HOTLINE_GOLDEN=1 pytest tests/ivr -->"
 END = "<!-- end of what is made -->"
@@ -56,9 +56,15 @@ def _setting(setting: Setting) -> str:
     elif default is None:
         facts.append("Off when not given")
     else:
-        shown = f"{default:g}s" if isinstance(default, float) else str(default).lower()
+        shown = _shown(default)
         facts.append(f"`{shown}` when not given")
     return " ".join(fact if fact.endswith(".") else f"{fact}." for fact in facts)
+
+
+def _shown(default: SettingValue) -> str:
+    if isinstance(default, tuple):
+        return ", ".join(default)
+    return f"{default:g}s" if isinstance(default, float) else str(default).lower()
 
 
 def _outcomes(outcomes: tuple[Outcome, ...]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from hotline.events.ids import CallId, RecordingId
 from hotline.ivr.flow import BEEP, OPEN_REQUEST, PAUSE, Flow, Step
 from hotline.ivr.phases import (
     BEGINNINGS,
+    CLOSING,
     PLAYING,
     RECORDING,
     TRANSITIONS,
@@ -49,6 +50,8 @@ LONGEST_PROMPT_S: Final = 90.0
 """A prompt whose end was not told by then is taken for ended; a number read twice takes some 20 s."""
 FILE_WAIT_S: Final = 10.0
 """How long the plane may take to put a recording on disk; more means that it is gone."""
+CONNECT_GRACE_S: Final = 10.0
+"""Ringing ends by itself; so much later, with nobody's word about it, the flow goes on."""
 RECORDING_GRACE_S: Final = 5.0
 """The plane ends a recording at its longest by itself; so much later we tell it to."""
 MEANWHILE_EVERY_S: Final = 8.0
@@ -81,6 +84,33 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Connect:
+    """Ring telephones for the caller; answered by Connected and ConnectionOver, or by the latter alone."""
+
+    to: tuple[str, ...]
+    """Users and groups, as the flow names them."""
+    ring_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """End the ringing or the talk of the last Connect; nobody waits for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Somebody answered and hears the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOver:
+    """Nobody answers, or the talk is over."""
+
+    outcome: str
+    """``ended``, ``busy``, ``no_answer`` or ``failed``."""
+
+
+@dataclass(frozen=True, slots=True)
 class FlowEnded:
     """The flow is over; the call is to be hung up."""
 
@@ -88,14 +118,16 @@ class FlowEnded:
     """``finished`` or ``fault``."""
 
 
-RunnerCommand = MediaCommand | Ask | FlowEnded
-RunnerEvent = MediaEvent | Answered
+RunnerCommand = MediaCommand | Ask | Connect | Disconnect | FlowEnded
+RunnerEvent = MediaEvent | Answered | Connected | ConnectionOver
 
 _MEANING: Final[Mapping[type[object], I]] = {
     SpeechStarted: I.SPEECH_STARTED,
     SpeechEnded: I.SPEECH_ENDED,
     RecordingClosed: I.RECORDING_CLOSED,
     Answered: I.ANSWERED,
+    Connected: I.CONNECTED,
+    ConnectionOver: I.CONNECTION_OVER,
 }
 
 
@@ -119,6 +151,7 @@ class Runner:
         self._recording: RecordingClosed | None = None
         self._closed: RecordingClosed | None = None
         self._answer: Answered | None = None
+        self._outcome = ""
         self._key = ""
         self._digits = ""
         self._tag = 0
@@ -149,6 +182,8 @@ class Runner:
             self._closed = event
         elif isinstance(event, Answered):
             self._answer = event
+        elif isinstance(event, ConnectionOver):
+            self._outcome = event.outcome
         self._move(meaning, now)
 
     def next_timer(self) -> float | None:
@@ -178,7 +213,7 @@ class Runner:
         """End a call before its time: close what is open, say these last words, hang up."""
         if self.phase in (P.OVER, P.FAREWELL):
             return
-        if self.phase in RECORDING and self.phase is not P.RECORD_CLOSING:
+        if self.phase in RECORDING:
             self._commands.append(StopRecording(self.call_id))
         self._fall_silent()
         self._timers.clear()
@@ -226,7 +261,7 @@ class Runner:
         self.phase = phase
         if phase in WAIT_SETTING:
             self._timers[I.TIMER_WAIT] = now + self.step.seconds(WAIT_SETTING[phase])
-        elif phase is P.RECORD_CLOSING:
+        elif phase in CLOSING:
             self._timers[I.TIMER_WAIT] = now + FILE_WAIT_S
 
     def _leave(self, outcome: str) -> None:
@@ -276,10 +311,10 @@ class Runner:
 
     # -- sound --------------------------------------------------------------------------------------
 
-    def _play(self, names: tuple[str, ...], now: float) -> None:
+    def _play(self, names: tuple[str, ...], now: float, *, repeats: bool = False) -> None:
         self._tag += 1
         prompts = tuple(name if "/" in name else f"{self.language}/{name}" for name in names)
-        self._commands.append(Play(self.call_id, prompts, self._tag))
+        self._commands.append(Play(self.call_id, prompts, self._tag, repeats))
         self._timers[I.PROMPT_ENDED] = now + LONGEST_PROMPT_S
 
     def _fall_silent(self) -> None:
@@ -397,6 +432,47 @@ class Runner:
     def _between(self) -> tuple[str, ...]:
         return self.step.prompts("again") or (PAUSE,)
 
+    def _do_connect(self, now: float) -> None:
+        ring_s = self.step.seconds("ring")
+        self.for_agent = True
+        self._commands.append(Connect(self.step.prompts("to"), ring_s))
+        self._timers[I.TIMER_LONGEST] = now + ring_s + CONNECT_GRACE_S
+        prompt = self.step.prompts()
+        if prompt:
+            self._play(prompt, now)
+        else:
+            self._enter_phase(P.CONNECT_RING, now)
+            self._do_play_music(now)
+
+    def _do_play_music(self, now: float) -> None:
+        self._play(self.step.prompts("music"), now, repeats=True)
+
+    def _do_record_talk(self, now: float) -> None:
+        self.for_agent = False  # she has her person; what she says is a request as any other
+        self._timers[I.TIMER_LONGEST] = now + self.step.seconds("longest")
+        self._record_on(now)
+
+    def _do_record_on(self, now: float) -> None:
+        if self._closed is not None and self._closed.length_samples:
+            self._record_on(now)
+
+    def _record_on(self, _now: float) -> None:
+        longest_s = self.step.seconds("longest") + RECORDING_GRACE_S
+        self._recordings += 1
+        self._commands.append(Record(self.call_id, self._recording_id, longest_s))
+
+    def _do_give_up_ringing(self, _now: float) -> None:
+        self._commands.append(Disconnect())
+        self._leave("no_answer")
+
+    def _do_not_connected(self, _now: float) -> None:
+        self._leave(self._outcome if self._outcome in self.step.outcomes else "failed")
+
+    def _do_cut_talk(self, now: float) -> None:
+        self._outcome = "ended"
+        self._commands.append(Disconnect())
+        self._do_close(now)
+
     def _do_set_language(self, _now: float) -> None:
         self.language = self.step.text("language")
         self._leave("next")
@@ -441,5 +517,13 @@ _ACTIONS: Final[Mapping[A, Callable[[Runner, float], None]]] = {
     A.DONE: _leave_by("done"),
     A.NEXT: _leave_by("next"),
     A.SET_LANGUAGE: Runner._do_set_language,
+    A.CONNECT: Runner._do_connect,
+    A.PLAY_MUSIC: Runner._do_play_music,
+    A.RECORD_TALK: Runner._do_record_talk,
+    A.RECORD_ON: Runner._do_record_on,
+    A.GIVE_UP_RINGING: Runner._do_give_up_ringing,
+    A.NOT_CONNECTED: Runner._do_not_connected,
+    A.CUT_TALK: Runner._do_cut_talk,
+    A.END_TALK: Runner._do_not_connected,
     A.END: Runner._do_end,
 }

@@ -16,9 +16,10 @@ One move a line. ``hears`` names every prompt in its order; a line of digits sta
 as they are read. A key comes while the prompt plays when ``presses`` follows ``hears`` directly
 (barge-in); with ``waits`` between them it comes so long after the prompt's end. ``records`` speaks
 for so long and falls silent. ``system`` names the question, for ``request_status`` the number too,
-and the answer; ``nothing`` is an answer that never comes. ``hung up`` is the flow's end, ``leaves``
-the caller's. Lines that begin with ``# `` are comments. Every prompt must be heard by a line: what
-a script leaves out, it forbids.
+and the answer; ``nothing`` is an answer that never comes. ``system connect agents -> answered 30s``
+is a talk of so long, ``-> busy``, ``no_answer`` or ``failed`` one that does not come about. ``hung
+up`` is the flow's end, ``leaves`` the caller's. Lines that begin with ``# `` are comments. Every
+prompt must be heard by a line: what a script leaves out, it forbids.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ from hotline.ivr.stage import Stage
 from hotline.ivr.values import meant, read_time
 
 NOTHING: Final = "nothing"
+CONNECT: Final = "connect"
+ANSWERED: Final = "answered"
+NOT_CONNECTED: Final = ("busy", "no_answer", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,9 @@ def _records(stage: Stage, words: list[str]) -> None:
 
 def _system(stage: Stage, words: list[str]) -> None:
     question, answer = _split(words)
+    if question[0] == CONNECT:
+        _connect(stage, question, answer)
+        return
     _run_until(stage, lambda: bool(stage.asks), f"the question {question[0]}")
     ask = stage.asks[0]
     asked = [ask.question, ask.number] if ask.number else [ask.question]
@@ -146,6 +153,21 @@ def _system(stage: Stage, words: list[str]) -> None:
         stage.asks.popleft()
     else:
         stage.answer(*answer)
+
+
+def _connect(stage: Stage, question: list[str], answer: list[str]) -> None:
+    _run_until(stage, lambda: stage.ringing is not None, "telephones that ring")
+    assert stage.ringing is not None
+    asked = [CONNECT, *stage.ringing.to]
+    if question != asked:
+        raise _Otherwise(f"the system is asked “{' '.join(asked)}” here")
+    _nothing_unheard(stage)
+    if answer[0] == ANSWERED:
+        stage.pick_up(_time(answer[1:]))
+    elif answer[0] in NOT_CONNECTED and len(answer) == 1:
+        stage.end_connection(answer[0])
+    elif answer != [NOTHING]:
+        raise _Otherwise(f"after -> stands: answered 30s, {', '.join(NOT_CONNECTED)} or {NOTHING}")
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from hotline.ivr.flow import BEEP, PAUSE, Flow, Kind, Step
+from hotline.ivr.flow import BEEP, HOLD_MUSIC, PAUSE, Flow, Kind, Step
 from hotline.ivr.source import Complaint, Source
 
 TONES: Final = "tones"
@@ -24,6 +24,8 @@ def sounds_of(flow: Flow, step: Step) -> Iterator[tuple[str, str, str]]:
         implied = (BEEP,)
     elif step.verb.name == "say_digits":
         implied = (*_DIGITS, PAUSE)
+    elif step.verb.name == "connect":
+        implied = (HOLD_MUSIC,)
     for name in implied:
         yield from _spoken(flow, "do", name)
 

@@ -12,7 +12,17 @@ from typing import Final
 
 from hotline.events.ids import CallId
 from hotline.ivr.flow import Flow
-from hotline.ivr.runner import Answered, Ask, FlowEnded, Runner, RunnerEvent
+from hotline.ivr.runner import (
+    Answered,
+    Ask,
+    Connect,
+    Connected,
+    ConnectionOver,
+    Disconnect,
+    FlowEnded,
+    Runner,
+    RunnerEvent,
+)
 from hotline.media.plan import (
     Codec,
     DigitPressed,
@@ -41,6 +51,8 @@ class Stage:
         """Prompts that began and that nobody took note of yet, each with the language of its moment."""
         self.asks: deque[Ask] = deque()
         """Questions without an answer."""
+        self.ringing: Connect | None = None
+        """Telephones that ring, or that she talks with."""
         self.ended: FlowEnded | None = None
         self.recording: Record | None = None
         self._recorded_from = 0.0
@@ -73,6 +85,18 @@ class Stage:
     def answer(self, outcome: str, number: str = "") -> None:
         """Answer the oldest question."""
         self._tell(Answered(self.asks.popleft().question, outcome, number))
+
+    def pick_up(self, talk_s: float) -> None:
+        """Let somebody answer the ringing telephones, talk with the caller for so long, and hang up."""
+        self._tell(Connected())
+        self.speak(talk_s)
+        self.end_connection("ended")
+
+    def end_connection(self, outcome: str) -> None:
+        """Let the ringing, or the talk, come to this end."""
+        if self.ringing is not None:
+            self.ringing = None
+            self._tell(ConnectionOver(outcome))
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -129,7 +153,7 @@ class Stage:
         for command in self.runner.take_commands():
             match command:
                 case Play():
-                    self._playing = (command, self.now + PROMPT_S)
+                    self._playing = None if command.repeats else (command, self.now + PROMPT_S)
                     self.plays.append((self.runner.language, tuple(command.prompts)))
                 case StopPlaying():
                     self._playing = None
@@ -139,6 +163,10 @@ class Stage:
                     self._close()
                 case Ask():
                     self.asks.append(command)
+                case Connect():
+                    self.ringing = command
+                case Disconnect():
+                    self.ringing = None
                 case FlowEnded():
                     self.ended = command
 

@@ -10,6 +10,7 @@ from typing import Final
 from hotline.ivr.flow import KEYS, Kind, Setting, SettingValue
 
 _TIME: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m)")
+_PHONE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _UNIT_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
@@ -81,6 +82,16 @@ def _word(setting: Setting, value: object) -> SettingValue:
     raise WrongValue(f"{setting.name} cannot be {value!r}{meant(str(value), setting.words)}")
 
 
+def _phones(setting: Setting, value: object) -> SettingValue:
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(one, str) for one in names):
+        raise _wrong(setting, value)
+    for name in names:
+        if not _PHONE.fullmatch(name):
+            raise WrongValue(f"{setting.name} names {name!r}, which can be no telephone and no group")
+    return tuple(dict.fromkeys(names))
+
+
 def _wrong(setting: Setting, value: object) -> WrongValue:
     return WrongValue(f"{setting.name} must be {setting.kind.value}, not {value!r}")
 
@@ -92,4 +103,5 @@ _READERS: Final[Mapping[Kind, Callable[[Setting, object], SettingValue]]] = {
     Kind.KEY: _key,
     Kind.FLAG: _flag,
     Kind.WORD: _word,
+    Kind.PHONES: _phones,
 }

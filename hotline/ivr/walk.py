@@ -19,6 +19,7 @@ HELP: Final = (
 )
 _ANSWERS: Final = {
     "open_request": "opened 261123000017, or: failed",
+    "connect": "answered 30s, or: busy, no_answer, failed",
     "request_status": "accepted, dispatched, signed ..., or: missing, failed",
 }
 
@@ -58,6 +59,8 @@ def _question(stage: Stage) -> str:
     if stage.asks and not stage.is_playing:
         ask = stage.asks[0]
         return f"the system is asked: {ask.question} {ask.number}\n  ({_ANSWERS[ask.question]})\nanswer> "
+    if stage.ringing is not None and not stage.is_playing:
+        return f"telephones ring: {' '.join(stage.ringing.to)}\n  ({_ANSWERS['connect']})\nanswer> "
     return "speak or press> " if stage.recording is not None else "> "
 
 
@@ -79,6 +82,10 @@ def _carry_out(stage: Stage, line: str) -> str:
         case [keys] if all(key in KEYS for key in keys):
             for key in keys:
                 stage.press(key)
+        case ["answered", span] if stage.ringing is not None and (seconds := read_time(span)) is not None:
+            stage.pick_up(seconds)
+        case [outcome] if stage.ringing is not None:
+            stage.end_connection(outcome)
         case [outcome, *number] if stage.asks and len(number) <= 1:
             stage.answer(outcome, *number)
         case _:

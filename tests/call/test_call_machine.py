@@ -181,7 +181,7 @@ def test_the_record_is_written_before_anything_else() -> None:
 def test_a_port_is_opened_only_for_a_written_call() -> None:
     bench = Bench()
     assert bench.tell(OfferedWritten(CALL)) == [
-        OpenPort(CALL, "192.0.2.7", 40000, Codec.PCMA, 101, may_latch=True)
+        OpenPort(CALL, "192.0.2.7", 40000, Codec.PCMA, 101, may_latch=True, payload_type=8)
     ]
 
 

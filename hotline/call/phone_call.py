@@ -1,0 +1,267 @@
+"""A call that a telephone of the house makes: to a colleague, or out on a trunk.
+
+A pure machine like ``machine.Call``: events in, commands out. The telephone's own leg is answered only
+when the other side answers, so that it is billed, and rings, as if both spoke directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from hotline.call.bridge import Bridge, BridgeOver, Talking
+from hotline.call.destinations import Shown
+from hotline.call.legs import L, Leg
+from hotline.call.messages import (
+    CallCommand,
+    CallInput,
+    OfferedWritten,
+    Refuse,
+    WriteAnswered,
+    WriteEnded,
+    WriteFailed,
+    WriteOffered,
+)
+from hotline.call.phone_states import PHONE_LIMITS_S, PHONE_TRANSITIONS, A, I, S
+from hotline.events.ids import CallId
+from hotline.media.plan import MediaFailed, PortOpened
+from hotline.sip.events import CallArrived, CallEnded
+
+UNAVAILABLE: Final = 503  # RFC 3261, 21.5.4
+OCCUPIED: Final = 486
+PHONE_RING_S: Final = 180.0  # RFC 3261, 16.6 step 11: timer C
+_CAUSES: Final[Mapping[str, str]] = {
+    "ended": "finished",
+    "left": "caller",
+    "joined": "transferred",
+}
+
+
+class PhoneCall:
+    """The machine of one such call.
+
+    :param facts: what the user agent told about the telephone's INVITE.
+    :param direction: ``inside`` or ``out``, for the call record.
+    :param music: prompt for a side that is held.
+    """
+
+    def __init__(
+        self, facts: CallArrived, now: float, *, direction: str, music: str, may_latch: bool = False
+    ) -> None:
+        self.facts, self.direction = facts, direction
+        self.call_id = facts.call_id
+        self.state = S.WRITING
+        self.cause = ""
+        self.bridge: Bridge | None = None
+        """None until its record is written."""
+        self._music, self._may_latch = music, may_latch
+        self._commands: list[CallCommand] = [WriteOffered(self.call_id)]
+        self._notes: list[str] = []
+        self._status = 0
+        self._limit: float | None = now + PHONE_LIMITS_S[S.WRITING]
+
+    # -- the machine's verbs --------------------------------------------------------------------------
+
+    def handle(self, event: CallInput, now: float) -> None:
+        """Take one event; what does not fit the state is dropped."""
+        match event:
+            case OfferedWritten():
+                self._move(I.WRITTEN, now)
+            case WriteFailed():
+                self._move(I.NOT_WRITTEN, now)
+            case CallArrived() if self.bridge is None:
+                self._commands.append(Refuse(event.call_id, OCCUPIED))
+            case CallArrived():
+                assert self.bridge is not None
+                self.bridge.replace(event, now)
+            case _:
+                self._of_a_leg(event, now)
+        self._follow_up(now)
+
+    def next_timer(self) -> float | None:
+        """Tell when to call handle_timer; None: never."""
+        if self.is_over:
+            return None
+        timers = [self._limit, self.bridge.next_timer() if self.bridge is not None else None]
+        return min((one for one in timers if one is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Fire what is due, in order of time."""
+        while (due := self.next_timer()) is not None and due <= now:
+            if due == self._limit:
+                self._limit = None
+                self._move(I.TIMEOUT, now)
+            elif self.bridge is not None:
+                self.bridge.handle_timer(now)
+            self._follow_up(now)
+
+    def take_commands(self) -> list[CallCommand]:
+        """Give what is to be done, in this order, and forget it."""
+        commands, self._commands = self._commands, []
+        return commands
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more will be commanded."""
+        return self.state is S.ENDED
+
+    @property
+    def leg_ids(self) -> Iterator[CallId]:
+        """The legs of the call; the one that made it need not be among them any more."""
+        if self.bridge is None:
+            yield self.call_id
+        else:
+            yield from self.bridge.leg_ids
+
+    @property
+    def peers(self) -> Iterator[str]:
+        """Users and numbers at its ends."""
+        if self.bridge is None:
+            yield self.facts.origin.name
+        else:
+            yield from self.bridge.peers
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Whom the telephone called, and notes (``!...``)."""
+        return (f"to {self.facts.called}", *self._notes)
+
+    # -- moving -----------------------------------------------------------------------------------------
+
+    def _of_a_leg(self, event: CallInput, now: float) -> None:
+        if self.bridge is None:
+            if isinstance(event, CallEnded):
+                self.cause = "cancelled"
+                self._move(I.LEFT, now)
+            return
+        bridge, near = self.bridge, self.bridge.near
+        if self.state is S.OPENING and event.call_id == near.leg_id:
+            self._opening(near, event, now)
+        else:
+            bridge.handle(event, now)
+
+    def _opening(self, near: Leg, event: CallInput, now: float) -> None:
+        match event:
+            case PortOpened() if near.opened(event):
+                self._move(I.PORT_OPENED, now)
+            case MediaFailed():
+                self._move(I.MEDIA_FAILED, now)
+            case CallEnded() if near.left(event.cause, event.status):
+                self.cause = "cancelled"
+                self._move(I.LEFT, now)
+
+    def _move(self, event: I, now: float) -> None:
+        row = PHONE_TRANSITIONS.get((self.state, event))
+        if row is None:
+            return
+        action, state = row
+        if state is not self.state:
+            self.state = state
+            limit_s = PHONE_LIMITS_S.get(state)
+            self._limit = None if limit_s is None else now + limit_s
+        _ACTIONS[action](self, now)
+
+    def follow_up(self, now: float) -> None:
+        """Carry on what was done to the bridge from outside (``join.py``)."""
+        self._follow_up(now)
+
+    def _follow_up(self, now: float) -> None:
+        while self.bridge is not None and not self.is_over:
+            self._collect()
+            news = self.bridge.take_news()
+            if not news:
+                return
+            for one in news:
+                if isinstance(one, Talking):
+                    self._move(I.ANSWERED, now)
+                elif isinstance(one, BridgeOver):
+                    self._over(one, now)
+
+    def _over(self, news: BridgeOver, now: float) -> None:
+        cause = _CAUSES.get(news.outcome, news.outcome)
+        if self.state is S.CONNECTING and news.outcome == "left":
+            cause = "cancelled"
+        self.cause = self.cause or cause
+        self._status = news.status
+        self._move(I.OVER, now)
+
+    def _collect(self) -> None:
+        assert self.bridge is not None
+        self._commands += self.bridge.take_commands()
+        self._notes += self.bridge.notes
+        self.bridge.notes.clear()
+
+    # -- actions, one for each member of A --------------------------------------------------------------
+
+    def _open_port(self, _now: float) -> None:
+        facts = self.facts
+        near = Leg(
+            self.call_id,
+            self.call_id,
+            facts.origin.name or facts.caller,
+            facts.origin.kind,
+            terms=facts.terms,
+            local_ip=facts.local_ip,
+            may_latch=self._may_latch,
+            state=L.ARRIVING,
+            is_noted=False,
+        )
+        self.bridge = Bridge(
+            self.call_id,
+            near,
+            Shown(facts.caller or facts.origin.name, facts.withheld),
+            music=self._music,
+            may_latch=self._may_latch,
+        )
+
+    def _refuse(self, _now: float) -> None:
+        self.cause = self.cause or "fault"
+        self._commands.append(Refuse(self.call_id, UNAVAILABLE))
+
+    def _seek(self, now: float) -> None:
+        assert self.bridge is not None
+        self.bridge.seek((self.facts.called,), PHONE_RING_S, now, acting=self.facts.origin.name)
+
+    def _note_answered(self, _now: float) -> None:
+        self._commands.append(WriteAnswered(self.call_id))
+
+    def _end(self, now: float) -> None:
+        assert self.bridge is not None
+        near = self.bridge.near
+        near.status = relayed(self._status)
+        near.drop()
+        self._collect()
+        self._write_ended(now)
+
+    def _cut(self, now: float) -> None:
+        assert self.bridge is not None
+        self.bridge.end(now)
+        self._end(now)
+
+    def _write_ended(self, _now: float) -> None:
+        self._commands.append(WriteEnded(self.call_id, self.cause or "fault", self.path))
+
+    def _nothing(self, _now: float) -> None:
+        return
+
+
+def relayed(status: int) -> int:
+    """Turn the final status of one side into what the other one is told.
+
+    A challenge or a redirection of the far side is none of the near side's business.
+    """
+    if status < 400 or status in (401, 407):
+        return UNAVAILABLE
+    return status
+
+
+_ACTIONS: Final[Mapping[A, Callable[[PhoneCall, float], None]]] = {
+    A.OPEN_PORT: PhoneCall._open_port,
+    A.REFUSE: PhoneCall._refuse,
+    A.SEEK: PhoneCall._seek,
+    A.NOTE_ANSWERED: PhoneCall._note_answered,
+    A.END: PhoneCall._end,
+    A.CUT: PhoneCall._cut,
+    A.WRITE_ENDED: PhoneCall._write_ended,
+    A.NOTHING: PhoneCall._nothing,
+}
