@@ -3,13 +3,14 @@
 ``Hotline`` is the running product. It starts from the bottom up, so that nothing is told before it can
 be written, and stops from the top down, so that what was said is kept:
 
-    lookout ► store ► media plane ► recovery ► speech, letters ► console ► SIP
+    lookout ► store ► media plane ► recovery ► speech ► console ► letters ► exchange (SIP)
+
+The console comes before the letters, which tell where it is.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,11 +24,10 @@ import structlog
 from hotline.desk.desk import Desk
 from hotline.errors import ConfigError, OutsideError
 from hotline.events.bus import LocalBus
-from hotline.events.ids import CallId
+from hotline.exchange import Exchange, House, check_tls
 from hotline.flows import read_flow
-from hotline.intake.ports import Journal, Transcript
+from hotline.intake.ports import Transcript
 from hotline.intake.recovery import recover
-from hotline.ivr.flow import Flow as IvrFlow
 from hotline.media.plan import MediaEvent
 from hotline.notify.letters import LetterWriter
 from hotline.notify.relay import read_password
@@ -37,9 +37,7 @@ from hotline.routing.district import read_district as read_district_texts
 from hotline.routing.suggest import Suggester
 from hotline.routing.suggestion import Suggestion
 from hotline.settings import Settings, ip_and_port
-from hotline.sip.config import UserAgentConfig
-from hotline.sip.flow import Flow
-from hotline.sip.user_agent import UserAgent
+from hotline.sip.phones import PhoneBook
 from hotline.speech.model_files import find_model_blocking
 from hotline.speech.service import TranscriptionService
 from hotline.store import Store
@@ -49,8 +47,7 @@ from hotline.store.second_look import SecondLook, tell
 from hotline.wire.lookout import Lookout
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import wall_now
-from hotline.wire.sip_edge import SipEdge, SipReactor, both_at
-from hotline.wire.switchboard import Switchboard
+from hotline.wire.sip_edge import SipReactor
 
 log = structlog.get_logger()
 
@@ -70,8 +67,7 @@ class Hotline:
         self.bus = LocalBus()
         self._stops: list[Callable[[], Any]] = []
         self._stopped = asyncio.Event()
-        self._switchboard: Switchboard | None = None
-        self._edge: SipEdge | None = None
+        self._exchange: Exchange | None = None
         self._lookout: Lookout | None = None
         self._is_stopping = False
 
@@ -96,12 +92,15 @@ class Hotline:
         look = SecondLook(store)
         self._stops.append(look.stop)
         look.start()
-        await self._start_workers(store, Suggester(district))
+        self._start_speech(store, Suggester(district))
         console_url = await self._start_console(desk)
-        self._start_sip(look.watching(store), media, lambda called: flows.get(called, flow))
-        assert self._edge is not None
-        lookout.watch(self._edge)
-        log.info("serve.ready", sip_port=self._edge.port, console=console_url, flow=flow.version)
+        self._start_letters(store, settings.console.base_url or console_url)
+        house = House(media, look.watching(store), lambda called: flows.get(called, flow), PhoneBook())
+        exchange = self._exchange = Exchange(settings, self.reactor, house)
+        self._stops.append(exchange.stop)
+        exchange.start()
+        lookout.watch(exchange.edge)
+        log.info("serve.ready", sip_port=exchange.edge.port, console=console_url, flow=flow.version)
 
     async def stop(self, *, drain: bool) -> None:
         """Stop every part, from the top down; returns when all are stopped, whoever asked first.
@@ -109,21 +108,22 @@ class Hotline:
         :param drain: let running calls go on for up to ``DRAIN_S`` first; new ones are refused meanwhile.
             A second call without it cuts that short.
         """
-        if self._edge is not None and self._switchboard is not None:
-            self._edge.user_agent.draining = True
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.drain()
             if self._lookout is not None:
                 self._lookout.state = "draining"
-            if drain and self._switchboard.calls and not self._is_stopping:
-                log.info("serve.draining", calls=self._switchboard.calls, longest_s=DRAIN_S)
-                await self._idle(DRAIN_S)
+            if drain and exchange.calls and not self._is_stopping:
+                log.info("serve.draining", calls=exchange.calls, longest_s=DRAIN_S)
+                await exchange.is_idle(DRAIN_S)
         if self._is_stopping:
             await self._stopped.wait()  # whoever returns from here may end the process
             return
         self._is_stopping = True
-        if self._switchboard is not None:
-            self._switchboard.hang_up_all()
-            if not await self._idle(SEAL_S):
-                log.error("serve.cut_off", calls=self._switchboard.calls)
+        if exchange is not None:
+            exchange.hang_up_all()
+            if not await exchange.is_idle(SEAL_S):
+                log.error("serve.cut_off", calls=exchange.calls)
         while self._stops:
             stopping = self._stops.pop()
             try:
@@ -133,13 +133,10 @@ class Hotline:
         self._stopped.set()
         log.info("serve.stopped")
 
-    async def _idle(self, longest_s: float) -> bool:
-        assert self._switchboard is not None
-        try:
-            await asyncio.wait_for(self._switchboard.idle(), longest_s)
-        except TimeoutError:
-            return False
-        return True
+    def reload(self) -> None:
+        """Read again what may change while we run: the certificates of TLS."""
+        if self._exchange is not None:
+            self._exchange.reload_certificates()
 
     # -- the parts ----------------------------------------------------------------------------------
 
@@ -154,7 +151,7 @@ class Hotline:
             capture=ip_and_port(sip.hep_address) if sip.hep_address else None,
             metrics_at=ip_and_port(metrics.listen) if metrics.listen else None,
         )
-        lookout.metrics.gauges["calls"] = lambda: self._switchboard.calls if self._switchboard else 0
+        lookout.metrics.gauges["calls"] = lambda: self._exchange.calls if self._exchange else 0
         self._stops.append(lookout.stop)
         await lookout.start()
         return lookout
@@ -185,10 +182,10 @@ class Hotline:
         return plane
 
     def _on_media(self, event: MediaEvent) -> None:
-        if self._switchboard is not None:
-            self._switchboard.on_media(event)
+        if self._exchange is not None:
+            self._exchange.on_media(event)
 
-    async def _start_workers(self, store: Store, suggester: Suggester) -> None:
+    def _start_speech(self, store: Store, suggester: Suggester) -> None:
         settings = self.settings
 
         def suggest(transcript: Transcript) -> Sequence[Suggestion]:
@@ -207,12 +204,15 @@ class Hotline:
         )
         self._stops.append(speech.stop)
         speech.start()
+
+    def _start_letters(self, store: Store, base_url: str) -> None:
+        settings = self.settings
         mail = MailService(
             store,
             store,
             settings.mail,
             site_name=settings.site.name,
-            base_url=console_base_url(settings),
+            base_url=base_url,
             time_zone=settings.site.time_zone,
             at=wall_now,
         )
@@ -237,54 +237,13 @@ class Hotline:
         host = f"[{console.listen_ip}]" if ":" in console.listen_ip else console.listen_ip
         return f"http://{host}:{running.port}"
 
-    def _start_sip(self, journal: Journal, media: MediaPlane, flow: Callable[[str], IvrFlow]) -> None:
-        sip = self.settings.sip
-        networks = [ipaddress.ip_network(network) for network in sip.trusted_networks]
-
-        def trusts(source: Flow) -> bool:
-            return any(ipaddress.ip_address(source.remote[0]) in network for network in networks)
-
-        config = UserAgentConfig(
-            numbers=sip.numbers,
-            area_code=sip.area_code,
-            public_ip=sip.public_ip,
-            max_calls=sip.max_calls,
-            trusts=trusts,
-        )
-        user_agent = UserAgent(config, new_call_id, lambda: secrets.token_hex(12))
-        listeners = both_at(sip.listen_ip, sip.port)
-        edge = SipEdge(self.reactor, user_agent, listeners, lambda event: switchboard.on_sip(event))
-        switchboard = Switchboard(
-            clock=self.reactor,
-            sip=edge,
-            media=media,
-            journal=journal,
-            flow=flow,
-            wall=wall_now,
-            may_latch=self.settings.media.nat_latching,
-        )
-        self._switchboard, self._edge = switchboard, edge
-        self._stops.append(edge.stop)
-        edge.start()
-
 
 # -- pieces that commands use as well -------------------------------------------------------------------
-
-
-def new_call_id() -> CallId:
-    """Make the id of a call: the UTC minute it came in, for the reader, and 48 random bits."""
-    return CallId(f"{wall_now():%Y%m%d-%H%M}-{secrets.token_hex(6)}")
 
 
 def recordings_dir(settings: Settings) -> Path:
     """Tell where recordings lie."""
     return settings.site.data_dir / "recordings"
-
-
-def console_base_url(settings: Settings) -> str:
-    """Tell the console's address as letters give it."""
-    console = settings.console
-    return console.base_url or f"http://{console.listen_ip}:{console.port}"
 
 
 def make_store(settings: Settings, on_committed: Callable[[int], None]) -> Store:
@@ -380,7 +339,8 @@ def check_site(settings: Settings) -> None:
     LetterWriter(
         sender=settings.mail.sender,
         site_name=settings.site.name,
-        base_url=console_base_url(settings),
+        base_url=settings.console.base_url or "http://127.0.0.1",
         time_zone=settings.site.time_zone,
     )
     read_password(settings.mail)
+    check_tls(settings.sip)

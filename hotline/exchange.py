@@ -1,0 +1,208 @@
+"""The telephone side of the house, wired: who may call, the user agent, its sockets, the switchboard.
+
+    sockets (SipEdge) ► front door ► user agent ► switchboard ► media plane, journal
+                            │            │
+                            └── gate ────┘ trunks (access list), telephones (registrar, passwords)
+
+``Exchange`` is built from settings, is given what lies below it (media plane, journal, flows), and is the
+one door to draining and ending calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from hotline.events.ids import CallId
+from hotline.intake.ports import Journal
+from hotline.ivr.flow import Flow as IvrFlow
+from hotline.media.plan import MediaEvent
+from hotline.settings import Settings, SipSettings, split_listener
+from hotline.sip.authentication import Authentication
+from hotline.sip.bindings import LocalBindings
+from hotline.sip.config import UserAgentConfig
+from hotline.sip.front_door import FrontDoor
+from hotline.sip.gate import Gate, GateConfig
+from hotline.sip.phones import PhoneBook
+from hotline.sip.registrar import Registrar, RegistrarConfig
+from hotline.sip.trunk import AccessList
+from hotline.sip.user_agent import UserAgent
+from hotline.trunks import TRUNKS_FILE, read_trunks
+from hotline.wire.media_link import MediaPlane
+from hotline.wire.reactor import wall_now
+from hotline.wire.sip_edge import Listener, SipEdge, SipReactor, both_at
+from hotline.wire.sip_tls import Tls, TlsFiles
+from hotline.wire.switchboard import Switchboard
+
+log = structlog.get_logger("hotline.sip")
+
+REALM: Final = "hotline"
+"""Shown by telephones that ask for a password, and part of every stored secret: it never changes."""
+SRTP_KEY_BYTES: Final = 30  # RFC 4568, 6.1: master key and salt of AES_CM_128
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the exchange stands on."""
+
+    media: MediaPlane
+    journal: Journal
+    flow: Callable[[str], IvrFlow]
+    """Finds the flow that answers a called number."""
+    phones: PhoneBook
+
+
+class Exchange:
+    """The telephone side.
+
+    :raises ConfigError: for a file or setting that the site must mend first.
+    """
+
+    def __init__(self, settings: Settings, reactor: SipReactor, house: House) -> None:
+        sip = settings.sip
+        self.trunks = AccessList(
+            read_trunks(settings.site.config_dir / TRUNKS_FILE, area_code=sip.area_code, numbers=sip.numbers)
+        )
+        self.phones, self.bindings = house.phones, LocalBindings()
+        self.authentication = Authentication(REALM, self.phones, new_token, on_lock=_tell_lock)
+        self.registrar = Registrar(RegistrarConfig(), self.authentication, self.bindings)
+        self.gate = Gate(
+            GateConfig(sip.numbers),
+            self.trunks,
+            self.phones,
+            self.bindings,
+            self.authentication,
+            _tell_notice,
+        )
+        self.user_agent = UserAgent(
+            UserAgentConfig(
+                numbers=sip.numbers,
+                area_code=sip.area_code,
+                max_calls=sip.max_calls,
+                registrar=self.registrar,
+            ),
+            new_call_id,
+            new_token,
+            lambda: secrets.token_bytes(SRTP_KEY_BYTES),
+        )
+        self.edge = SipEdge(
+            reactor,
+            self.user_agent,
+            listeners_of(sip),
+            lambda event: self.switchboard.on_sip(event),
+            tls=_tls_of(sip, reactor),
+            public_ips=(sip.public_ip, sip.public_ip6),
+            front_door=FrontDoor(self.gate.knows, self._peers),
+        )
+        self.switchboard = Switchboard(
+            clock=reactor,
+            sip=self.edge,
+            media=house.media,
+            journal=house.journal,
+            flow=house.flow,
+            wall=wall_now,
+            may_latch=settings.media.nat_latching,
+        )
+
+    @property
+    def calls(self) -> int:
+        """How many calls are in progress."""
+        return self.switchboard.calls
+
+    def start(self) -> None:
+        """Open the sockets.
+
+        :raises ConfigError: when a port is taken or an address is not ours, with the remedy.
+        """
+        raise_file_limit()
+        self.edge.start()
+
+    async def stop(self) -> None:
+        """Close the sockets."""
+        await self.edge.stop()
+
+    def on_media(self, event: MediaEvent) -> None:
+        """Take an event of the media plane."""
+        self.switchboard.on_media(event)
+
+    # -- the way out --------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Take no new work from now on: 503 with Retry-After; what runs goes on."""
+        self.user_agent.draining = True
+
+    async def is_idle(self, longest_s: float) -> bool:
+        """Wait until no call and no write is left; False when that takes too long."""
+        try:
+            await asyncio.wait_for(self.switchboard.idle(), longest_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def hang_up_all(self) -> None:
+        """End every call as if its caller had hung up: what she said so far is kept."""
+        self.switchboard.hang_up_all()
+
+    def reload_certificates(self) -> bool:
+        """Read the files of TLS again; False when they cannot be used, and the old ones stay in force."""
+        return self.edge.reload_certificates()
+
+    def _peers(self) -> Collection[str]:
+        return {leg.flow.remote[0] for leg in self.user_agent.legs}
+
+
+# -- pieces ---------------------------------------------------------------------------------------------
+
+
+def new_call_id() -> CallId:
+    """Make the id of a call: the UTC minute it came in, for the reader, and 48 random bits."""
+    return CallId(f"{wall_now():%Y%m%d-%H%M}-{secrets.token_hex(6)}")
+
+
+def new_token() -> str:
+    """Make random text for tags, branches and nonces."""
+    return secrets.token_hex(12)
+
+
+def listeners_of(sip: SipSettings) -> tuple[Listener, ...]:
+    """Tell where a site wants SIP to listen."""
+    if sip.listen:
+        return tuple(Listener(*split_listener(place)) for place in sip.listen)
+    return both_at(sip.listen_ip, sip.port)
+
+
+def check_tls(sip: SipSettings) -> None:
+    """Check the files of TLS before anything is started.
+
+    :raises ConfigError: naming the file and the remedy.
+    """
+    Tls(_files_of(sip), lambda: 0.0)
+
+
+def raise_file_limit() -> None:
+    """Take as many file descriptors as this user may have: a connection needs one each."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _files_of(sip: SipSettings) -> TlsFiles:
+    return TlsFiles(sip.tls_certificate, sip.tls_key, sip.tls_ca, sip.tls_client)
+
+
+def _tls_of(sip: SipSettings, reactor: SipReactor) -> Tls:
+    return Tls(_files_of(sip), reactor.seconds)
+
+
+def _tell_lock(ip: str, user: str) -> None:
+    log.warning("phone.locked_out", source=ip, user=user)
+
+
+def _tell_notice(kind: str, source: str, detail: str) -> None:
+    log.warning(kind, source=source, detail=detail)
