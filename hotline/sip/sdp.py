@@ -50,6 +50,10 @@ class Connection:
         return f"{self.net_type} {self.address_type} {self.address}"
 
 
+_SESSION_LETTERS: Final = "iuepbrzk"
+_MEDIA_LETTERS: Final = "ibk"
+"""Lines that are kept unread, in the order of RFC 8866, 5, in which they are written."""
+
 Attributes = tuple[tuple[str, str | None], ...]
 
 
@@ -77,7 +81,7 @@ class Media:
     connections: tuple[Connection, ...] = ()
     attributes: Attributes = ()
     others: tuple[tuple[str, str], ...] = ()
-    """Lines i=, b=, k=, as (letter, value)."""
+    """Lines i=, b=, k=, as (letter, value), in this order."""
 
     def attribute(self, name: str) -> str | None:
         """Find an attribute: None when absent, empty when it has no value."""
@@ -105,7 +109,7 @@ class SessionDescription:
     attributes: Attributes = ()
     media: tuple[Media, ...] = field(default=())
     others: tuple[tuple[str, str], ...] = ()
-    """Session lines i=, u=, e=, p=, b=, r=, z=, k=, as (letter, value)."""
+    """Session lines i=, u=, e=, p=, b=, r=, z=, k=, as (letter, value), in this order."""
 
     def attribute(self, name: str) -> str | None:
         """Find a session attribute: None when absent, empty when it has no value."""
@@ -209,7 +213,7 @@ class _Reading:
             self._times.append(value)
         elif letter == "a":
             self._attributes.append(_read_attribute(value))
-        elif letter in "iuepbrzk":
+        elif letter in _SESSION_LETTERS:
             self._others.append((letter, value))
 
     def finish(self) -> SessionDescription:
@@ -222,7 +226,7 @@ class _Reading:
             tuple(self._times) or ("0 0",),
             tuple(self._attributes),
             tuple([media.finish() for media in self._media]),
-            tuple(self._others),
+            _in_order(self._others, _SESSION_LETTERS),
         )
 
 
@@ -247,7 +251,7 @@ class _MediaReading:
             self._connections.append(_read_connection(value))
         elif letter == "a":
             self._attributes.append(_read_attribute(value))
-        elif letter in "ibk":
+        elif letter in _MEDIA_LETTERS:
             self._others.append((letter, value))
 
     def finish(self) -> Media:
@@ -259,7 +263,7 @@ class _MediaReading:
             self._port_count,
             tuple(self._connections),
             tuple(self._attributes),
-            tuple(self._others),
+            _in_order(self._others, _MEDIA_LETTERS),
         )
 
 
@@ -302,3 +306,7 @@ def _attribute_lines(attributes: Attributes) -> list[str]:
 
 def _others(others: tuple[tuple[str, str], ...], letters: str) -> list[str]:
     return [f"{letter}={value}" for wanted in letters for letter, value in others if letter == wanted]
+
+
+def _in_order(others: list[tuple[str, str]], letters: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(others, key=lambda other: letters.index(other[0])))

@@ -130,3 +130,12 @@ def test_too_large_a_description_is_told_apart(data: bytes) -> None:
 def test_an_error_names_its_line() -> None:
     with pytest.raises(RemoteProtocolError, match="SDP line 6: cannot read m=audio"):
         parse_sdp(HEAD + b"m=audio\r\n")
+
+
+def test_lines_out_of_order_are_written_in_order_and_read_the_same() -> None:
+    read = parse_sdp(
+        b"v=0\nz=0 0\nb=AS:1\no=- 1 1 IN IP4 x\ni=a\nb=AS:2\nm=audio 1 RTP/AVP 8\nk=x\nb=AS:3\ni=b\n"
+    )
+    assert read.others == (("i", "a"), ("b", "AS:1"), ("b", "AS:2"), ("z", "0 0"))
+    assert read.media[0].others == (("i", "b"), ("b", "AS:3"), ("k", "x"))
+    assert parse_sdp(read.to_bytes()) == read
