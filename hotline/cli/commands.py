@@ -7,16 +7,18 @@ from typing import NoReturn
 
 import typer
 
-from hotline.cli import config, events, flow, serve, users
+from hotline.cli import call, config, events, flow, running, serve, sip, users
 from hotline.cli.console import MISTAKE, complain
 from hotline.errors import HotlineError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The telephony and intake system of 96156."
 )
-for command in (serve.serve, users.setup, events.events):
+for command in (serve.serve, users.setup, events.events, running.status, running.drain, running.metrics):
     app.command()(command)
 for name, group in (
+    ("call", call.app),
+    ("sip", sip.app),
     ("flow", flow.app),
     ("user", users.app),
     ("config", config.app),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hotline.store.call_reads import SqlCallReads
 from hotline.store.desk_reads import SqlDeskReads
 from hotline.store.desk_writes import SqlDeskWrites
 from hotline.store.journal import SqlJournal
@@ -23,6 +24,7 @@ class Store(
     SqlSeed,
     SqlUsers,
     SqlPhones,
+    SqlCallReads,
     SqlDeskReads,
     SqlDeskWrites,
 ):

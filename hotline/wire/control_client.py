@@ -7,12 +7,13 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from hotline.errors import OutsideError
+from hotline.sip.glimpse import SeenMessage, without_secrets
 
 PROTOCOL: Final = 1
 """Version of what the two sides say; another one is refused with a clear word."""
@@ -136,3 +137,27 @@ class ControlClient:
             raise OutsideError("hotline stopped before it answered")
         read: dict[str, Any] = json.loads(line)
         return read
+
+
+def as_json(seen: SeenMessage) -> dict[str, Any]:
+    """Write a message as JSON can carry it, without the secrets of its sender."""
+    return {
+        "at": seen.at,
+        "sent": seen.is_sent,
+        "transport": seen.transport,
+        "local": list(seen.local),
+        "remote": list(seen.remote),
+        "data": without_secrets(seen.data).decode("utf-8", "surrogateescape"),
+    }
+
+
+def from_json(item: Mapping[str, Any]) -> SeenMessage:
+    """Read what ``as_json`` wrote."""
+    return SeenMessage(
+        at=item["at"],
+        is_sent=item["sent"],
+        transport=item["transport"],
+        local=(item["local"][0], item["local"][1]),
+        remote=(item["remote"][0], item["remote"][1]),
+        data=item["data"].encode("utf-8", "surrogateescape"),
+    )

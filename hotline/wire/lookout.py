@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from hotline.sip.call_leg import CallLeg
 from hotline.sip.flow import Address
-from hotline.sip.glimpse import Filter, SeenMessage, without_secrets
+from hotline.sip.glimpse import Filter, SeenMessage
 from hotline.sip.grammar import printable
 from hotline.wire.control import Answer, ControlSocket, Question, Send
+from hotline.wire.control_client import as_json
 from hotline.wire.metrics import Metrics
 from hotline.wire.reactor import Clock
 from hotline.wire.signalling import Signalling
@@ -136,30 +137,6 @@ def as_leg(leg: CallLeg) -> dict[str, Any]:
         "is_held": terms is not None and not terms.sends,
         "is_protected": terms is not None and terms.srtp is not None,
     }
-
-
-def as_json(seen: SeenMessage) -> dict[str, Any]:
-    """Write a message as JSON can carry it, without the secrets of its sender."""
-    return {
-        "at": seen.at,
-        "sent": seen.is_sent,
-        "transport": seen.transport,
-        "local": list(seen.local),
-        "remote": list(seen.remote),
-        "data": without_secrets(seen.data).decode("utf-8", "surrogateescape"),
-    }
-
-
-def from_json(item: Mapping[str, Any]) -> SeenMessage:
-    """Read what ``as_json`` wrote."""
-    return SeenMessage(
-        at=item["at"],
-        is_sent=item["sent"],
-        transport=item["transport"],
-        local=(item["local"][0], item["local"][1]),
-        remote=(item["remote"][0], item["remote"][1]),
-        data=item["data"].encode("utf-8", "surrogateescape"),
-    )
 
 
 def _filter(question: Question, edge: SipEdge) -> Filter:
