@@ -42,6 +42,7 @@ from hotline.speech.model_files import find_model_blocking
 from hotline.speech.service import TranscriptionService
 from hotline.store import Store
 from hotline.store.passwords import Argon2Passwords
+from hotline.store.phone_watch import PhoneWatch
 from hotline.store.recordings import read_pcm16_blocking
 from hotline.store.second_look import SecondLook, tell
 from hotline.wire.lookout import Lookout
@@ -95,9 +96,13 @@ class Hotline:
         self._start_speech(store, Suggester(district))
         console_url = await self._start_console(desk)
         self._start_letters(store, settings.console.base_url or console_url)
-        house = House(media, look.watching(store), lambda called: flows.get(called, flow), PhoneBook())
+        phones = PhoneBook()
+        house = House(media, look.watching(store), lambda called: flows.get(called, flow), phones)
         exchange = self._exchange = Exchange(settings, self.reactor, house)
         self._stops.append(exchange.stop)
+        watch = PhoneWatch(store, phones, settings.phones.realm, exchange.forget_phones)
+        self._stops.append(watch.stop)
+        await watch.start()
         exchange.start()
         lookout.watch(exchange.edge)
         log.info("serve.ready", sip_port=exchange.edge.port, console=console_url, flow=flow.version)

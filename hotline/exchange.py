@@ -42,8 +42,6 @@ from hotline.wire.switchboard import Switchboard
 
 log = structlog.get_logger("hotline.sip")
 
-REALM: Final = "hotline"
-"""Shown by telephones that ask for a password, and part of every stored secret: it never changes."""
 SRTP_KEY_BYTES: Final = 30  # RFC 4568, 6.1: master key and salt of AES_CM_128
 
 
@@ -65,15 +63,22 @@ class Exchange:
     """
 
     def __init__(self, settings: Settings, reactor: SipReactor, house: House) -> None:
-        sip = settings.sip
+        sip, self._reactor = settings.sip, reactor
         self.trunks = AccessList(
             read_trunks(settings.site.config_dir / TRUNKS_FILE, area_code=sip.area_code, numbers=sip.numbers)
         )
         self.phones, self.bindings = house.phones, LocalBindings()
-        self.authentication = Authentication(REALM, self.phones, new_token, on_lock=_tell_lock)
-        self.registrar = Registrar(RegistrarConfig(), self.authentication, self.bindings)
+        phones = settings.phones
+        self.authentication = Authentication(
+            phones.realm, self.phones, new_token, algorithms=phones.digest, on_lock=_tell_lock
+        )
+        self.registrar = Registrar(
+            RegistrarConfig(phones.shortest_s, phones.longest_udp_s, phones.longest_stream_s),
+            self.authentication,
+            self.bindings,
+        )
         self.gate = Gate(
-            GateConfig(sip.numbers),
+            GateConfig(sip.numbers, frozenset(phones.domains)),
             self.trunks,
             self.phones,
             self.bindings,
@@ -130,6 +135,13 @@ class Exchange:
     def on_media(self, event: MediaEvent) -> None:
         """Take an event of the media plane."""
         self.switchboard.on_media(event)
+
+    def forget_phones(self, users: Collection[str]) -> None:
+        """Forget what telephones proved whose accounts are gone, or have another password."""
+        now = self._reactor.seconds()
+        for user in users:
+            self.registrar.forget(user, now)
+            self.authentication.lock_out.forget_user(user)
 
     # -- the way out --------------------------------------------------------------------------------
 

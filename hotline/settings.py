@@ -205,6 +205,52 @@ class SipSettings(_Section):
         return value
 
 
+class PhonesSettings(_Section):
+    """The house's own telephones, which register with us; `hotline phone` looks after their accounts."""
+
+    realm: str = "hotline"
+    """Shown by telephones that ask for a password, and part of every stored secret: after a change each
+    account needs a new password."""
+    domains: tuple[str, ...] = ()
+    """Names and addresses that telephones may register at, as typed into them; a registration for any
+    other is dropped in silence, like a scanner's. Empty: all."""
+    digest: tuple[Literal["SHA-256", "MD5"], ...] = ("SHA-256", "MD5")
+    """Algorithms offered to telephones, best first (RFC 8760). Old ones read the first alone: put MD5 in
+    front for them, or leave it out where all telephones know SHA-256."""
+    shortest_s: Annotated[int, Field(ge=10, le=3600)] = 60
+    """Shortest registration; a shorter wish is refused with this."""
+    longest_udp_s: Annotated[int, Field(ge=10, le=3600)] = 120
+    """Longest registration over UDP. It keeps a NAT open, and after a crash it is the longest that a
+    telephone is out of reach."""
+    longest_stream_s: Annotated[int, Field(ge=10, le=86_400)] = 300
+    """The same over TCP and TLS, where the telephone sees that the connection is gone."""
+
+    @field_validator("realm")
+    @classmethod
+    def _can_be_quoted(cls, value: str) -> str:
+        if not value or not value.isprintable() or '"' in value or "\\" in value or not value.isascii():
+            raise ValueError('a realm is a word or a name in ASCII, without " and \\')
+        return value
+
+    @field_validator("domains")
+    @classmethod
+    def _in_lower_case(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name.strip("[]").lower() for name in value)
+
+    @field_validator("digest")
+    @classmethod
+    def _one_of_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("name SHA-256, MD5, or both, each once")
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> PhonesSettings:
+        if min(self.longest_udp_s, self.longest_stream_s) < self.shortest_s:
+            raise ValueError(f"shortest_s {self.shortest_s} is above the longest registration")
+        return self
+
+
 class MediaSettings(_Section):
     """Voice."""
 
@@ -309,6 +355,7 @@ class Settings(_Section):
 
     site: SiteSettings = SiteSettings()
     sip: SipSettings = SipSettings()
+    phones: PhonesSettings = PhonesSettings()
     media: MediaSettings = MediaSettings()
     ivr: IvrSettings = IvrSettings()
     store: StoreSettings = StoreSettings()
