@@ -9,6 +9,7 @@ sender tells calls on one port apart.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -50,26 +51,31 @@ def _keys(remotes: NDArray[np.uint64], ports: NDArray[np.int64]) -> NDArray[np.u
 class Seats:
     """The places that calls take at the local ports; a freed one is taken again as late as possible.
 
-    :param ports: how many local ports there are.
+    :param groups: for each local port the local address that it is at, as any number.
     :param calls_per_port: how many calls may share one.
     """
 
-    def __init__(self, ports: int, calls_per_port: int = 1) -> None:
-        self._free = deque(port for _ in range(calls_per_port) for port in range(ports))
-        self._at: dict[int, list[tuple[int, bool]]] = {port: [] for port in range(ports)}
+    def __init__(self, groups: Sequence[int], calls_per_port: int = 1) -> None:
+        self._groups = tuple(groups)
+        self._free: dict[int, deque[int]] = {group: deque() for group in groups}
+        for _ in range(calls_per_port):
+            for port, group in enumerate(groups):
+                self._free[group].append(port)
+        self._at: dict[int, list[tuple[int, bool]]] = {port: [] for port in range(len(groups))}
 
-    def take(self, remote: int, may_latch: bool) -> int | None:
-        """Give a port; None when all are taken.
+    def take(self, remote: int, may_latch: bool, group: int = 0) -> int | None:
+        """Give a port of a group; None when all are taken.
 
         Calls that share a port must differ in their remote address, and only one of them may be
         waiting for an address yet unknown: otherwise a packet could belong to two calls.
         """
         is_waiting = may_latch or remote == 0
-        for _ in range(len(self._free)):
-            port = self._free.popleft()
+        free = self._free[group]
+        for _ in range(len(free)):
+            port = free.popleft()
             others = self._at[port]
             if any(there == remote or (waits and is_waiting) for there, waits in others):
-                self._free.append(port)
+                free.append(port)
                 continue
             others.append((remote, is_waiting))
             return port
@@ -78,4 +84,4 @@ class Seats:
     def give_back(self, port: int, remote: int, may_latch: bool) -> None:
         """Return a place, told as it was taken."""
         self._at[port].remove((remote, may_latch or remote == 0))
-        self._free.append(port)
+        self._free[self._groups[port]].append(port)

@@ -27,6 +27,11 @@ def codec_index(codec: Codec) -> int:
     return CODECS.index(codec)
 
 
+def law_of(codec: Codec) -> Codec:
+    """Give the law that a call's voice has inside the plane: its own, or A-law for what is no G.711."""
+    return codec if codec in CODECS else Codec.PCMA
+
+
 def _expand_ulaw() -> Samples:
     code = ~np.arange(256, dtype=np.int64) & 0xFF
     segment, step = code >> 4 & 7, code & 15
@@ -81,3 +86,9 @@ def decode(octets: Octets, codec: Codec) -> Samples:
 def transcode(octets: Octets, source: Codec, target: Codec) -> Octets:
     """Turn one law into the other; the same array when they are the same."""
     return octets if source is target else encode(decode(octets, source), target)
+
+
+LAWS: Final[NDArray[np.uint8]] = np.stack(
+    [np.stack([transcode(np.arange(256, dtype=np.uint8), a, b) for b in CODECS]) for a in CODECS]
+)
+"""``(from, to, byte)`` to the byte that stands for it in the other law."""

@@ -1,7 +1,8 @@
 """What each caller hears: one packet every 20 ms, prompts and the silence between them.
 
 Sequence number, timestamp and SSRC of a call run on without a break from its first packet to its
-last, whatever is played (RFC 3550, 5.1). Packets are rows of one array that the edge sends from.
+last, whatever is played and whoever is passed through (RFC 3550, 5.1). Packets are rows of one
+array that the edge sends from.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from hotline.media.prompts import SILENT_ROW, PromptBank
 from hotline.media.rtp import FRAME, HEADER
 
 PACKET: Final = HEADER + FRAME
-_PLAIN: Final = 0x8000  # version 2, no padding, extension or CSRC
-_MARKED: Final = 0x0080  # first packet of a stream (RFC 3551, 4.1)
+LONGEST_PACKET: Final = PACKET + 16  # SRTP adds at most ten bytes (RFC 4568, 6.2); a multiple of four
+MARKED: Final = 0x0080  # first packet of a stream (RFC 3551, 4.1)
+PLAIN: Final = 0x8000  # version 2, no padding, extension or CSRC
 
 Slots = NDArray[np.int64]
 
@@ -26,32 +28,49 @@ class Outgoing:
 
     def __init__(self, slots: int, bank: PromptBank) -> None:
         self._bank = bank
-        self.packets = np.zeros((slots, PACKET), np.uint8)
-        """``(slots, 172)``: the packet of each slot in this tick; never reallocated."""
+        self.packets = np.zeros((slots, LONGEST_PACKET), np.uint8)
+        """The packet of each slot in this tick; never reallocated."""
+        self.lengths = np.full(slots, PACKET, np.int64)
+        """Bytes of each slot's packet."""
         self._half_words = self.packets.view(">u2")
-        self._words = self.packets.view(">u4")
-        self._payload_type = np.zeros(slots, np.uint16)
-        self._codec = np.zeros(slots, np.intp)
-        self._sequence = np.zeros(slots, np.uint16)
-        self._timestamp = np.zeros(slots, np.uint32)
-        self._mark = np.zeros(slots, np.uint16)
+        self.words = self.packets.view(">u4")
+        """Word 2 of a row is the slot's SSRC."""
+        self.payload_type = np.zeros(slots, np.uint16)
+        self.law = np.zeros(slots, np.intp)
+        """Row of the law that frames are made in (``g711.codec_index``)."""
+        self.sequence = np.zeros(slots, np.uint16)
+        """Sequence number of the next packet."""
+        self.timestamp = np.zeros(slots, np.uint32)
+        """Timestamp of the next packet; goes on every 20 ms, sent or not."""
+        self.step = np.full(slots, FRAME, np.uint32)
+        """Timestamp units of 20 ms."""
+        self.mark = np.zeros(slots, np.uint16)
+        """MARKED where the next packet begins a talk spurt."""
         self._row = np.zeros(slots, np.int64)
         self._end = np.zeros(slots, np.int64)
         self._wants_end = np.zeros(slots, np.bool_)
 
     def open(self, slot: int, *, sequence: int, timestamp: int, ssrc: int) -> None:
         """Begin a stream at random numbers (RFC 3550, 5.1: against guessing)."""
-        self._sequence[slot], self._timestamp[slot], self._words[slot, 2] = sequence, timestamp, ssrc
-        self._mark[slot] = _MARKED
+        self.sequence[slot], self.timestamp[slot], self.words[slot, 2] = sequence, timestamp, ssrc
+        self.mark[slot] = MARKED
         self.stop(slot)
 
-    def use_codec(self, slot: int, codec: int, payload_type: int) -> None:
-        """Send in this law from the next packet on."""
-        self._codec[slot], self._payload_type[slot] = codec, payload_type
+    def use_codec(self, slot: int, law: int, payload_type: int, step: int = FRAME) -> None:
+        """Send so from the next packet on.
+
+        :param step: timestamp units of 20 ms.
+        """
+        self.law[slot], self.payload_type[slot], self.step[slot] = law, payload_type, step
+        self.lengths[slot] = PACKET
 
     def play(self, slot: int, start: int, end: int) -> None:
         """Play these rows of the bank from the next packet on; ``finished`` tells their end."""
         self._row[slot], self._end[slot], self._wants_end[slot] = start, end, True
+
+    def is_playing(self, slot: int) -> bool:
+        """Tell whether a slot plays something."""
+        return bool(self._wants_end[slot])
 
     def stop(self, slot: int) -> None:
         """Send silence from the next packet on."""
@@ -59,17 +78,21 @@ class Outgoing:
         self._wants_end[slot] = False
 
     def fill(self, slots: Slots) -> None:
-        """Make the next packet of each of these slots."""
+        """Make the next packet of each of these slots, its payload in the slot's law."""
         row = self._row[slots]
         row = np.where(row < self._end[slots], row, SILENT_ROW)
-        self.packets[slots, HEADER:] = self._bank.rows[self._codec[slots], row]
-        self._half_words[slots, 0] = _PLAIN | self._mark[slots] | self._payload_type[slots]
-        self._half_words[slots, 1] = self._sequence[slots]
-        self._words[slots, 1] = self._timestamp[slots]
-        self._mark[slots] = 0
-        self._sequence[slots] += np.uint16(1)
-        self._timestamp[slots] += np.uint32(FRAME)
+        self.packets[slots, HEADER:PACKET] = self._bank.rows[self.law[slots], row]
+        self._half_words[slots, 0] = PLAIN | self.mark[slots] | self.payload_type[slots]
+        self._half_words[slots, 1] = self.sequence[slots]
+        self.words[slots, 1] = self.timestamp[slots]
+        self.mark[slots] = 0
+        self.sequence[slots] += np.uint16(1)
+        self.timestamp[slots] += self.step[slots]
         self._row[slots] += 1
+
+    def pass_time(self, slots: Slots) -> None:
+        """Let 20 ms go by for slots that send nothing of ours; what they play waits."""
+        self.timestamp[slots] += self.step[slots]
 
     def finished(self, slots: Slots) -> list[int]:
         """Give those of the slots whose rows have all been sent; they stay so until ``play`` or ``stop``."""

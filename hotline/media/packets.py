@@ -20,3 +20,5 @@ class Batch:
     """Sender of each datagram (``rtp.remote_number``)."""
     port_index: NDArray[np.int64]
     """Which local port each came to, as an index into the plane's ports."""
+    address: NDArray[np.uint64] | None = None
+    """``(n, 2)``: the halves of each sender's IPv6 address (``rtp.address_words``); None: all are IPv4."""

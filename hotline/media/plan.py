@@ -7,7 +7,7 @@ nothing else about a call. The wire edge turns them into bytes for the plane's p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from hotline.events.ids import CallId, RecordingId
@@ -29,11 +29,13 @@ class Codec(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Srtp:
-    """Keys of a protected stream (RFC 3711, RFC 4568)."""
+    """Keys of a protected stream (RFC 3711, RFC 4568); its text shows none of them."""
 
     suite: str
-    send_key: bytes
-    receive_key: bytes
+    """``AES_CM_128_HMAC_SHA1_80`` or ``AES_CM_128_HMAC_SHA1_32``."""
+    send_key: bytes = field(repr=False)
+    """Master key and salt, 30 bytes, for what we send."""
+    receive_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

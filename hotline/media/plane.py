@@ -1,12 +1,13 @@
 """The media plane: calls are columns, and one tick moves them all.
 
-No step of the steady state loops over calls or packets in Python; what is rare (the first packet
-of a stream, a key, the end of a prompt, a block for the disk) does. The plane knows no clock: the
-edge calls ``tick`` every 20 ms for each phase. Calls are spread over up to four phases, so that
-the edge may handle them 5 ms apart; a phase is filled before the next is begun.
+No step of the steady state of plain G.711 calls loops over calls or packets in Python; what is rare
+(the first packet of a stream, a key, the end of a prompt, a block for the disk) does, and so do calls
+whose packets must be decoded or decrypted one by one. The plane knows no clock: the edge calls
+``tick`` every 20 ms for each phase. Calls are spread over up to four phases, so that the edge may
+handle them 5 ms apart; a phase is filled before the next is begun.
 
-``take_outbox`` of the usual machine is ``roster.sending`` and ``packets`` here, because packets stay in
-the array that the kernel reads them from.
+``take_outbox`` of the usual machine is ``roster.sending`` with ``packets``, and ``take_relayed``, here,
+because packets stay in the arrays that the kernel reads them from.
 
 Not here yet: in-band tones. They are to be looked for in ``_listen``, in the frames that voice
 activity hears, for calls whose ``EventKeys`` has not counted a key.
@@ -17,21 +18,24 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hotline.errors import RemoteProtocolError
+from hotline.errors import LocalProtocolError, OutsideError, RemoteProtocolError
 from hotline.events.ids import CallId
+from hotline.media.bridges import Bridges
+from hotline.media.coded import CodedVoice, Coder, Heard, MakeCoder, clock_ratio
 from hotline.media.demux import STRANGER
 from hotline.media.dtmf import EventKeys
-from hotline.media.g711 import codec_index, transcode
-from hotline.media.outgoing import Outgoing
+from hotline.media.g711 import CODECS, EXPANDED, LAWS, codec_index, encode, law_of
+from hotline.media.leg import Leg
+from hotline.media.outgoing import PACKET, Outgoing
 from hotline.media.packets import Batch
 from hotline.media.plan import (
     Aim,
+    Bridge,
     ClosePort,
     Codec,
     DigitPressed,
@@ -45,49 +49,58 @@ from hotline.media.plan import (
     Record,
     SpeechEnded,
     SpeechStarted,
+    Srtp,
     StopPlaying,
     StopRecording,
+    Unbridge,
 )
 from hotline.media.prompts import PromptBank
+from hotline.media.protection import MakeProtection, Protection
 from hotline.media.recording import AppendSamples, OpenRecording, RecorderOrder, SealRecording
-from hotline.media.roster import Roster
-from hotline.media.rtp import FRAME_MS, RATE_HZ, RtpPacket, parse_packet, remote_number
-from hotline.media.timelines import Timelines
+from hotline.media.relay import Relay
+from hotline.media.relayed import Relayed
+from hotline.media.roster import Address, Roster
+from hotline.media.rtp import (
+    FRAME,
+    FRAME_MS,
+    HEADER,
+    RATE_HZ,
+    RtpPacket,
+    address_words,
+    ip_version,
+    parse_packet,
+    remote_number,
+)
+from hotline.media.timelines import DECODED, Taken, Timelines
 from hotline.media.vad import VoiceActivity
 
 ODD_PACKETS: Final = 512  # of one batch; more are dropped, so that a flood cannot hold up a tick
+CODED_PACKETS: Final = 24  # of one call in one batch, which costs up to 0.1 ms each: a stall of half a second
+REFUSED: Final = -2  # in a batch's slots: not what its call's keys say
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
-_TO_OTHER: Final = {
-    codec: transcode(np.arange(256, dtype=np.uint8), other, codec)
-    for codec, other in ((Codec.PCMA, Codec.PCMU), (Codec.PCMU, Codec.PCMA))
-}
-"""By the new codec: the byte that stands for each byte of the old one."""
 
 Slots = NDArray[np.int64]
 NewToken = Callable[[int], int]
 """Gives an unguessable number of so many bits."""
 
 
-@dataclass(slots=True)
-class _Call:
-    call_id: CallId
-    slot: int
-    codec: Codec
-    declared: int
-    event_payload_type: int | None
-    may_latch: bool
-    waits_for_source: bool
-    keys: EventKeys = field(default_factory=EventKeys)
-    queue: deque[tuple[int, int]] = field(default_factory=deque)
-    tag: int = 0
-    recording: OpenRecording | None = None
+def _no_coder(codec: Codec) -> Coder:
+    raise OutsideError(f"this plane was made without {codec.name}")
+
+
+def _no_protection(keys: Srtp) -> Protection:
+    raise LocalProtocolError(f"this plane was made without SRTP ({keys.suite})")
 
 
 class Plane:
     """All calls of one process.
 
+    :param local_ip: where the ports are, unless ``port_ips`` tells it for each of them.
     :param ports: local RTP ports, in order of use.
+    :param port_ips: local address of each port; calls that name none get a port at the first.
     :param new_token: for SSRC and first sequence number and timestamp.
+    :param make_coder: for legs whose codec is not G.711.
+    :param make_protection: for legs with SRTP.
     """
 
     def __init__(
@@ -98,29 +111,79 @@ class Plane:
         bank: PromptBank,
         new_token: NewToken,
         calls_per_port: int = 1,
+        port_ips: Sequence[str] = (),
+        make_coder: MakeCoder = _no_coder,
+        make_protection: MakeProtection = _no_protection,
     ) -> None:
-        self._local_ip, self._ports, self._bank, self._new_token = local_ip, tuple(ports), bank, new_token
-        self.roster = Roster(len(ports), calls_per_port)
+        port_ips = tuple(port_ips) or (local_ip,) * len(ports)
+        self._ports, self._bank, self._new_token = tuple(ports), bank, new_token
+        self._make_coder, self._make_protection = make_coder, make_protection
+        self._groups = {ip: group for group, ip in enumerate(dict.fromkeys(port_ips))}
+        self.roster = Roster([self._groups[ip] for ip in port_ips], calls_per_port)
         """Who sends and listens where; for the edge to read."""
         slots = self.roster.slots
-        self._calls: dict[CallId, _Call] = {}
-        self._by_slot: list[_Call | None] = [None] * slots
+        self._calls: dict[CallId, Leg] = {}
+        self._by_slot: list[Leg | None] = [None] * slots
+        self._coded: dict[int, Leg] = {}
+        self._is_coded = np.zeros(slots, np.bool_)
+        self._secured = 0
+        self._is_secured = np.zeros(slots, np.bool_)
         self._is_recording = np.zeros(slots, np.bool_)
         self._ticks_left = np.zeros(slots, np.int64)
         self._speech_frames = np.zeros(slots, np.int32)
         self._lines, self._out, self._voice = Timelines(slots), Outgoing(slots, bank), VoiceActivity(slots)
+        self._relay = Relay(self.roster, self._out)
+        self._bridges = Bridges(self._relay, self._out, slots)
         self._events: list[MediaEvent] = []
         self._orders: list[RecorderOrder] = []
         self._complaints: list[tuple[CallId, str]] = []
         self.counts: Counter[str] = self._lines.counts
-        """Packets that were not heard, by reason: also ``stranger``, ``malformed`` and ``flood``."""
+        """Packets that were not heard, by reason: also ``stranger``, ``malformed``, ``flood``, ``forged``."""
 
     # -- for the edge -------------------------------------------------------------------------------
 
     @property
     def packets(self) -> NDArray[np.uint8]:
-        """``(slots, 172)``: the packets made by the last tick of each phase."""
+        """A row a slot: the packets made by the last tick of each phase, ``lengths`` bytes of each row."""
         return self._out.packets
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Bytes of each slot's packet; changes from tick to tick only for ``uneven`` slots."""
+        return self._out.lengths
+
+    def uneven(self, slots: Slots) -> Slots:
+        """Give those slots whose packets differ in length from tick to tick."""
+        if not self._coded and not self._secured:
+            return slots[:0]
+        uneven: Slots = slots[self._is_coded[slots] | self._is_secured[slots]]
+        return uneven
+
+    def take_relayed(self) -> Relayed:
+        """Give what passes from call to call, ready to be sent; clear it when it was.
+
+        Rows whose slot is negative are nothing to send.
+        """
+        relayed = self._relay.out
+        if self._secured and relayed.count:
+            for row in np.nonzero(self._is_secured[relayed.slots[: relayed.count]])[0].tolist():
+                leg = self._by_slot[relayed.slots[row]]
+                sealed = leg.protection.protect(relayed.packet(row)) if leg and leg.protection else None
+                if sealed is None:
+                    relayed.slots[row] = STRANGER
+                else:
+                    relayed.replace(row, sealed)
+        return relayed
+
+    def is_bridged(self, slots: Slots) -> NDArray[np.bool_]:
+        """Tell whose packets are for another call, which hears them the sooner the better."""
+        bridged: NDArray[np.bool_] = self._relay.target[slots] >= 0
+        return bridged
+
+    def port_index(self, call_id: CallId) -> int | None:
+        """Give the index of a call's port; None when the call is over."""
+        call = self._calls.get(call_id)
+        return int(self.roster.port_index[call.slot]) if call is not None else None
 
     def is_idle(self) -> bool:
         """Tell whether no call is open."""
@@ -149,23 +212,28 @@ class Plane:
         match command:
             case OpenPort():
                 self._open_port(command, call)
-            case StopPlaying() | StopRecording() | ClosePort() if call is None:
+            case StopPlaying() | StopRecording() | Unbridge() | ClosePort() if call is None:
                 pass  # the call was faster
             case _ if call is None:
                 self._fail(command.call_id, f"{type(command).__name__} came for a call that has no port")
             case Aim():
                 self._aim(call, command)
+            case Bridge():
+                self._bridge(call, command)
+            case Unbridge():
+                self._bridges.end(call)
             case Play():
                 self._play(call, command)
             case StopPlaying():
-                call.queue.clear()
-                self._out.stop(call.slot)
+                self._stop_playing(call)
             case Record():
                 self._record(call, command)
             case StopRecording():
                 self._stop_recording(call)
             case ClosePort():
                 self._close_port(call)
+            case _:
+                assert_never(command)
 
     def close_all(self) -> None:
         """End every call's media, closing its recording."""
@@ -175,63 +243,121 @@ class Plane:
     def _fail(self, call_id: CallId, reason: str) -> None:
         self._events.append(MediaFailed(call_id, reason))
 
-    def _open_port(self, command: OpenPort, call: _Call | None) -> None:
+    def _open_port(self, command: OpenPort, call: Leg | None) -> None:
         if call is not None:
             self._fail(command.call_id, "the call has a port already")
             return
+        coded, protection = None, None
         try:
-            remote = remote_number(command.remote_ip, command.remote_port)
-        except RemoteProtocolError as error:
+            local_ip, group = self._place(command.local_ip)
+            declared = _declared(command, local_ip)
+            if command.codec not in CODECS:
+                coded = CodedVoice(self._make_coder(command.codec), clock_ratio(command.codec))
+            if command.srtp is not None:
+                protection = self._make_protection(command.srtp)
+        except (RemoteProtocolError, LocalProtocolError, OutsideError) as error:
             self._fail(command.call_id, str(error))
             return
-        slot = self.roster.take(remote, command.may_latch)
+        slot = self.roster.take(*declared, command.may_latch, group)
         if slot is None:
-            self._fail(command.call_id, f"all {len(self._ports)} media ports are taken")
+            ports = sum(own == group for own in self.roster.groups)
+            self._fail(command.call_id, f"all {ports} media ports are taken")
             return
-        call = _Call(
-            command.call_id,
-            slot,
-            command.codec,
-            remote,
-            command.event_payload_type,
-            command.may_latch,
-            command.may_latch,
-        )
+        call = Leg(command.call_id, slot, ip_version(local_ip), declared, command.may_latch)
+        call.waits_for_source = command.may_latch
         self._calls[call.call_id] = self._by_slot[slot] = call
-        index, payload_type = codec_index(call.codec), call.codec.value
-        self._lines.open(slot, index, payload_type)
+        self._lines.open(slot, codec_index(law_of(command.codec)), DECODED)
         self._voice.reset(slot)
         self._out.open(
             slot, sequence=self._new_token(16), timestamp=self._new_token(32), ssrc=self._new_token(32)
         )
-        self._out.use_codec(slot, index, payload_type)
+        self._agree(call, command, coded, protection)
         local_port = self._ports[self.roster.port_index[slot]]
-        self._events.append(PortOpened(call.call_id, self._local_ip, local_port))
+        self._events.append(PortOpened(call.call_id, local_ip, local_port))
 
-    def _aim(self, call: _Call, command: Aim) -> None:
+    def _place(self, local_ip: str) -> tuple[str, int]:
+        """Give the address to tell, and the group of its ports; a wildcard of its family will do."""
+        if not local_ip:
+            return next(iter(self._groups.items()))
+        wildcard = "0.0.0.0" if ip_version(local_ip) == 4 else "::"  # noqa: S104 - nothing is bound here
+        group = self._groups.get(local_ip, self._groups.get(wildcard))
+        if group is None:
+            raise LocalProtocolError(
+                f"there are no media ports at {local_ip}, only at {', '.join(self._groups)}: "
+                "let media listen there as well"
+            )
+        return local_ip, group
+
+    def _agree(
+        self,
+        call: Leg,
+        terms: OpenPort | Aim,
+        coded: CodedVoice | None,
+        protection: Protection | None,
+    ) -> None:
+        """Take over what was agreed; all of it can be done."""
+        slot = call.slot
+        call.codec, call.coded = terms.codec, coded
+        call.payload_type = terms.codec.value if terms.payload_type < 0 else terms.payload_type
+        call.event_payload_type, call.sends = terms.event_payload_type, terms.sends
+        self._lines.agree(slot, codec_index(call.law), DECODED if coded else call.payload_type)
+        self._out.use_codec(slot, codec_index(call.law), call.payload_type, FRAME * call.ratio)
+        self._is_coded[slot] = coded is not None
+        if coded is None:
+            self._coded.pop(slot, None)
+        else:
+            self._coded[slot] = call
+        self._secured += (protection is not None) - (call.protection is not None)
+        call.srtp, call.protection = terms.srtp, protection
+        self._is_secured[slot] = protection is not None
+        self.roster.hold(slot, not call.sends)
+
+    def _aim(self, call: Leg, command: Aim) -> None:
+        coded, protection = call.coded, call.protection
         try:
-            remote = remote_number(command.remote_ip, command.remote_port)
-        except RemoteProtocolError as error:
+            declared = _declared(command, "" if call.version == 4 else "::")
+            if command.codec is not call.codec:
+                coded = None
+                if command.codec not in CODECS:
+                    coded = CodedVoice(self._make_coder(command.codec), clock_ratio(command.codec))
+            if command.srtp != call.srtp:
+                protection = self._make_protection(command.srtp) if command.srtp is not None else None
+        except (RemoteProtocolError, LocalProtocolError, OutsideError) as error:
             self._fail(call.call_id, str(error))
             return
         if command.codec is not call.codec:
-            table = _TO_OTHER[command.codec]
-            index, payload_type = codec_index(command.codec), command.codec.value
-            self._lines.change_codec(call.slot, index, payload_type, table)
-            self._out.use_codec(call.slot, index, payload_type)
-            call.codec = command.codec
-        call.event_payload_type = command.event_payload_type
-        if remote == call.declared:
+            if call.other is not None:  # their numbers will count in other units
+                self._bridges.begin_anew(call)
+                self._bridges.begin_anew(call.other)
+            if clock_ratio(command.codec) != call.ratio:
+                call.keys = EventKeys(clock_ratio(command.codec))
+            law = law_of(command.codec)
+            if law is not call.law:
+                self._lines.map(call.slot, LAWS[codec_index(call.law), codec_index(law)])
+        self._agree(call, command, coded, protection)
+        self._bridges.update(call)
+        if declared == call.declared:
             return  # the same address again: a source found behind a NAT stays
-        call.declared = remote
-        self.roster.move(call.slot, remote)
+        call.declared = declared
+        self.roster.move(call.slot, *declared)
         self._wait_for_source(call, call.may_latch)
 
-    def _wait_for_source(self, call: _Call, is_waiting: bool) -> None:
+    def _bridge(self, call: Leg, command: Bridge) -> None:
+        other = self._calls.get(command.other)
+        if other is None or other is call:
+            whom = "itself" if other is call else f"{command.other}, which has no port"
+            self._fail(call.call_id, f"the call cannot be bridged with {whom}")
+            return
+        for one in (call, other):
+            self._stop_playing(one)
+            self.roster.begin(one.slot)
+        self._bridges.build(call, other)
+
+    def _wait_for_source(self, call: Leg, is_waiting: bool) -> None:
         call.waits_for_source = is_waiting
         self.roster.wait_for_source(call.slot, is_waiting)
 
-    def _play(self, call: _Call, command: Play) -> None:
+    def _play(self, call: Leg, command: Play) -> None:
         call.queue.clear()
         call.tag = command.tag
         for name in command.prompts:
@@ -242,21 +368,34 @@ class Plane:
                 )
             elif span[0] < span[1]:
                 call.queue.append(span)
+        call.loop = tuple(call.queue) if command.repeats else ()
         self.roster.begin(call.slot)
+        self._play_next(call)
+        self._bridges.update(call)
+
+    def _play_next(self, call: Leg) -> None:
+        """Go on with the queue; at its end begin it again, or tell that."""
+        call.queue = call.queue or deque(call.loop)
         if call.queue:
             self._out.play(call.slot, *call.queue.popleft())
         else:
             self._out.stop(call.slot)
             self._events.append(PromptEnded(call.call_id, call.tag))
 
-    def _record(self, call: _Call, command: Record) -> None:
+    def _stop_playing(self, call: Leg) -> None:
+        call.queue.clear()
+        call.loop = ()
+        self._out.stop(call.slot)
+        self._bridges.update(call)
+
+    def _record(self, call: Leg, command: Record) -> None:
         if not _FILE_NAME.fullmatch(command.recording_id):
             self._fail(call.call_id, f"{command.recording_id!r} cannot be the name of a recording")
             return
         self._stop_recording(call)
         call.recording = OpenRecording(
             command.recording_id,
-            call.codec,
+            call.law,
             longest_samples=max(0, round(command.longest_s * RATE_HZ)),
         )
         self._is_recording[call.slot] = True
@@ -264,7 +403,7 @@ class Plane:
         self._speech_frames[call.slot] = 0
         self._lines.mark(call.slot)
 
-    def _stop_recording(self, call: _Call) -> None:
+    def _stop_recording(self, call: Leg) -> None:
         recording, slot = call.recording, call.slot
         if recording is None:
             return
@@ -277,23 +416,27 @@ class Plane:
         speech_ms = min(int(self._speech_frames[slot]) * FRAME_MS, recording.length_samples * 1000 // RATE_HZ)
         self._orders.append(SealRecording(call.call_id, recording.recording_id, recording.codec, speech_ms))
 
-    def _append(self, call: _Call, samples: NDArray[np.uint8]) -> None:
+    def _append(self, call: Leg, samples: NDArray[np.uint8]) -> None:
         recording = call.recording
         assert recording is not None
         samples = samples[: recording.longest_samples - recording.length_samples]
         if not len(samples):
             return
-        if recording.codec is not call.codec:
-            samples = _TO_OTHER[recording.codec][samples]
+        if recording.codec is not call.law:
+            samples = LAWS[codec_index(call.law), codec_index(recording.codec)][samples]
         recording.length_samples += len(samples)
         self._orders.append(
             AppendSamples(call.call_id, recording.recording_id, recording.codec, samples.tobytes())
         )
 
-    def _close_port(self, call: _Call) -> None:
+    def _close_port(self, call: Leg) -> None:
         self._stop_recording(call)
+        self._bridges.end(call)
         slot = call.slot
         self._out.stop(slot)
+        self._coded.pop(slot, None)
+        self._secured -= call.protection is not None
+        self._is_coded[slot] = self._is_secured[slot] = False
         del self._calls[call.call_id]
         self._by_slot[slot] = None
         self.roster.give_back(slot)
@@ -301,46 +444,127 @@ class Plane:
     # -- packets ------------------------------------------------------------------------------------
 
     def receive(self, batch: Batch) -> None:
-        """Take in datagrams as they were read from the sockets."""
+        """Take in datagrams as they were read from the sockets; their rows may be rewritten."""
         slots = self.roster.find(batch)
-        rows = self._lines.accept(batch, slots)
+        if self._secured:
+            self._open_secured(batch, slots)
+        taken, rows = self._lines.accept(batch, slots)
+        if self._relay.links and len(taken):
+            self._bridges.pass_on(batch, taken, slots[taken])
+        if self._secured:
+            rows = rows[slots[rows] != REFUSED]
+        if self._coded:
+            rows = self._receive_coded(batch, slots, rows)
         is_stranger = (slots[rows] == STRANGER) & self.roster.is_unwanted(batch, rows)
         self.counts["stranger"] += int(np.count_nonzero(is_stranger))
         rows = rows[~is_stranger]
         self.counts["flood"] += max(0, len(rows) - ODD_PACKETS)
         for row in rows[:ODD_PACKETS].tolist():
-            self._receive_one(batch, row)
+            self._receive_one(batch, row, is_opened=slots[row] != STRANGER)
 
-    def _receive_one(self, batch: Batch, row: int) -> None:
-        length = int(batch.length[row])
+    def _open_secured(self, batch: Batch, slots: Slots) -> None:
+        """Put what was protected in its plain form where it lies."""
+        for row in np.nonzero((slots >= 0) & self._is_secured[slots])[0].tolist():
+            leg = self._by_slot[slots[row]]
+            length = int(batch.length[row])
+            packet = None
+            if leg is not None and leg.protection is not None and length >= HEADER:
+                packet = leg.protection.open(batch.data[row, :length].tobytes())
+            if packet is None:
+                self.counts["forged"] += 1
+                slots[row] = REFUSED
+            else:
+                batch.data[row, : len(packet)] = np.frombuffer(packet, np.uint8)
+                batch.length[row] = len(packet)
+
+    def _receive_coded(self, batch: Batch, slots: Slots, rows: Slots) -> Slots:
+        """Take the packets of calls that are not G.711, each call only so many; give all other rows."""
+        is_mine = (slots[rows] >= 0) & self._is_coded[slots[rows]]
+        left: dict[int, int] = {}
+        for row in rows[is_mine].tolist():
+            slot = int(slots[row])
+            left[slot] = left.get(slot, CODED_PACKETS) - 1
+            if left[slot] < 0:
+                self.counts["flood"] += 1
+            else:
+                self._receive_one(batch, row, is_opened=True)
+        others: Slots = rows[~is_mine]
+        return others
+
+    def _receive_one(self, batch: Batch, row: int, *, is_opened: bool) -> None:
+        remote, port_index = int(batch.remote[row]), int(batch.port_index[row])
+        address = (
+            (0, 0) if batch.address is None else (int(batch.address[row, 0]), int(batch.address[row, 1]))
+        )
+        slot, is_known = self.roster.find_one(remote, address, port_index)
+        call = self._by_slot[slot] if slot != STRANGER else None
+        data: bytes | None = batch.data[row, : max(0, int(batch.length[row]))].tobytes()
+        if data and call is not None and call.protection is not None and not is_opened:
+            data = call.protection.open(data)
+            if data is None:
+                self.counts["forged"] += 1
+                return
         try:
-            packet = parse_packet(batch.data[row, : max(0, length)].tobytes())
+            packet = parse_packet(data or b"")
         except RemoteProtocolError:
             self.counts["malformed"] += 1
             return
-        remote, port_index = int(batch.remote[row]), int(batch.port_index[row])
-        call = self._call_of(remote, port_index, packet)
-        if call is None:
+        is_agreed = call is not None and packet.payload_type in (call.payload_type, call.event_payload_type)
+        if call is None or not (is_known or is_agreed):
             self.counts["stranger"] += 1
-        elif packet.payload_type == call.event_payload_type:
-            key = call.keys.press(packet.timestamp, packet.payload)
-            if key is not None:
-                self._events.append(DigitPressed(call.call_id, key))
+            return
+        if is_agreed:
+            self._settle_source(call, (remote, address), is_known=is_known)
+        if packet.payload_type == call.event_payload_type:
+            self._press(call, packet)
+        elif call.coded is not None:
+            self._hear_coded(call, call.coded, packet)
         else:
-            self._lines.accept_one(call.slot, packet)
+            self._hear(call, packet)
 
-    def _call_of(self, remote: int, port_index: int, packet: RtpPacket) -> _Call | None:
-        """Give the call that hears this sender; the first agreed packet fixes the sender, once."""
-        slot, is_known = self.roster.find_one(remote, port_index)
-        call = self._by_slot[slot] if slot != STRANGER else None
-        if call is None or packet.payload_type not in (call.codec.value, call.event_payload_type):
-            return call if is_known else None
+    def _settle_source(self, call: Leg, source: tuple[int, Address], *, is_known: bool) -> None:
+        """The first agreed packet fixes the sender, once, and lets us send."""
         if not is_known:
-            self.roster.move(slot, remote)
+            self.roster.move(call.slot, *source)
         if call.waits_for_source:
             self._wait_for_source(call, False)
-        self.roster.begin(slot)
-        return call
+        self.roster.begin(call.slot)
+
+    def _press(self, call: Leg, packet: RtpPacket) -> None:
+        key = call.keys.press(packet.timestamp, packet.payload)
+        if key is not None:
+            self._events.append(DigitPressed(call.call_id, key))
+        if call.coded is not None:
+            self._place_heard(call, packet.ssrc, call.coded.take(packet, is_voice=False))
+        self._bridges.pass_key(call, packet)
+
+    def _hear(self, call: Leg, packet: RtpPacket) -> None:
+        taken = self._lines.accept_one(call.slot, packet)
+        if call.other is not None and taken is not Taken.NOT:
+            if taken is Taken.ANEW:
+                self._bridges.begin_anew(call)
+            self._bridges.pass_one(call, packet)
+
+    def _hear_coded(self, call: Leg, coded: CodedVoice, packet: RtpPacket) -> None:
+        if packet.payload_type != call.payload_type:
+            self.counts["ignored"] += 1
+            self._place_heard(call, packet.ssrc, coded.take(packet, is_voice=False))
+        elif self._lines.is_overlapping(call.slot, packet.ssrc):
+            self.counts["overlapping"] += 1
+        else:
+            is_anew = coded.is_anew(packet)
+            if is_anew:
+                self._bridges.begin_anew(call)
+            self._place_heard(call, packet.ssrc, coded.take(packet))
+            self._bridges.pass_one(call, packet)
+
+    def _place_heard(self, call: Leg, ssrc: int, pieces: list[Heard]) -> None:
+        for piece in pieces:
+            call.heard = call.heard + 1 & 0xFFFF
+            octets = encode(piece.samples, call.law).tobytes()
+            stamp = piece.timestamp & 0xFFFFFFFF
+            self._lines.accept_one(call.slot, RtpPacket(DECODED, False, call.heard, stamp, ssrc, octets))
+            self._bridges.pass_heard(call, piece)
 
     # -- every 20 ms --------------------------------------------------------------------------------
 
@@ -349,12 +573,44 @@ class Plane:
         slots = self.roster.open(phase)
         if not len(slots):
             return
+        if self._coded:
+            self._hurry_coded(slots)
         self._listen(slots)
         self._record_tick(slots)
+        resting = self.roster.resting(phase)
+        if len(resting):
+            self._out.pass_time(resting)
+            self._relay.pass_time(self.roster.relayed(phase))
         sends = self.roster.sending(phase)
         if len(sends):
             self._out.fill(sends)
+            for slot in self.uneven(sends).tolist():
+                self._finish_packet(slot)
             self._end_prompts(sends)
+
+    def _hurry_coded(self, slots: Slots) -> None:
+        for slot in slots[self._is_coded[slots]].tolist():
+            call = self._coded[slot]
+            if call.coded is not None and call.coded.is_waiting:
+                self._place_heard(call, call.coded.ssrc, call.coded.wait())
+
+    def _finish_packet(self, slot: int) -> None:
+        """Encode and protect what ``fill`` made in A-law and in the clear."""
+        call, out = self._by_slot[slot], self._out
+        assert call is not None
+        row, length = out.packets[slot], PACKET
+        if call.coded is not None:
+            payload = call.coded.coder.encode(EXPANDED[out.law[slot]][row[HEADER:PACKET]])
+            length = HEADER + len(payload)
+            row[HEADER:length] = np.frombuffer(payload, np.uint8)
+        if call.protection is not None:
+            sealed = call.protection.protect(row[:length].tobytes())
+            if sealed is None:  # never seen, as our numbers never come twice; but nothing goes in the clear
+                sealed = b""
+                self.counts["unsealed"] += 1
+            length = len(sealed)
+            row[:length] = np.frombuffer(sealed, np.uint8)
+        out.lengths[slot] = length
 
     def _listen(self, slots: Slots) -> None:
         for ready, frames in self._lines.read(slots):
@@ -385,10 +641,19 @@ class Plane:
     def _end_prompts(self, slots: Slots) -> None:
         for slot in self._out.finished(slots):
             call = self._by_slot[slot]
-            if call is None:
-                continue
-            if call.queue:
-                self._out.play(slot, *call.queue.popleft())
-            else:
-                self._out.stop(slot)
-                self._events.append(PromptEnded(call.call_id, call.tag))
+            if call is not None:
+                self._play_next(call)
+                if not self._out.is_playing(slot):
+                    self._bridges.update(call)
+
+
+def _declared(terms: OpenPort | Aim, local_ip: str) -> tuple[int, Address]:
+    """Give the number and address of where the other side says it is.
+
+    :raises RemoteProtocolError: for what is no address, or one of another family than ours.
+    """
+    number = remote_number(terms.remote_ip, terms.remote_port)
+    if number and ip_version(terms.remote_ip) != ip_version(local_ip or "0.0.0.0"):  # noqa: S104 - only a family
+        family = "IPv4" if ip_version(terms.remote_ip) == 6 else "IPv6"
+        raise RemoteProtocolError(f"{terms.remote_ip} cannot be reached from a port that is {family} only")
+    return number, (address_words(terms.remote_ip) if number else (0, 0))

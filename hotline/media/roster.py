@@ -8,6 +8,7 @@ hundred calls that come together cost one sort.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -20,19 +21,23 @@ PHASES: Final = 4
 FILL_FIRST: Final = 128  # calls of one phase before the next is begun: a tick has a fixed cost
 
 Slots = NDArray[np.int64]
+Address = tuple[int, int]
+"""The halves of an IPv6 address; zeros for IPv4."""
 
 
 class Roster:
     """The places of all calls.
 
-    :param ports: how many local ports there are.
+    :param groups: for each local port the local address that it is at, as any number.
     :param calls_per_port: how many calls may share one.
     """
 
-    def __init__(self, ports: int, calls_per_port: int) -> None:
+    def __init__(self, groups: Sequence[int], calls_per_port: int) -> None:
+        self.groups: Final = tuple(groups)
+        ports = len(groups)
         self.slots: Final = ports * calls_per_port
         self._is_shared, self._port_count = calls_per_port > 1, ports
-        self._seats, self._demux = Seats(ports, calls_per_port), Demux()
+        self._seats, self._demux = Seats(groups, calls_per_port), Demux()
         self._phase_slots = max(FILL_FIRST, -(-self.slots // PHASES))
         self._free = [
             deque(range(start, min(start + self._phase_slots, self.slots)))
@@ -42,13 +47,20 @@ class Roster:
         self._seat: dict[int, tuple[int, bool]] = {}
         self.remote = np.zeros(self.slots, np.uint64)
         """Where each slot sends to and hears from (``rtp.remote_number``); 0: nowhere."""
+        self.address = np.zeros((self.slots, 2), np.uint64)
+        """The halves of each IPv6 address (``rtp.address_words``)."""
         self.port_index = np.zeros(self.slots, np.int64)
         self._is_open = np.zeros(self.slots, np.bool_)
         self._has_begun = np.zeros(self.slots, np.bool_)
+        self._is_held = np.zeros(self.slots, np.bool_)
+        self.is_relayed = np.zeros(self.slots, np.bool_)
+        """True where all that is sent was another call's (``relay``)."""
         self._waiting: dict[int, int] = {}
         self._is_waiting = np.zeros(ports, np.bool_)
         self._open: list[Slots] = [np.zeros(0, np.int64)] * self.phases
         self._sending: list[Slots] = list(self._open)
+        self._relayed: list[Slots] = list(self._open)
+        self._resting: list[Slots] = list(self._open)
         self._stale: set[int] = set()
         self.versions = [0] * self.phases
         """By phase; grows when what the lists told is stale: a call came, went, moved, or began to send."""
@@ -60,15 +72,15 @@ class Roster:
 
     # -- changes ------------------------------------------------------------------------------------
 
-    def take(self, remote: int, may_latch: bool) -> int | None:
-        """Give a new call a slot and a port; None when all ports are taken."""
-        port_index = self._seats.take(remote, may_latch)
+    def take(self, remote: int, address: Address, may_latch: bool, group: int = 0) -> int | None:
+        """Give a new call a slot and a port of a group; None when all of its ports are taken."""
+        port_index = self._seats.take(remote, may_latch, group)
         if port_index is None:
             return None
         slot = self._take_slot()
         self._seat[slot] = remote, may_latch
         self._is_open[slot], self._has_begun[slot] = True, False
-        self.remote[slot], self.port_index[slot] = remote, port_index
+        self.remote[slot], self.address[slot], self.port_index[slot] = remote, address, port_index
         self.wait_for_source(slot, may_latch)
         return slot
 
@@ -84,21 +96,34 @@ class Roster:
         """End a call's stay."""
         self.wait_for_source(slot, False)
         self._is_open[slot] = self._has_begun[slot] = False
+        self._is_held[slot] = self.is_relayed[slot] = False
         self.remote[slot] = 0
         self._seats.give_back(int(self.port_index[slot]), *self._seat.pop(slot))
         self._free[slot // self._phase_slots].append(slot)
-        self._note(slot)
+        self.note(slot)
 
-    def move(self, slot: int, remote: int) -> None:
+    def move(self, slot: int, remote: int, address: Address) -> None:
         """Hear from, and send to, another address from now on."""
-        self.remote[slot] = remote
-        self._note(slot)
+        self.remote[slot], self.address[slot] = remote, address
+        self.note(slot)
 
     def begin(self, slot: int) -> None:
         """Send from the next tick on; before that the answer may not be on its way (RFC 3264, 6.1)."""
         if not self._has_begun[slot]:
             self._has_begun[slot] = True
-            self._note(slot)
+            self.note(slot)
+
+    def hold(self, slot: int, is_held: bool) -> None:
+        """Send nothing while the other side holds the call, though it is heard."""
+        if self._is_held[slot] != is_held:
+            self._is_held[slot] = is_held
+            self.note(slot)
+
+    def relay(self, slot: int, is_relayed: bool) -> None:
+        """Leave a slot out of those that a tick fills, because it hears another call."""
+        if self.is_relayed[slot] != is_relayed:
+            self.is_relayed[slot] = is_relayed
+            self.note(slot)
 
     def wait_for_source(self, slot: int, is_waiting: bool) -> None:
         """Let a stranger's agreed packet fix the call's address, or no longer."""
@@ -108,9 +133,10 @@ class Roster:
         elif self._waiting.get(port) == slot:
             del self._waiting[port]
         self._is_waiting[port] = port in self._waiting
-        self._note(slot)
+        self.note(slot)
 
-    def _note(self, slot: int) -> None:
+    def note(self, slot: int) -> None:
+        """Let the lists of a slot's phase be made anew: something about it has changed."""
         phase = slot // self._phase_slots
         self._stale.add(phase)
         self.versions[phase] += 1
@@ -122,8 +148,11 @@ class Roster:
             start = phase * self._phase_slots
             mine = np.nonzero(self._is_open[start : start + self._phase_slots])[0] + start
             self._open[phase] = mine
-            sends = mine[self._has_begun[mine] & (self.remote[mine] != 0)]
+            may_send, is_relayed = self.may_send(mine), self.is_relayed[mine]
+            sends = mine[may_send & ~is_relayed]
             self._sending[phase] = sends[np.argsort(self.port_index[sends], kind="stable")]
+            self._relayed[phase] = mine[is_relayed]
+            self._resting[phase] = mine[self._has_begun[mine] & ~(may_send & ~is_relayed)]
         self._stale.clear()
         self._demux.rebuild(np.nonzero(self._is_open)[0], self.remote, self.port_index)
 
@@ -135,39 +164,66 @@ class Roster:
         return self._open[phase]
 
     def sending(self, phase: int) -> Slots:
-        """Give those that send, ordered by local port."""
+        """Give those that send what a tick makes, ordered by local port."""
         self._refresh()
         return self._sending[phase]
+
+    def relayed(self, phase: int) -> Slots:
+        """Give those that send what another call says."""
+        self._refresh()
+        return self._relayed[phase]
+
+    def resting(self, phase: int) -> Slots:
+        """Give those that have begun to send but are not among ``sending``: held, or relayed."""
+        self._refresh()
+        return self._resting[phase]
+
+    def may_send(self, slots: Slots) -> NDArray[np.bool_]:
+        """Tell to which of these slots packets may go now."""
+        can: NDArray[np.bool_] = self._has_begun[slots] & ~self._is_held[slots] & (self.remote[slots] != 0)
+        return can
 
     def listening(self, phase: int) -> list[int]:
         """Give the indexes of the ports that calls of a phase hear from."""
         return [int(index) for index in np.unique(self.port_index[self.open(phase)])]
 
-    def peers(self) -> NDArray[np.uint64]:
-        """Give each port's one address that may be heard there; 0 for none, several, or not known yet."""
-        peers = np.zeros(self._port_count, np.uint64)
+    def peers(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Give each port's one peer that may be heard there: numbers and addresses ``(n, 2)``.
+
+        The number is 0 where there is none, or several, or it is not known yet.
+        """
+        peers, addresses = np.zeros(self._port_count, np.uint64), np.zeros((self._port_count, 2), np.uint64)
         if not self._is_shared:
             slots = np.nonzero(self._is_open)[0]
             peers[self.port_index[slots]] = self.remote[slots]
+            addresses[self.port_index[slots]] = self.address[slots]
             peers[self._is_waiting] = 0
-        return peers
+        return peers, addresses
 
     def find(self, batch: Batch) -> Slots:
         """Give the slot of each packet, STRANGER for those of nobody."""
         self._refresh()
-        return self._demux.find(batch.remote, batch.port_index)
+        slots = self._demux.find(batch.remote, batch.port_index)
+        if batch.address is not None:
+            slots[(slots != STRANGER) & (self.address[slots] != batch.address).any(axis=1)] = STRANGER
+        return slots
 
     def is_unwanted(self, batch: Batch, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which rows came to a port where no call waits for a source."""
         return ~self._is_waiting[batch.port_index[rows]]
 
-    def find_one(self, remote: int, port_index: int) -> tuple[int, bool]:
+    def peer(self, slot: int) -> tuple[int, Address]:
+        """Give the number and the address of whom a slot sends to."""
+        high, low = self.address[slot]
+        return int(self.remote[slot]), (int(high), int(low))
+
+    def find_one(self, remote: int, address: Address, port_index: int) -> tuple[int, bool]:
         """Give the slot that hears a sender, or would if this packet fixes its address, and which of the two.
 
         STRANGER and False when there is neither.
         """
         self._refresh()
         slot = int(self._demux.find(np.array([remote], np.uint64), np.array([port_index]))[0])
-        if slot != STRANGER:
+        if slot != STRANGER and self.peer(slot)[1] == address:
             return slot, True
         return self._waiting.get(port_index, STRANGER), False

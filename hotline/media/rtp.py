@@ -74,18 +74,52 @@ def timestamp_step(later: int, earlier: int) -> int:
 
 
 def remote_number(ip: str, port: int) -> int:
-    """Write an IPv4 address and port as one number, ``port << 32 | ip``; 0 for nowhere.
+    """Write an address and port as one number of 48 bits, ``port << 32 | address``; 0 for nowhere.
 
-    Nowhere is an empty or all-zero address or port 0 (a held or not yet known peer).
+    An IPv6 address is folded to 32 bits, so its number finds a call but does not prove it: compare
+    ``address_words`` as well. Nowhere is an empty or all-zero address or port 0 (a held or not yet
+    known peer).
 
-    :raises RemoteProtocolError: for what is no IPv4 address, or a port above 65,535.
+    :raises RemoteProtocolError: for what is no numeric address, or a port above 65,535.
     """
     if not ip or port == 0:
         return 0
-    try:
-        address = ipaddress.IPv4Address(ip)
-    except ValueError as error:
-        raise RemoteProtocolError(f"{ip!r} is no IPv4 address, and media goes over IPv4 only") from error
+    address = _address(ip)
     if not 0 < port <= 0xFFFF:
         raise RemoteProtocolError(f"{port} is no UDP port")
-    return port << 32 | int(address) if int(address) else 0
+    if not int(address):
+        return 0
+    if address.version == 4:
+        return port << 32 | int(address)
+    high, low = address_words(ip)
+    folded = high ^ low
+    return port << 32 | (folded >> 32 ^ folded & 0xFFFFFFFF)
+
+
+def address_words(ip: str) -> tuple[int, int]:
+    """Give the two halves of an IPv6 address; zeros for an IPv4 one, or for none.
+
+    :raises RemoteProtocolError: for what is no numeric address.
+    """
+    address = _address(ip) if ip else None
+    if address is None or address.version == 4:
+        return 0, 0
+    return int(address) >> 64, int(address) & 0xFFFF_FFFF_FFFF_FFFF
+
+
+def ip_version(ip: str) -> int:
+    """Give 4 or 6.
+
+    :raises RemoteProtocolError: for what is no numeric address.
+    """
+    return _address(ip).version
+
+
+def _address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError as error:
+        raise RemoteProtocolError(f"{ip!r} is neither an IPv4 nor an IPv6 address") from error
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        raise RemoteProtocolError(f"{ip!r} names an interface, which means nothing to another machine")
+    return address

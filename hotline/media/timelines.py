@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from enum import Enum
 from typing import Final
 
 import numpy as np
@@ -35,8 +36,21 @@ PACKET_SIZES: Final = (FRAME, FRAME // 2, FRAME * 3 // 2, FRAME * 2, LONGEST_ROW
 LEAP: Final = 2 * RATE_HZ  # a timestamp further ahead than 2 s is a jump of the sender's clock, not a silence
 LONGEST_PAYLOAD: Final = 1000  # 125 ms
 NEVER: Final = np.int64(2**62)
+DECODED: Final = 0x100
+"""Payload type of calls whose packets are not G.711: none, so that all of them come one by one, decoded."""
 
 Slots = NDArray[np.int64]
+
+
+class Taken(Enum):
+    """What became of a packet."""
+
+    NOT = 0
+    """Too late, of another stream, or not voice."""
+    IN_PLACE = 1
+    """It lies where its timestamp says."""
+    ANEW = 2
+    """It is the first of a stream, or the sender's clock has jumped: it lies where the time line is now."""
 
 
 class Timelines:
@@ -76,10 +90,13 @@ class Timelines:
         self._idle[slot] = 0
         self._rings.clear(slot, int(SILENCE[codec]))
 
-    def change_codec(self, slot: int, codec: int, payload_type: int, table: NDArray[np.uint8]) -> None:
-        """Take another law from now on; what the ring holds is rewritten in it through ``table``."""
-        self._rings.map(slot, table)
+    def agree(self, slot: int, codec: int, payload_type: int) -> None:
+        """Take this law under this payload type from now on."""
         self.codec[slot], self._payload_type[slot] = codec, payload_type
+
+    def map(self, slot: int, table: NDArray[np.uint8]) -> None:
+        """Rewrite what the ring holds through a table: the law changes."""
+        self._rings.map(slot, table)
 
     def mark(self, slot: int) -> None:
         """Find the first sample that comes from now on (``first``)."""
@@ -91,10 +108,11 @@ class Timelines:
 
     # -- what comes in ------------------------------------------------------------------------------
 
-    def accept(self, batch: Batch, slots: Slots) -> NDArray[np.int64]:
-        """Take the plain voice packets of running streams; give the rows of all others.
+    def accept(self, batch: Batch, slots: Slots) -> tuple[Slots, Slots]:
+        """Take the plain voice packets of running streams.
 
         :param slots: the call of each row, -1 for strangers.
+        :returns: the rows that were taken, and all others.
         """
         words = batch.data.view(">u4")[:, :3].astype(np.uint32)
         head, stamp = words[:, 0], words[:, 1]
@@ -129,7 +147,7 @@ class Timelines:
             self._sequence[mine] = (head[rows] & 0xFFFF).astype(np.uint16)
             self._idle[mine] = 0
             self._note_first(mine, positions[rows])
-        return np.nonzero(~is_taken)[0]
+        return rows, np.nonzero(~is_taken)[0]
 
     def _room(self, slots: Slots) -> NDArray[np.int64]:
         """Tell how far behind ``flushed`` a packet may end, in samples."""
@@ -141,32 +159,39 @@ class Timelines:
         if len(rows):
             np.minimum.at(self.first, slots[rows], positions[rows])
 
-    def accept_one(self, slot: int, packet: RtpPacket) -> None:
+    def is_overlapping(self, slot: int, ssrc: int) -> bool:
+        """Tell whether a packet is of a second stream beside one that is alive."""
+        is_other = ssrc != self._ssrc[slot]
+        return bool(self.is_live[slot] and is_other and self._idle[slot] < ALIVE_TICKS)
+
+    def accept_one(self, slot: int, packet: RtpPacket) -> Taken:
         """Take any other packet of a call: the first, odd sizes, a new stream, a jump of its clock."""
         payload = packet.payload
         if packet.payload_type != self._payload_type[slot] or not 0 < len(payload) <= LONGEST_PAYLOAD:
             self.counts["ignored"] += 1  # comfort noise and what was not agreed: the time line stays silent
-            return
-        is_other = packet.ssrc != self._ssrc[slot]
-        if self.is_live[slot] and is_other and self._idle[slot] < ALIVE_TICKS:
+            return Taken.NOT
+        if self.is_overlapping(slot, packet.ssrc):
             self.counts["overlapping"] += 1
-            return
+            return Taken.NOT
+        taken = Taken.IN_PLACE
         ahead = timestamp_step(packet.timestamp, int(self._flushed_stamp[slot]))
-        if not self.is_live[slot] or is_other:
-            ahead = self._rebase(slot, packet)
+        if not self.is_live[slot] or packet.ssrc != self._ssrc[slot]:
+            ahead, taken = self._rebase(slot, packet), Taken.ANEW
         elif not 0 <= ahead <= int(self._room(np.array([slot]))[0]) - len(payload):
             if sequence_step(packet.sequence, int(self._sequence[slot])) <= 0:
                 self.counts["late"] += 1
-                return
-            ahead = self._rebase(slot, packet)  # sent later, stamped elsewhere: the sender's clock jumped
+                return Taken.NOT
+            # sent later, stamped elsewhere: the sender's clock jumped
+            ahead, taken = self._rebase(slot, packet), Taken.ANEW
         if ahead > RING - len(payload):
             self.counts["overrun"] += 1
-            return
+            return Taken.NOT
         position = int(self.flushed[slot]) + ahead
         self._rings.put_one(slot, position, payload)
         self.edge[slot] = max(int(self.edge[slot]), position + len(payload))
         self._sequence[slot], self._idle[slot] = packet.sequence, 0
         self._note_first(np.array([slot]), np.array([position]))
+        return taken
 
     def _rebase(self, slot: int, packet: RtpPacket) -> int:
         """Put a packet where the time line is now, and its stream after it."""

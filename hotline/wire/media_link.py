@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ from hotline.media.plan import (
     RecordingClosed,
     StopPlaying,
     StopRecording,
+    Unbridge,
 )
 from hotline.wire.media_messages import (
     LONGEST_MESSAGE,
@@ -63,8 +64,9 @@ class MediaPlane:
     :param reactor: for the back-off's timer.
     :param recordings_dir: made when missing; one media plane at a time may use it.
     :param prompts_dir: holds ``<language>/<name>.wav``.
-    :param listen_ip: IPv4 address for voice, told in PortOpened.
-    :param port_low: first UDP port; even ones up to ``port_high`` are used, one a call.
+    :param listen_ip: address for voice of calls that name none (``OpenPort.local_ip``).
+    :param also_listen: more addresses, of either family, that calls may name.
+    :param port_low: first UDP port; even ones up to ``port_high`` are used at each address, one a call.
     :param on_event: called in the reactor's thread for every event, also MediaFailed after a death.
     :param time_zone: zone of the day in the recordings' folder names.
     :param reserve_bytes: below so much free disk space no recording is begun.
@@ -82,12 +84,13 @@ class MediaPlane:
         on_event: Callable[[MediaEvent], None],
         time_zone: str = "Asia/Shanghai",
         reserve_bytes: int = RESERVE_BYTES,
+        also_listen: Sequence[str] = (),
     ) -> None:
         self._reactor, self._on_event = reactor, on_event
         self._configure = Configure(
             str(recordings_dir.absolute()),
             str(prompts_dir.absolute()),
-            listen_ip,
+            tuple(dict.fromkeys((listen_ip, *also_listen))),
             port_low,
             port_high,
             time_zone,
@@ -143,7 +146,7 @@ class MediaPlane:
     def send(self, command: MediaCommand) -> None:
         """Hand a command to the plane; what cannot be done is answered by MediaFailed."""
         if not self._is_ready:
-            if not isinstance(command, StopPlaying | StopRecording | ClosePort):
+            if not isinstance(command, StopPlaying | StopRecording | Unbridge | ClosePort):
                 failed = MediaFailed(command.call_id, "the media plane is being restarted")
                 self._reactor.callLater(0, self._on_event, failed)
             return

@@ -1,9 +1,10 @@
 """The media plane's own loop: a step every 5 ms on a grid that nothing moves.
 
-One step: read commands; read the sockets of one phase; tick that phase; send its packets; hand
-blocks to the recorder; tell events. Nothing in it waits. Each step's deadline is counted from the
-first, so a late step does not make the next one late; only after a pause longer than LONGEST_LAG
-(a stopped machine) the grid begins anew, and the log says so.
+One step: read commands; read the sockets of one phase, and of all bridged calls, and send what passes
+from call to call at once; tick the phase; send its packets; hand blocks to the recorder; tell events.
+So a bridge holds a packet for the rest of a step, 5 ms at most. Nothing in a step waits. Each step's
+deadline is counted from the first, so a late step does not make the next one late; only after a pause
+longer than LONGEST_LAG (a stopped machine) the grid begins anew, and the log says so.
 """
 
 from __future__ import annotations
@@ -107,12 +108,21 @@ class MediaLoop:
         self._plane, self._recorder, self._control = plane, recorder, control
         self._sockets = sockets
         self._descriptors = [end.fileno() for end in sockets]
-        self._by_port = {end.getsockname()[1]: end for end in sockets}
-        self._receiver, self._sender = Receiver(), Sender(plane.packets)
+        self._index = {descriptor: index for index, descriptor in enumerate(self._descriptors)}
+        self._is_six = [end.family == socket.AF_INET6 for end in sockets]
+        self._sender = Sender(plane.packets, plane.lengths)
+        self._receivers = [
+            (family, Receiver(family))
+            for family in (socket.AF_INET, socket.AF_INET6)
+            if family in {end.family for end in sockets}
+        ]
         self._send_lists: list[SendList] = [SendList.empty()] * plane.roster.phases
-        self._ports: list[list[tuple[int, int]]] = [[] for _ in range(plane.roster.phases)]
+        self._ports: list[list[int]] = [[] for _ in range(plane.roster.phases)]
         self._versions = [0] * plane.roster.phases
         self._peers = np.zeros(len(sockets), np.uint64)
+        self._peer_addresses = np.zeros((len(sockets), 2), np.uint64)
+        self._eager = select.epoll()
+        self._eager_ports: list[set[int]] = [set() for _ in range(plane.roster.phases)]
         self.skipped_s = 0.0
         """Time that the grid was moved by, in all."""
 
@@ -123,6 +133,7 @@ class MediaLoop:
         finally:
             self._plane.close_all()
             self._hand_over()
+            self._eager.close()
 
     def _run_until_over(self, seconds: Callable[[], float]) -> None:
         due, phase = seconds(), 0
@@ -147,14 +158,40 @@ class MediaLoop:
         for message in self._control.read():
             self._obey(message)
         plane = self._plane
+        indexes: list[int] = []
         if phase < plane.roster.phases:
             self._relist(phase)
-            for batch in self._receiver.batches(self._ports[phase]):
-                self._receive(batch)
+            indexes = self._ports[phase]
+        if any(self._eager_ports):
+            indexes = indexes + [self._index[descriptor] for descriptor, _ in self._eager.poll(0)]
+        if indexes:
+            self._read(indexes)
+        if phase < plane.roster.phases:
             self._relist(phase)  # a caller may have been found behind her NAT, or have spoken first
             plane.tick(phase)
+            uneven = plane.uneven(plane.roster.sending(phase))
+            if len(uneven):
+                self._sender.resize(uneven)
             self._sender.send(self._send_lists[phase])
+            self._send_relayed()
         self._hand_over()
+
+    def _read(self, indexes: list[int]) -> None:
+        for family, receiver in self._receivers:
+            mine = [(index, self._descriptors[index]) for index in indexes]
+            if len(self._receivers) > 1:
+                mine = [port for port in mine if self._is_six[port[0]] == (family == socket.AF_INET6)]
+            for batch in receiver.batches(mine):
+                self._receive(batch)
+                self._send_relayed()
+
+    def _send_relayed(self) -> None:
+        relayed = self._plane.take_relayed()
+        if relayed.count:
+            for phase in range(self._plane.roster.phases):  # whoever hears this may be of any phase
+                self._relist(phase)
+            self._sender.send_relayed(relayed, self._plane.roster.port_index, self._descriptors)
+            relayed.clear()
 
     def _receive(self, batch: Batch) -> None:
         try:
@@ -179,23 +216,51 @@ class MediaLoop:
         if roster.versions[phase] == self._versions[phase]:
             return
         self._versions[phase] = roster.versions[phase]
-        self._connect(roster.peers())
-        self._ports[phase] = [(index, self._descriptors[index]) for index in roster.listening(phase)]
+        self._connect(*roster.peers())
+        self._watch(phase)
+        is_connected = self._peers != 0
+        self._sender.address(
+            roster.relayed(phase), roster.remote, roster.port_index, is_connected, roster.address
+        )
         self._send_lists[phase] = self._sender.prepare(
-            roster.sending(phase), roster.remote, roster.port_index, self._descriptors, self._peers != 0
+            roster.sending(phase),
+            roster.remote,
+            roster.port_index,
+            self._descriptors,
+            is_connected,
+            roster.address,
         )
 
-    def _connect(self, peers: NDArray[np.uint64]) -> None:
+    def _watch(self, phase: int) -> None:
+        """Read bridged calls whenever something is there for them, others when it is their phase's turn."""
+        roster = self._plane.roster
+        slots = roster.open(phase)
+        eager = set(roster.port_index[slots[self._plane.is_bridged(slots)]].tolist())
+        before, self._eager_ports[phase] = self._eager_ports[phase], eager
+        for index in before - eager:
+            self._eager.unregister(self._descriptors[index])
+        for index in eager - before:
+            self._eager.register(self._descriptors[index], select.EPOLLIN)
+        self._ports[phase] = [index for index in roster.listening(phase) if index not in eager]
+
+    def _connect(self, peers: NDArray[np.uint64], addresses: NDArray[np.uint64]) -> None:
         """Connect each socket that has one peer to it, and let go of peers that have gone.
 
         A third of a packet's cost is finding its way anew each time. What cannot be connected stays
         as it was: then the plane alone tells strangers from callers, as it does on shared ports.
         """
-        for index in np.nonzero(peers != self._peers)[0].tolist():
+        has_moved = (peers != self._peers) | (addresses != self._peer_addresses).any(axis=1)
+        self._peer_addresses = addresses
+        for index in np.nonzero(has_moved)[0].tolist():
             peer = int(peers[index])
             try:
                 if peer:
-                    self._sockets[index].connect((str(ipaddress.IPv4Address(peer & 0xFFFFFFFF)), peer >> 32))
+                    high, low = addresses[index].tolist()
+                    six, four = (
+                        ipaddress.IPv6Address(high << 64 | low),
+                        ipaddress.IPv4Address(peer & 0xFFFFFFFF),
+                    )
+                    self._sockets[index].connect((str(six if self._is_six[index] else four), peer >> 32))
                 elif self._peers[index]:
                     release(self._descriptors[index])
             except OSError:
@@ -209,7 +274,9 @@ class MediaLoop:
             self._recorder.submit(order)
         for event in self._plane.take_events():
             if isinstance(event, PortOpened):
-                self._drain(self._by_port[event.local_port])
+                index = self._plane.port_index(event.call_id)
+                if index is not None:
+                    self._drain(self._sockets[index])
             self._control.tell(event)
         for call_id, text in self._plane.take_complaints():
             self._control.tell(Complained(call_id, text))

@@ -46,7 +46,7 @@ class Configure:
 
     recordings_dir: str
     prompts_dir: str
-    listen_ip: str
+    listen_ips: tuple[str, ...]
     port_low: int
     port_high: int
     time_zone: str

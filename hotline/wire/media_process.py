@@ -32,6 +32,8 @@ from hotline.wire.media_messages import Configure, PlaneReady, PlaneRefused
 from hotline.wire.prompt_files import read_prompts_blocking
 from hotline.wire.reactor import wall_now
 from hotline.wire.recorder import Recorder
+from hotline.wire.srtp import LibSrtp
+from hotline.wire.voice_codecs import available_codecs, make_coder
 
 CONFIGURE_WAIT_S: Final = 10.0
 SEAL_WAIT_S: Final = 4.0  # a restarted product waits a second longer for the lock
@@ -40,6 +42,7 @@ LOCK_RETRY_S: Final = 0.05
 PRIORITY: Final = 10  # of SCHED_RR; above ordinary tasks, below the kernel's own
 NICE: Final = -15
 SPARE_DESCRIPTORS: Final = 256
+EXPEDITED: Final = 46 << 2  # DSCP EF for voice (RFC 4594, 4.1), in the upper six bits (RFC 2474, 3)
 MCL_CURRENT: Final = 1  # mlockall(2)
 MCL_ONFAULT: Final = 4
 PR_SET_TIMERSLACK: Final = 29  # prctl(2)
@@ -118,12 +121,21 @@ def _take_lock_blocking(folder: Path, wait_s: float) -> int:
 
 def _build_blocking(settings: Configure) -> tuple[Plane, list[socket.socket], int]:
     bank = PromptBank(read_prompts_blocking(Path(settings.prompts_dir)))
-    sockets = open_ports(settings.listen_ip, settings.port_low, settings.port_high)
+    sockets: list[socket.socket] = []
+    port_ips: list[str] = []
+    for ip in settings.listen_ips:
+        opened = open_ports(ip, settings.port_low, settings.port_high)
+        sockets += opened
+        port_ips += [ip] * len(opened)
+    available_codecs()  # loads the libraries before the first call needs them
     plane = Plane(
-        local_ip=settings.listen_ip,
+        local_ip=settings.listen_ips[0],
         ports=[end.getsockname()[1] for end in sockets],
+        port_ips=port_ips,
         bank=bank,
         new_token=secrets.randbits,
+        make_coder=make_coder,
+        make_protection=LibSrtp,
     )
     return plane, sockets, len(bank)
 
@@ -131,6 +143,7 @@ def _build_blocking(settings: Configure) -> tuple[Plane, list[socket.socket], in
 def open_ports(listen_ip: str, port_low: int, port_high: int) -> list[socket.socket]:
     """Open the even UDP ports from ``port_low`` to ``port_high`` (RFC 3550, 11).
 
+    :param listen_ip: of either family; an IPv6 one hears no IPv4.
     :raises ConfigError: when there is none, one is taken, or too many files would be open.
     """
     first = max(port_low + port_low % 2, 2)
@@ -140,20 +153,11 @@ def open_ports(listen_ip: str, port_low: int, port_high: int) -> list[socket.soc
             f"there is no even port from media.port_low = {port_low} to media.port_high = {port_high}; "
             "widen the range"
         )
-    if ":" in listen_ip:
-        raise ConfigError(f"voice goes over IPv4 only, and {listen_ip} is an IPv6 address; set an IPv4 one")
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = len(ports) + SPARE_DESCRIPTORS
-    if soft < wanted:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+    _allow_files(len(ports))
     sockets: list[socket.socket] = []
     for port in ports:
-        end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sockets.append(end)
         try:
-            end.setblocking(False)
-            end.bind((listen_ip, port))
+            sockets.append(_open_port(listen_ip, port))
         except OSError as error:
             for opened in sockets:
                 opened.close()
@@ -162,6 +166,33 @@ def open_ports(listen_ip: str, port_low: int, port_high: int) -> list[socket.soc
                 "see who has it with `ss -ulpn`, or set media.port_low and media.port_high to a free range"
             ) from error
     return sockets
+
+
+def _allow_files(more: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = len(os.listdir("/proc/self/fd")) + more + SPARE_DESCRIPTORS  # noqa: PTH208 - only their number
+    if soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+
+
+def _open_port(listen_ip: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listen_ip else socket.AF_INET
+    end = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        end.setblocking(False)
+        with contextlib.suppress(OSError):  # a network that does not want it treats voice as the rest
+            if family == socket.AF_INET6:
+                end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, EXPEDITED)
+            else:
+                end.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED)
+        if family == socket.AF_INET6:
+            end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        end.bind((listen_ip, port))
+    except OSError:
+        end.close()
+        raise
+    return end
 
 
 def _ask_for_priority() -> list[str]:

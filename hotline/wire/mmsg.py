@@ -19,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotline.errors import ConfigError
-from hotline.media.outgoing import PACKET
 from hotline.media.packets import Batch
+from hotline.media.relayed import Relayed
 
 MSG_DONTWAIT: Final = 0x40
 MSG_TRUNC: Final = 0x20
 SOCKADDR_IN: Final = 16
+SOCKADDR_IN6: Final = 28
+NAME: Final = 32  # bytes kept for either, so that halves of an IPv6 address lie on whole words
 ROWS: Final = 2048  # datagrams that one batch may hold
 WIDTH: Final = 1024  # bytes of a row: 125 ms of G.711 with room for extensions
 AT_ONCE: Final = 64  # datagrams taken from one port before the next has its turn
@@ -77,18 +79,20 @@ def release(descriptor: int) -> None:
 
 
 class Receiver:
-    """One staging area for the datagrams of many sockets.
+    """One staging area for the datagrams of many sockets of one family.
 
     :raises ConfigError: where the system calls or their layouts are not those of 64-bit Linux.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, family: socket.AddressFamily = socket.AF_INET) -> None:
         self._receive, _ = _system_calls()
+        self._is_six = family == socket.AF_INET6
         self._data = np.zeros((ROWS, WIDTH), np.uint8)
-        self._names = np.zeros((ROWS, SOCKADDR_IN), np.uint8)
+        self._names = np.zeros((ROWS, NAME), np.uint8)
         self._iov, self._headers = np.zeros(ROWS, _IOVEC), np.zeros(ROWS, _MMSGHDR)
         self._iov["base"], self._iov["length"] = _row_addresses(self._data), WIDTH
-        self._headers["name"], self._headers["name_length"] = _row_addresses(self._names), SOCKADDR_IN
+        self._headers["name"] = _row_addresses(self._names)
+        self._headers["name_length"] = SOCKADDR_IN6 if self._is_six else SOCKADDR_IN
         self._headers["iov"], self._headers["iov_count"] = _row_addresses(self._iov), 1
         self._starts = [ctypes.c_void_p(int(row)) for row in _row_addresses(self._headers)]
 
@@ -119,26 +123,37 @@ class Receiver:
         headers = self._headers[:filled]
         length = headers["length"].astype(np.int64)
         length[headers["flags"] & MSG_TRUNC != 0] = -1
-        # sockaddr_in: family (2 bytes), then port and address in network order: port << 32 | address
-        remote = self._names[:filled].view(">u8")[:, 0].astype(np.uint64) & np.uint64(0xFFFF_FFFF_FFFF)
-        return Batch(self._data[:filled], length, remote, port_index)
+        names = self._names[:filled]
+        if not self._is_six:
+            # sockaddr_in: family (2 bytes), then port and address in network order: port << 32 | address
+            remote = names.view(">u8")[:, 0].astype(np.uint64) & np.uint64(0xFFFF_FFFF_FFFF)
+            return Batch(self._data[:filled], length, remote, port_index)
+        # sockaddr_in6: family, port (2 bytes each), flow label (4), address (16), scope (4)
+        address = names[:, 8:24].copy().view(">u8").astype(np.uint64)
+        folded = address[:, 0] ^ address[:, 1]
+        folded = (folded >> np.uint64(32)) ^ (folded & np.uint64(0xFFFF_FFFF))
+        port = names.view(">u2")[:, 1].astype(np.uint64)
+        return Batch(self._data[:filled], length, port << np.uint64(32) | folded, port_index, address)
 
 
 class Sender:
     """Sends rows of one array of packets, each to its own address and from its own socket.
 
-    :param packets: ``(slots, 172)``; must stay where it is in memory.
+    :param packets: a row a slot; must stay where it is in memory.
+    :param lengths: bytes of each slot's packet; None: whole rows.
     """
 
-    def __init__(self, packets: NDArray[np.uint8]) -> None:
+    def __init__(self, packets: NDArray[np.uint8], lengths: NDArray[np.int64] | None = None) -> None:
         _, self._send = _system_calls()
         slots = len(packets)
-        self._packets = packets  # keeps the memory alive that the kernel reads
-        self._names = np.zeros((slots, SOCKADDR_IN), np.uint8)
+        if lengths is None:
+            lengths = np.full(slots, packets.shape[1], np.int64)
+        self._packets, self._lengths = packets, lengths  # keeps the memory alive that the kernel reads
+        self._names = np.zeros((slots, NAME), np.uint8)
         self._iov, self._headers = np.zeros(slots, _IOVEC), np.zeros(slots, _MMSGHDR)
-        self._iov["base"], self._iov["length"] = _row_addresses(packets), PACKET
-        self._headers["name"], self._headers["name_length"] = _row_addresses(self._names), SOCKADDR_IN
+        self._iov["base"], self._iov["length"] = _row_addresses(packets), lengths
         self._headers["iov"], self._headers["iov_count"] = _row_addresses(self._iov), 1
+        self._bursts: dict[int, _Burst] = {}
         self.refused = 0
         """Packets that the kernel did not take."""
 
@@ -149,22 +164,21 @@ class Sender:
         ports: NDArray[np.int64],
         descriptors: Sequence[int],
         is_connected: NDArray[np.bool_] | None = None,
+        addresses: NDArray[np.uint64] | None = None,
     ) -> SendList:
         """Make the list of system calls for these slots; it stays good until one of them changes.
 
         :param slots: ordered by port.
-        :param remotes: where each of all slots sends to.
+        :param remotes: where each of all slots sends to (``rtp.remote_number``).
         :param ports: index of the local port of each of all slots.
         :param descriptors: socket of each local port.
         :param is_connected: which ports' sockets are connected to the one peer they have: naming it
             again would cost a look at the routing table for each packet.
+        :param addresses: halves of each of all slots' IPv6 address; None: all are IPv4.
         """
-        self._names.view(">u8")[slots, 0] = remotes[slots]
-        self._names.view("<u2")[slots, 0] = socket.AF_INET
+        self.address(slots, remotes, ports, is_connected, addresses)
+        self.resize(slots)
         headers = self._headers[slots]  # a copy, so that the slots of one port are neighbours
-        if is_connected is not None:
-            headers["name"][is_connected[ports[slots]]] = 0
-            headers["name_length"][is_connected[ports[slots]]] = 0
         indexes, firsts, counts = np.unique(ports[slots], return_index=True, return_counts=True)
         start = _address(headers)
         calls = [
@@ -172,6 +186,55 @@ class Sender:
             for index, first, count in zip(indexes.tolist(), firsts.tolist(), counts.tolist(), strict=True)
         ]
         return SendList(headers, calls)
+
+    def address(
+        self,
+        slots: NDArray[np.int64],
+        remotes: NDArray[np.uint64],
+        ports: NDArray[np.int64],
+        is_connected: NDArray[np.bool_] | None = None,
+        addresses: NDArray[np.uint64] | None = None,
+    ) -> None:
+        """Learn where these slots send to, for ``prepare`` and ``send_relayed``; as there."""
+        names, headers = self._names, self._headers
+        names.view(">u8")[slots, 0] = remotes[slots]
+        names.view("<u2")[slots, 0] = socket.AF_INET
+        headers["name"][slots] = _row_addresses(names)[slots]
+        headers["name_length"][slots] = SOCKADDR_IN
+        six = slots[addresses[slots].any(axis=1)] if addresses is not None else slots[:0]
+        if addresses is not None and len(six):
+            names[six] = 0
+            names.view("<u2")[six, 0] = socket.AF_INET6
+            names.view(">u2")[six, 1] = remotes[six] >> np.uint64(32)
+            names.view(">u8")[six, 1:3] = addresses[six]
+            headers["name_length"][six] = SOCKADDR_IN6
+        if is_connected is not None:
+            known = slots[is_connected[ports[slots]]]
+            headers["name"][known] = headers["name_length"][known] = 0
+
+    def resize(self, slots: NDArray[np.int64]) -> None:
+        """Take note of the lengths of these slots' packets."""
+        self._iov["length"][slots] = self._lengths[slots]
+
+    def send_relayed(self, relayed: Relayed, ports: NDArray[np.int64], descriptors: Sequence[int]) -> None:
+        """Send what passes from call to call, each packet by itself, as each has a socket of its own.
+
+        The slots must have been told of by ``prepare`` or ``address``.
+        """
+        burst = self._bursts.get(id(relayed))
+        if burst is None:
+            burst = self._bursts[id(relayed)] = _Burst(relayed)
+        count = relayed.count
+        slots = relayed.slots[:count]
+        rows = np.nonzero(slots >= 0)[0]
+        slots = slots[rows]
+        burst.iov["length"][rows] = relayed.lengths[rows]
+        burst.headers["name"][rows] = self._headers["name"][slots]
+        burst.headers["name_length"][rows] = self._headers["name_length"][slots]
+        send, starts = self._send, burst.starts
+        for row, port in zip(rows.tolist(), ports[slots].tolist(), strict=True):
+            if send(descriptors[port], starts[row], 1, MSG_DONTWAIT) != 1:
+                self.refused += 1
 
     def send(self, send_list: SendList) -> None:
         """Send one packet of each slot of the list; a peer that cannot be reached stops no other."""
@@ -193,6 +256,18 @@ class Sender:
                 sent = self._send(descriptor, place, count - done, MSG_DONTWAIT)
             else:
                 sent = 0
+
+
+class _Burst:
+    """The kernel's structs for the rows of ``Relayed``."""
+
+    def __init__(self, relayed: Relayed) -> None:
+        rows = len(relayed.packets)
+        self.relayed = relayed  # keeps the memory alive that the kernel reads
+        self.iov, self.headers = np.zeros(rows, _IOVEC), np.zeros(rows, _MMSGHDR)
+        self.iov["base"] = _row_addresses(relayed.packets)
+        self.headers["iov"], self.headers["iov_count"] = _row_addresses(self.iov), 1
+        self.starts = [ctypes.c_void_p(int(row)) for row in _row_addresses(self.headers)]
 
 
 class SendList:

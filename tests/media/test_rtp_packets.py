@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from voice_rig import rtp
 
 from hotline.errors import RemoteProtocolError
-from hotline.media.rtp import parse_packet, remote_number, sequence_step, timestamp_step
+from hotline.media.rtp import (
+    address_words,
+    ip_version,
+    parse_packet,
+    remote_number,
+    sequence_step,
+    timestamp_step,
+)
 
 
 @settings(max_examples=300)
@@ -81,8 +88,18 @@ def test_nowhere_is_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ip", "port"), [("2001:db8::1", 9), ("host", 9), ("192.0.2.1", 65536), ("192.0.2.1", -1)]
+    ("ip", "port"),
+    [("host", 9), ("192.0.2.1", 65536), ("192.0.2.1", -1), ("fe80::1%eth0", 9), ("::1", 70000)],
 )
-def test_what_is_no_ipv4_address_is_refused(ip: str, port: int) -> None:
+def test_what_is_no_numeric_address_is_refused(ip: str, port: int) -> None:
     with pytest.raises(RemoteProtocolError):
         remote_number(ip, port)
+
+
+def test_an_ipv6_address_has_a_number_and_two_halves() -> None:
+    assert remote_number("2001:db8::1", 9) >> 32 == 9
+    assert 0 < remote_number("2001:db8::1", 9) < 2**48
+    assert address_words("2001:db8::1") == (0x20010DB8_00000000, 1)
+    assert address_words("192.0.2.1") == address_words("") == (0, 0)
+    assert remote_number("::", 9) == remote_number("2001:db8::1", 0) == 0
+    assert (ip_version("192.0.2.1"), ip_version("::1")) == (4, 6)

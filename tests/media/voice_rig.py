@@ -15,7 +15,7 @@ from hotline.media.plan import Codec, MediaEvent, OpenPort, PortOpened, Record
 from hotline.media.plane import Plane
 from hotline.media.prompts import PromptBank
 from hotline.media.recording import AppendSamples, SealRecording
-from hotline.media.rtp import FRAME, remote_number
+from hotline.media.rtp import FRAME, address_words, remote_number
 
 WIDTH = 1024
 CALLER = ("192.0.2.7", 40000)
@@ -98,8 +98,10 @@ class Rig:
                 length,
                 np.full(len(datagrams), remote_number(*at), np.uint64),
                 np.full(len(datagrams), index),
+                None if ":" not in at[0] else np.full((len(datagrams), 2), address_words(at[0]), np.uint64),
             )
         )
+        self.relay()
 
     def turn(self, ticks: int = 1) -> None:
         for _ in range(ticks):
@@ -110,8 +112,23 @@ class Rig:
                         int(self.plane.roster.remote[slot]),
                         self.ports[int(self.plane.roster.port_index[slot])],
                     )
-                    self.heard[where].append(self.plane.packets[slot].tobytes())
+                    length = self.plane.lengths[slot]
+                    self.heard[where].append(self.plane.packets[slot, :length].tobytes())
+            self.relay()
             self.collect()
+
+    def relay(self) -> None:
+        """Send what passes from call to call."""
+        relayed = self.plane.take_relayed()
+        for row in range(relayed.count):
+            slot = int(relayed.slots[row])
+            if slot >= 0:
+                where = (
+                    int(self.plane.roster.remote[slot]),
+                    self.ports[int(self.plane.roster.port_index[slot])],
+                )
+                self.heard[where].append(relayed.packet(row))
+        relayed.clear()
 
     def collect(self) -> None:
         self.events += self.plane.take_events()

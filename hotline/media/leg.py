@@ -1,0 +1,60 @@
+"""What the plane knows of one call beside its columns."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from hotline.events.ids import CallId
+from hotline.media.coded import CodedVoice, Reframer, clock_ratio
+from hotline.media.dtmf import EventKeys
+from hotline.media.g711 import law_of
+from hotline.media.plan import Codec, Srtp
+from hotline.media.protection import Protection
+from hotline.media.recording import OpenRecording
+from hotline.media.roster import Address
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """One call's media."""
+
+    call_id: CallId
+    slot: int
+    version: int
+    """Of IP, at its local port."""
+    declared: tuple[int, Address] = (0, (0, 0))
+    """Where its SDP says it is."""
+    may_latch: bool = False
+    waits_for_source: bool = False
+    codec: Codec = Codec.PCMA
+    payload_type: int = 8
+    event_payload_type: int | None = None
+    coded: CodedVoice | None = None
+    """None where the codec is G.711."""
+    heard: int = 0
+    """Pieces of decoded voice so far."""
+    srtp: Srtp | None = None
+    protection: Protection | None = None
+    sends: bool = True
+    keys: EventKeys = field(default_factory=EventKeys)
+    queue: deque[tuple[int, int]] = field(default_factory=deque)
+    """Rows of the prompts that are still to be played."""
+    loop: tuple[tuple[int, int], ...] = ()
+    """Rows to begin again with when the queue is empty; () when it ends then."""
+    tag: int = 0
+    recording: OpenRecording | None = None
+    other: Leg | None = None
+    """Whom it is bridged with."""
+    reframer: Reframer | None = None
+    """Makes frames for ``other`` of what this one says; None where packets pass as they are."""
+
+    @property
+    def law(self) -> Codec:
+        """How its voice is kept inside the plane."""
+        return law_of(self.codec)
+
+    @property
+    def ratio(self) -> int:
+        """Timestamp units in a sample of 8,000 a second."""
+        return clock_ratio(self.codec)
