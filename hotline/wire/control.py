@@ -144,10 +144,12 @@ class ControlSocket:
         assert task is not None
         self._clients.add(task)
         try:
-            _write(writer, {"hotline": PROTOCOL, "pid": os.getpid(), **self._about()})
+            greeting = {"hotline": PROTOCOL, "pid": os.getpid(), **self._about()}
             if len(self._clients) > MAX_CLIENTS:
-                _write(writer, {"error": f"{MAX_CLIENTS} others are looking already; close one of them"})
+                refusal = f"{MAX_CLIENTS} others look at hotline already; end one of their commands first"
+                _write(writer, {**greeting, "error": refusal})
                 return
+            _write(writer, greeting)
             await self._serve(reader, writer)
         except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # she hung up, wrote no lines, or the product stops

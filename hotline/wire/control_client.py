@@ -74,12 +74,15 @@ class ControlClient:
         except BaseException:
             self._socket.close()
             raise
+        fault = str(self.about.get("error", ""))
         if self.about.get("hotline") != PROTOCOL:
-            self._socket.close()
-            raise OutsideError(
+            fault = (
                 "the running hotline is of another version than this command; restart it, or use the "
                 "command it was started with"
             )
+        if fault:
+            self.close()
+            raise OutsideError(fault)
 
     def __enter__(self) -> Self:
         return self

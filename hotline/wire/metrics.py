@@ -15,6 +15,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+import structlog
 from prometheus_client import CollectorRegistry, GCCollector, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -26,6 +27,8 @@ from hotline.wire.alarm import Alarm
 from hotline.wire.reactor import Clock
 from hotline.wire.signalling import SignallingCounts
 from hotline.wire.sip_edge import SipCounts
+
+log = structlog.get_logger("hotline.metrics")
 
 COUNTS: Final[Mapping[str, type]] = {
     "sip": SipCounts,
@@ -141,7 +144,11 @@ class Metrics(Collector):
         elif path != b"/metrics":
             status, kind, body = b"404 Not Found", b"text/plain", b"metrics are at /metrics\n"
         else:
-            status, kind, body = b"200 OK", TEXT_TYPE, self.text().encode()
+            try:
+                status, kind, body = b"200 OK", TEXT_TYPE, self.text().encode()
+            except Exception:  # the root of this page: a bug in a gauge is told, and read again next time
+                log.exception("metrics.fault")
+                status, kind, body = b"500 Internal Server Error", b"text/plain", b"see the log\n"
         head = b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
         return head % (status, kind, len(body)) + (b"" if method == b"HEAD" else body)
 
