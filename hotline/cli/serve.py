@@ -52,6 +52,7 @@ class _Serving:
         """Run; returns the exit code."""
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signal_number, self._on_signal)
+        self._loop.add_signal_handler(signal.SIGHUP, self._product.reload)
         self._reactor.callWhenRunning(lambda: self._spawn(self._begin(), "begin"))
         self._reactor.run(installSignalHandlers=False)
         return self.code

@@ -2,6 +2,8 @@
 
 Prints one JSON object a line: first the port, then each SIP event. Runs until its input closes.
 Usage: python tests/interop/sip_app.py [--hang-up-after SECONDS] [--answer-after SECONDS] [--refuse STATUS]
+           [--place tls:127.0.0.1:0 --certificate FILE --key FILE [--ca FILE] [--client required]]
+           [--ask tls:127.0.0.1:5061 [--name sip.example]]
 """
 
 # ruff: noqa: E402 - the reactor is installed before anything can import another
@@ -13,6 +15,7 @@ import dataclasses
 import json
 import secrets
 import sys
+from pathlib import Path
 
 import structlog
 
@@ -23,17 +26,41 @@ structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 from hotline.errors import ConfigError
 from hotline.events.ids import CallId
+from hotline.settings import split_listener
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.events import CallArrived, CallConfirmed, SipEvent
+from hotline.sip.message import Headers, Request, Response
+from hotline.sip.uri import parse_uri
 from hotline.sip.user_agent import UserAgent
-from hotline.wire.sip_edge import SipEdge, both_at
+from hotline.wire.sip_edge import Listener, SipEdge, both_at
+from hotline.wire.sip_tls import Tls, TlsFiles
 
 
 def tell(**facts: object) -> None:
     print(json.dumps(facts), flush=True)
 
 
-def main() -> None:
+def ask(edge: SipEdge, place: str, name: str) -> None:
+    transport, ip, port = split_listener(place)
+    flow = edge.way_to(transport, (ip, port), server_name=name)
+    headers = Headers()
+    for field, value in (
+        ("From", "<sip:us@127.0.0.1>;tag=1"),
+        ("To", f"<sip:{ip}>"),
+        ("Call-ID", secrets.token_hex(8)),
+        ("CSeq", "1 OPTIONS"),
+        ("Max-Forwards", "70"),
+    ):
+        headers.add(field, value)
+    request = Request("OPTIONS", parse_uri(f"sip:{ip}:{port};transport={transport}"), headers)
+
+    def answered(response: Response | None, _now: float) -> None:
+        tell(answer=response.status if response else None)
+
+    edge.act(lambda ua, now: ua.ask(request, flow, now, answered))
+
+
+def read_options() -> argparse.Namespace:
     options = argparse.ArgumentParser()
     options.add_argument("--hang-up-after", type=float)
     options.add_argument("--answer-after", type=float, default=0.0)
@@ -41,7 +68,18 @@ def main() -> None:
     options.add_argument("--quiet", action="store_true")
     options.add_argument("--listen", default="127.0.0.1")
     options.add_argument("--port", type=int, default=0)
-    given = options.parse_args()
+    options.add_argument("--place", action="append", default=[], help="listen here as well")
+    options.add_argument("--certificate", type=Path)
+    options.add_argument("--key", type=Path)
+    options.add_argument("--ca", type=Path)
+    options.add_argument("--client", default="never", choices=("never", "optional", "required"))
+    options.add_argument("--ask", help="send OPTIONS there, and tell what came of it")
+    options.add_argument("--name", default="", help="that the certificate there must bear")
+    return options.parse_args()
+
+
+def main() -> None:
+    given = read_options()
     agent = UserAgent(
         UserAgentConfig(("96156",), max_calls=5000),
         lambda: CallId(secrets.token_hex(8)),
@@ -67,13 +105,15 @@ def main() -> None:
     def hang_up(call_id: CallId) -> None:
         edge.act(lambda ua, now: ua.hang_up(call_id, now))
 
-    edge = SipEdge(reactor, agent, both_at(given.listen, given.port), on_event)
+    places = [Listener(*split_listener(place)) for place in given.place]
+    tls = Tls(TlsFiles(given.certificate, given.key, given.ca, given.client), reactor.seconds)
+    edge = SipEdge(reactor, agent, (*both_at(given.listen, given.port), *places), on_event, tls=tls)
     try:
         edge.start()
     except ConfigError as error:
         tell(complaint=str(error))
         return
-    tell(port=edge.port)
+    tell(port=edge.port, ports=[listener.port for listener in edge.listeners])
 
     async def watch_input() -> None:
         loop = asyncio.get_running_loop()
@@ -82,6 +122,8 @@ def main() -> None:
         await edge.stop()
         reactor.stop()
 
+    if given.ask:
+        reactor.callWhenRunning(lambda: ask(edge, given.ask, given.name))
     reactor.callWhenRunning(lambda: asyncio.ensure_future(watch_input()))
     reactor.run()
 

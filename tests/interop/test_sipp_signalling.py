@@ -40,6 +40,12 @@ class Hotline:
         """Give what it said when it could not start."""
         return str(self._first["complaint"])
 
+    def next_line(self) -> dict[str, Any]:
+        """Wait for the next thing that it tells."""
+        assert self._process.stdout is not None
+        told: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return told
+
     def stop(self) -> dict[str, Any]:
         """Close its input; give what it counted."""
         out, _ = self._process.communicate("", timeout=10)
