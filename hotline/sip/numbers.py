@@ -110,6 +110,14 @@ def dial_string(number: str, area_code: str, *, form: DialForm = "local", mobile
     return f"0{national}"
 
 
+def find_number(text: str, numbers: Sequence[str], area_code: str) -> str | None:
+    """Find a number of a list that a text means, however either is written.
+
+    :returns: the entry of the list, as written there.
+    """
+    return _forms(tuple(numbers), area_code).get(text.translate(_SEPARATORS).lower())
+
+
 def called_number(uri: Uri, numbers: Sequence[str], area_code: str) -> str | None:
     """Find the number of ours that a Request-URI means.
 

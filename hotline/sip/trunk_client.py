@@ -19,7 +19,7 @@ from hotline.sip.locate import Destination
 from hotline.sip.message import Headers, Request, Response
 from hotline.sip.proxy_watch import ProxyWatch
 from hotline.sip.registration import Registration, contact_uri
-from hotline.sip.trunk import ProxyAddress, Trunk
+from hotline.sip.trunk import ProxyAddress, Trunk, TrunkAccount
 from hotline.sip.trunk_calls import TrunkCounts
 from hotline.sip.trunk_events import (
     AccountView,
@@ -84,9 +84,9 @@ class TrunkClient:
         self._is_leaving = False
         self._told_up: bool | None = None
         self._since = now
-        self.registrations = [
-            self._register(account_index, now) for account_index in range(len(trunk.accounts))
-        ]
+        is_registered = trunk.mode == "registered"
+        indices = range(len(trunk.accounts)) if is_registered else ()
+        self.registrations = [self._register(index, now) for index in indices]
 
     # -- the machine form -------------------------------------------------------------------------
 
@@ -201,18 +201,28 @@ class TrunkClient:
                 return way.proxy, way.destination, way.flow
         return None
 
-    def service_route(self, way: Way, now: float) -> tuple[NameAddr, ...]:
-        """Give the Route that the registrar wants on our calls (RFC 3608), through the proxy that told it."""
-        first = self.registrations[0] if self.registrations else None
-        if first is None or not first.is_registered(now) or first.through != way.destination:
-            return ()
-        return first.service_route
+    def service_route(
+        self, way: Way, now: float, account: TrunkAccount | None = None
+    ) -> tuple[NameAddr, ...]:
+        """Give the Route that the registrar wants on our calls (RFC 3608), through the proxy that told it.
+
+        :param account: whose calls; None: the first account's.
+        """
+        for one in self.registrations:
+            if account in (None, one.account):
+                is_there = one.is_registered(now) and one.through == way.destination
+                return one.service_route if is_there else ()
+        return ()
 
     def is_up(self, now: float) -> bool:
         """Tell whether calls can go out."""
         if not any(watch.is_usable for watch in self._watches.values()):
             return False
-        return not self.registrations or any(account.is_registered(now) for account in self.registrations)
+        return not self.registrations or self.is_registered(now)
+
+    def is_registered(self, now: float) -> bool:
+        """Tell whether an account is registered."""
+        return any(account.is_registered(now) for account in self.registrations)
 
     def view(self, now: float, calls: int = 0, counts: TrunkCounts = NO_COUNTS) -> TrunkView:
         """Tell how the trunk stands.

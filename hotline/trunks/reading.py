@@ -210,9 +210,9 @@ class _Reading:
         number = normalise_number(text, area_code)
         if not number:
             raise self.wrong(name, "caller_numbers", f"{text!r} is no number; write it as +861065241234")
-        if not number.startswith("+") and not text.startswith(("0", "+")):
-            # A short code (96156) shown as it is would be another town's: it is ours with the area code.
-            number = f"+86{area_code}{number}"
+        if not number.startswith("+"):
+            # A short code (96156, 01096156) is another town's without the area code.
+            number = f"+86{number[1:] if number.startswith('0') else area_code + number}"
         return number
 
     def _guard(self, name: str, key: str, read: Any, text: str) -> Any:  # noqa: ANN401 - what read gives

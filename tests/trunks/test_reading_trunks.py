@@ -89,8 +89,8 @@ def test_a_proxy_is_read(text: str, proxy: ProxyAddress) -> None:
 
 
 def test_a_short_code_shown_by_our_calls_gets_the_area_code() -> None:
-    [trunk] = read('[trunks.t]\nproxies = ["10.0.0.1"]\ncaller_numbers = ["96156", "65240000"]')
-    assert trunk.caller_numbers == ("+861096156", "+861065240000")
+    [trunk] = read('[trunks.t]\nproxies = ["10.0.0.1"]\ncaller_numbers = ["96156", "65240000", "01096156"]')
+    assert trunk.caller_numbers == ("+861096156", "+861065240000", "+861096156")
 
 
 @pytest.mark.parametrize(
