@@ -69,12 +69,13 @@ class Connection:
 
     def handle(self, event: CallInput, now: float) -> None:
         """Take what concerns another leg than the caller's, or her voice."""
-        if isinstance(event, CallArrived):
-            if self.bridge is None:
+        if self.bridge is None:
+            if isinstance(event, CallArrived):
                 self._commands.append(Refuse(event.call_id, OCCUPIED))
-                return
+            return
+        if isinstance(event, CallArrived):
             self.bridge.replace(event, now)
-        elif self.bridge is not None:
+        else:
             self.bridge.handle(event, now)
         self._collect()
 

@@ -55,6 +55,10 @@ class Found:
 class Directory(Protocol):
     """Knows the telephones and the lines of the house; an edge, as names may have to be looked up."""
 
+    def is_user(self, name: str) -> bool:
+        """Tell whether a name is a telephone of the house."""
+        ...
+
     async def find(self, to: Sequence[str], shown: Shown, *, acting: str = "") -> Found:
         """Find users and groups of the house and, for a telephone user who acts, numbers outside.
 
@@ -65,6 +69,10 @@ class Directory(Protocol):
 
 class NoDirectory:
     """A house without telephones."""
+
+    def is_user(self, name: str) -> bool:  # noqa: ARG002 - one form
+        """Know nobody."""
+        return False
 
     async def find(self, to: Sequence[str], shown: Shown, *, acting: str = "") -> Found:  # noqa: ARG002 - one form
         """Find nobody."""

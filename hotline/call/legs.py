@@ -249,7 +249,8 @@ class Leg:
 
     def belongs_to(self, call: CallId) -> None:
         """Make it part of another call."""
-        self.call = call
+        self.call, self._is_noted = call, True
+        self._note("moved")
 
     # -- actions ------------------------------------------------------------------------------------
 
@@ -270,7 +271,7 @@ class Leg:
             ring_s=self._ring_s,
             allows_redirect=to.allows_redirect,
         )
-        self._commands.append(Dial(self.leg_id, order, self.call, self.peer))
+        self._commands.append(Dial(self.leg_id, order, self.call, self.peer, to.trunk))
 
     def _note(self, what: str) -> None:
         if self._is_noted and not self._is_own:

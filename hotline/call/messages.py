@@ -114,6 +114,7 @@ class Dial:
     order: DialOrder
     call: CallId
     peer: str
+    trunk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ class NoteLeg:
     call: CallId
     peer: str
     what: str
-    """``arrived``, ``answered`` or ``ended``; ``dialled`` is written with Dial."""
+    """``arrived``, ``answered``, ``moved`` to this call, or ``ended``; ``dialled`` is written with Dial."""
     cause: str = ""
     """As in ``hotline.sip.events.CallEnded``; ``hung_up`` for what we ended."""
     status: int = 0

@@ -14,6 +14,7 @@ from hotline.call.destinations import Shown
 from hotline.call.legs import L, Leg
 from hotline.call.messages import (
     CallCommand,
+    CallerLeft,
     CallInput,
     OfferedWritten,
     Refuse,
@@ -65,6 +66,9 @@ class PhoneCall:
     def handle(self, event: CallInput, now: float) -> None:
         """Take one event; what does not fit the state is dropped."""
         match event:
+            case CallerLeft():
+                self.cause = self.cause or "finished"
+                self._move(I.TIMEOUT, now)
             case OfferedWritten():
                 self._move(I.WRITTEN, now)
             case WriteFailed():

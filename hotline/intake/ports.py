@@ -30,6 +30,30 @@ class OfferedCall:
     at: datetime
     withheld: bool = False
     """True when the caller asked for privacy (RFC 3323): her number is stored but never shown."""
+    direction: str = "in"
+    """``in`` to a flow; of a call that a telephone of the house makes ``inside`` or ``out``."""
+    origin: str = ""
+    """Trunk that it came over, or user of the telephone that made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegNote:
+    """What became of a leg of a call, beside the one that the call began with."""
+
+    leg_id: CallId
+    call_id: CallId
+    what: str
+    """``dialled`` by us, ``arrived`` to take another's place, ``answered``, ``moved`` or ``ended``."""
+    at: datetime
+    peer: str
+    """User of the house, or number outside."""
+    sip_call_id: str = ""
+    trunk: str = ""
+    """Line that it goes over; empty for a telephone of the house."""
+    cause: str = ""
+    """With ``ended``: as in sip.events.CallEnded; ``hung_up`` for what we ended."""
+    status: int = 0
+    """The final error that ended it; 0 without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +175,10 @@ class Journal(Protocol):
 
     async def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> None:
         """Note the end: cause as in call.record, and the steps of the flow that were walked."""
+        ...
+
+    async def note_leg(self, note: LegNote) -> None:
+        """Note what became of a leg."""
         ...
 
     async def open_request(self, draft: RequestDraft) -> RequestNumber:

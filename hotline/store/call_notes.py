@@ -104,6 +104,8 @@ def offered_row(call: OfferedCall) -> dict[str, Any]:
         "withheld": call.withheld,
         "offered_at": call.at,
         "path": [],
+        "direction": call.direction,
+        "origin": call.origin,
     }
 
 

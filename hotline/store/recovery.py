@@ -20,6 +20,7 @@ from hotline.intake.ports import ClosedRecording, RequestDraft
 from hotline.intake.recovery import FoundRecording
 from hotline.store.connection import check_file_blocking, outside_errors
 from hotline.store.journal import add_recording, close_call, open_request
+from hotline.store.legs import close_open_legs
 from hotline.store.outbox import release_leases
 from hotline.store.recordings import (
     RecordingName,
@@ -205,6 +206,8 @@ def _adopt(
                 ended_at=found.written_at,
                 cause="fault",
                 path=[],
+                direction="in",
+                origin="",
             )
         )
         writing.session.flush()
@@ -218,4 +221,5 @@ def _close_open_calls(writing: Writing, cause: str) -> int:
     open_calls = writing.session.scalars(select(CallRow.call_id).where(CallRow.ended_at.is_(None))).all()
     for call_id in open_calls:
         close_call(writing, call_id, writing.at, cause, ())
+    close_open_legs(writing, cause)
     return len(open_calls)

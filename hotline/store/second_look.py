@@ -18,7 +18,7 @@ import structlog
 
 from hotline.errors import OutsideError
 from hotline.events.ids import CallId, RequestNumber
-from hotline.intake.ports import Journal, OfferedCall, RequestDraft, RequestStatus
+from hotline.intake.ports import Journal, LegNote, OfferedCall, RequestDraft, RequestStatus
 from hotline.intake.recovery import RecoveryReport, Remains, recover
 
 EVERY_S: Final = 600.0
@@ -119,6 +119,9 @@ class _WatchedJournal:
         await self._journal.close_call(call_id, at, cause, path)
         if any(note.startswith(NO_FILE) for note in path):
             self._look.not_written()  # the media plane died and left the file open: it is adopted soon
+
+    async def note_leg(self, note: LegNote) -> None:
+        await self._journal.note_leg(note)
 
     async def open_request(self, draft: RequestDraft) -> RequestNumber:
         try:

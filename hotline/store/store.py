@@ -6,6 +6,7 @@ from hotline.store.call_reads import SqlCallReads
 from hotline.store.desk_reads import SqlDeskReads
 from hotline.store.desk_writes import SqlDeskWrites
 from hotline.store.journal import SqlJournal
+from hotline.store.legs import SqlLegs
 from hotline.store.notices import SqlNotices
 from hotline.store.outbox import SqlOutbox
 from hotline.store.phones import SqlPhones
@@ -17,6 +18,7 @@ from hotline.store.users import SqlUsers
 
 class Store(
     SqlJournal,
+    SqlLegs,
     SqlTranscripts,
     SqlOutbox,
     SqlNotices,

@@ -59,6 +59,29 @@ class CallRow(Base):
     ended_at: Mapped[datetime | None]
     cause: Mapped[str | None]
     path: Mapped[list[str]] = mapped_column(JSON)
+    direction: Mapped[str]
+    """``in`` to a flow; of a telephone of the house ``inside`` or ``out``."""
+    origin: Mapped[str]
+    """Trunk that it came over, or user of the telephone that made it."""
+
+
+class LegRow(Base):
+    """A leg of a call beside the one that it began with: a telephone that was rung, a line out."""
+
+    __tablename__ = "call_legs"
+    __table_args__ = (CheckConstraint(_one_of("direction", "in", "out"), name="direction"),)
+    leg_id: Mapped[str] = mapped_column(primary_key=True)
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.call_id"), index=True)
+    direction: Mapped[str]
+    """``out``: we called; ``in``: it came in to take another leg's place."""
+    peer: Mapped[str]
+    trunk: Mapped[str]
+    sip_call_id: Mapped[str] = mapped_column(index=True)
+    began_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    cause: Mapped[str | None]
+    status: Mapped[int]
 
 
 class RecordingRow(Base):

@@ -34,7 +34,8 @@ from hotline.media.plan import (
 )
 from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, MediaMoved
 from hotline.sip.voice_terms import VoiceTerms
-from hotline.wire.switchboard import FIRST_WAIT_S, LONGEST_WAIT_S, Switchboard
+from hotline.wire.call_records import FIRST_WAIT_S, LONGEST_WAIT_S
+from hotline.wire.switchboard import Switchboard
 
 REPO = Path(__file__).parents[2]
 FLOW = read_flow(REPO / "ivr_flows" / "main.toml", REPO / "ivr_flows" / "prompts", with_audio=False)
@@ -450,7 +451,7 @@ async def test_a_delayed_answer_decides_how_keys_come(world: World) -> None:
     world.board.on_sip(MediaMoved(CALL, VoiceTerms("192.0.2.9", 40002, "PCMU", 0, 96)))
     world.board.on_sip(CallConfirmed(CALL))
     await world.settle()
-    assert Aim(CALL, "192.0.2.9", 40002, Codec.PCMU, 96) in world.media.sent
+    assert Aim(CALL, "192.0.2.9", 40002, Codec.PCMU, 96, 0) in world.media.sent
     assert keys_by_info(world) == []
 
 
