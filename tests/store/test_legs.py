@@ -15,9 +15,9 @@ from hotline.store import Store
 from hotline.store.schema import config_for
 
 
-def a_note(world: World, call_id: CallId, what: str = "dialled", **changes: object) -> LegNote:
+def a_note(world: World, call: CallId, what: str = "dialled", **changes: object) -> LegNote:
     return replace(
-        LegNote(CallId(f"{call_id}-leg1"), call_id, what, world.clock(), "1001"),
+        LegNote(CallId(f"{call}-leg1"), call, what, world.clock(), "1001"),
         **changes,  # type: ignore[arg-type]
     )
 
@@ -61,7 +61,7 @@ def test_a_leg_that_moved_is_listed_with_its_new_call(world: World) -> None:
         for call in (first, second):
             await store.open_call(call)
         await store.note_leg(a_note(world, first.call_id))
-        await store.note_leg(a_note(world, first.call_id, "moved", call_id=second.call_id))
+        await store.note_leg(replace(a_note(world, first.call_id, "moved"), call_id=second.call_id))
         assert await store.legs_of(first.call_id) == []
         assert [leg.peer for leg in await store.legs_of(second.call_id)] == ["1001"]
 
