@@ -70,7 +70,9 @@ def normalise_number(text: str, area_code: str) -> str:
     is_international = digits.startswith("+")
     digits = digits.lstrip("+")
     if digits.startswith("00"):
-        digits, is_international = digits[2:], True
+        digits, is_international = digits.lstrip("0"), True
+    elif digits.startswith("0"):
+        is_international = False  # "+010...": no country code begins with 0
     if len(digits) > MAX_E164_DIGITS or not digits.strip("0"):
         return ""
     with_country = _WITH_COUNTRY.fullmatch(digits)

@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.dialling import ClientSecret
+from hotline.sip.flow import numeric
 from hotline.sip.numbers import DialForm, dial_string
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import VoicePolicy
@@ -160,7 +161,12 @@ class AccessList:
 
     def __init__(self, trunks: Iterable[Trunk]) -> None:
         self._trunks = tuple(trunks)
-        self._learnt: dict[tuple[str, str], frozenset[str]] = {}
+        self._learnt = {
+            (trunk.name, str(proxy)): frozenset({ip})
+            for trunk in self._trunks
+            for proxy in trunk.proxies
+            if (ip := numeric(proxy.host)) is not None
+        }
         self._networks: Sequence[tuple[Network, Trunk]] = sorted(
             ((network, trunk) for trunk in self._trunks for network in trunk.networks),
             key=lambda entry: -entry[0].prefixlen,

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotline.sip.message import Headers, Request, parse_message
-from hotline.sip.numbers import CallerIdentity, called_number, caller_identity, dial_string, normalise_number
+from hotline.sip.numbers import (
+    CallerIdentity,
+    DialForm,
+    called_number,
+    caller_identity,
+    dial_string,
+    find_number,
+    normalise_number,
+)
 from hotline.sip.uri import parse_uri
 
 TRUNK_INVITES = Path(__file__).parent / "trunk_invites"
@@ -40,6 +48,9 @@ def a_call(*lines: tuple[str, str], sender: str = "<sip:13800138000@trunk.exampl
         ("+85221234567", "+85221234567"),
         ("0085221234567", "+85221234567"),
         ("+15551234567", "+15551234567"),
+        ("+0085221234567", "+85221234567"),
+        ("+01065241234", "+861065241234"),
+        ("00001", "+1"),
         ("1001", "1001"),
         ("95588", "95588"),
         ("4008123456", "+864008123456"),
@@ -89,8 +100,63 @@ def test_a_number_is_written_as_it_is_dialled_at_home(number: str, dialled: str)
     assert dial_string(number, BEIJING) == dialled
 
 
+@pytest.mark.parametrize(
+    ("number", "form", "mobile_zero", "dialled"),
+    [
+        ("+861065241234", "national", False, "01065241234"),
+        ("+861065241234", "e164", False, "+861065241234"),
+        ("+861096156", "national", False, "01096156"),
+        ("+8613800138000", "national", True, "013800138000"),
+        ("+8613800138000", "e164", True, "+8613800138000"),
+        ("+864008123456", "national", True, "4008123456"),
+        ("+85221234567", "national", True, "0085221234567"),
+        ("+85221234567", "e164", True, "+85221234567"),
+        ("110", "e164", True, "110"),
+    ],
+)
+def test_a_number_is_written_as_a_carrier_wants_it(
+    number: str, form: DialForm, mobile_zero: bool, dialled: str
+) -> None:
+    assert dial_string(number, BEIJING, form=form, mobile_zero=mobile_zero) == dialled
+
+
+@pytest.mark.parametrize("form", ["local", "national", "e164"])
+@pytest.mark.parametrize("mobile_zero", [False, True])
 @given(
     st.sampled_from(["+8613{}", "+8610{}", "+8621{}", "+86755{}", "+852{}"]),
+    st.integers(20_000_000, 89_999_999),
+)
+@settings(max_examples=40)
+def test_however_it_is_dialled_it_is_the_same_number(
+    form: DialForm, mobile_zero: bool, pattern: str, digits: int
+) -> None:
+    number = pattern.format(f"0{digits}" if pattern == "+8613{}" else digits)
+    dialled = dial_string(number, BEIJING, form=form, mobile_zero=mobile_zero)
+    assert normalise_number(dialled, BEIJING) == number
+
+
+@given(
+    st.sampled_from(["96156", "65241234"]),
+    st.sampled_from(
+        ["{}", "010{}", "10{}", "+8610{}", "8610{}", "008610{}", "+86010{}", "+86-10-{}", "(010) {}"]
+    ),
+    st.sampled_from(
+        ["sip:{}@10.0.0.1", "sip:{};npdi@10.0.0.1;user=phone", "tel:{}", "sips:{}@example.com:5061"]
+    ),
+    st.sampled_from(["{}", "010{}", "+8610{}"]),
+)
+@settings(max_examples=200)
+def test_our_number_is_found_however_the_list_and_the_exchange_write_it(
+    number: str, written: str, uri: str, listed: str
+) -> None:
+    ours = listed.format(number)
+    text = written.format(number).replace(" ", "")
+    assert called_number(parse_uri(uri.format(text)), ["12345", ours], BEIJING) == ours
+    assert find_number(text, ["12345", ours], BEIJING) == ours
+
+
+@given(
+    st.sampled_from(["+8613{}", "+8610{}", "+8610{}", "+8621{}", "+86755{}", "+852{}"]),
     st.integers(20_000_000, 89_999_999),
 )
 @settings(max_examples=200)
