@@ -151,8 +151,9 @@ class ReliableSender:
         return True
 
     def finish(self, now: float) -> None:
-        """Tell that the INVITE got its final response: nothing is repeated any more."""
+        """Tell that the INVITE got its final response: nothing is sent or repeated any more."""
         self._waiting.clear()
+        self._outbox.clear()  # a PRACK that let the 200 go may have let the next 18x go as well
         self._move(Given.FINAL, now)
 
     def next_timer(self) -> float | None:

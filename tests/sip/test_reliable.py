@@ -99,12 +99,24 @@ def test_a_final_response_ends_the_repeating_but_not_the_listening() -> None:
     sender = ReliableSender(1, 1)
     sender.send(numbered, 0.0, has_sdp=False)
     sender.send(numbered, 0.0, has_sdp=False)
+    assert sender.take_outbox() == [b"1"]
     sender.finish(0.1)
-    assert (sender.next_timer(), sender.take_outbox()) == (None, [b"1"])
+    assert (sender.next_timer(), sender.take_outbox()) == (None, [])
     assert sender.acknowledge(rack(1), 0.2)
     assert sender.take_outbox() == []
     sender.finish(0.3)
     assert sender.state is State.DONE
+
+
+def test_an_answer_goes_before_a_response_that_waited() -> None:
+    sender = ReliableSender(1, 1)
+    sender.send(numbered, 0.0, has_sdp=True)
+    sender.send(numbered, 0.0, has_sdp=False)
+    sender.take_outbox()
+    sender.acknowledge(rack(1), 0.1)
+    assert sender.may_answer
+    sender.finish(0.1)
+    assert sender.take_outbox() == []
 
 
 def test_our_own_mistakes_are_told() -> None:
