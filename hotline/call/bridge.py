@@ -149,6 +149,7 @@ class Bridge:
         *,
         acting: str = "",
         only_idle: bool = False,
+        answers_itself: bool = False,
     ) -> None:
         """Look for these telephones, then ring all of them."""
         self._ring_s = ring_s
@@ -157,7 +158,9 @@ class Bridge:
         self._limit = now + SEEK_S
         self._is_found = False
         shown = self._shown.get(self.near.leg_id, Shown(self.near.peer))
-        self._commands.append(FindTargets(self.call_id, self._tag, to, shown, acting, only_idle))
+        self._commands.append(
+            FindTargets(self.call_id, self._tag, to, shown, acting, only_idle, answers_itself)
+        )
 
     def end(self, now: float) -> None:
         """End it for reasons of the call: near has left, or time is up."""
@@ -307,7 +310,7 @@ class Bridge:
                 CallId(f"{self.call_id}-leg{self.legs_made}"),
                 self.call_id,
                 destination.peer,
-                destination.kind,
+                destination.origin.kind,
                 destination=destination,
                 codec=codec,
                 ring_s=self._ring_s,

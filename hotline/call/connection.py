@@ -53,7 +53,7 @@ class Connection:
             keeps_near=True,
             may_latch=self._may_latch,
         )
-        self.bridge.seek(wish.to, wish.ring_s, now, only_idle=True)
+        self.bridge.seek(wish.to, wish.ring_s, now, only_idle=True, answers_itself=wish.answers_itself)
         self._collect()
 
     def end(self, now: float) -> None:

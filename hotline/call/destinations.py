@@ -1,4 +1,4 @@
-"""Where a call of ours may go: what the edge finds for the users and numbers that a call asks for."""
+"""Where a call of ours may go: what is found for the users and numbers that a call asks for."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from hotline.sip.admission import OriginKind
-from hotline.sip.dialling import ClientSecret, DialTarget
+from hotline.sip.admission import Origin
+from hotline.sip.dialling import USUAL_TIMER, ClientSecret, DialTarget
 from hotline.sip.headers import NameAddr
 from hotline.sip.inspection import HeaderFields
+from hotline.sip.session_timer import TimerWish
 from hotline.sip.uri import Uri
-from hotline.sip.voice_terms import ANY_VOICE, VoicePolicy
+from hotline.sip.voice_terms import VoicePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,17 @@ class Destination:
 
     peer: str
     """User of the house, or the number dialled."""
-    kind: OriginKind
     branches: tuple[tuple[DialTarget, ...], ...]
     from_: NameAddr
     to: NameAddr
     local_ip: str
     """Where his voice shall be received: our address towards him."""
-    voice: VoicePolicy = ANY_VOICE
+    origin: Origin
+    """The trunk or telephone, and what its voice may be."""
     headers: HeaderFields = ()
     secret: ClientSecret | None = None
+    timer: TimerWish | None = USUAL_TIMER
     allows_redirect: Callable[[Uri], DialTarget | None] | None = None
-    trunk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +51,25 @@ class Found:
     destinations: tuple[Destination, ...]
     status: int = 0
     """Why there are none, as a SIP status; 0 when there are some."""
+    reason: str = ""
+    """The same in a sentence, for the log."""
 
 
 class Directory(Protocol):
-    """Knows the telephones and the lines of the house; an edge, as names may have to be looked up."""
+    """Knows the telephones and the lines of the house."""
 
     def is_user(self, name: str) -> bool:
-        """Tell whether a name is a telephone of the house."""
+        """Tell whether a name is a telephone of the house, or a group of them."""
         ...
 
-    async def find(self, to: Sequence[str], shown: Shown, *, acting: str = "") -> Found:
+    def find(
+        self, to: Sequence[str], shown: Shown, now: float, *, acting: str = "", answers_itself: bool = False
+    ) -> Found:
         """Find users and groups of the house and, for a telephone user who acts, numbers outside.
 
         No number outside is ever found without ``acting``: a call that came in reaches no line out.
+
+        :param answers_itself: ask the telephones to answer without a hand on them.
         """
         ...
 
@@ -74,7 +81,15 @@ class NoDirectory:
         """Know nobody."""
         return False
 
-    async def find(self, to: Sequence[str], shown: Shown, *, acting: str = "") -> Found:  # noqa: ARG002 - one form
+    def find(
+        self,
+        to: Sequence[str],  # noqa: ARG002 - one form
+        shown: Shown,  # noqa: ARG002
+        now: float,  # noqa: ARG002
+        *,
+        acting: str = "",  # noqa: ARG002
+        answers_itself: bool = False,  # noqa: ARG002
+    ) -> Found:
         """Find nobody."""
         return Found((), 480)
 

@@ -265,13 +265,15 @@ class Leg:
             to=to.to,
             local_ip=self.port.local_ip,
             local_port=self.port.local_port,
-            voice=preferring(to.voice, self._codec),
+            voice=preferring(to.origin.voice, self._codec),
             headers=to.headers,
             secret=to.secret,
+            origin=to.origin,
+            timer=to.timer,
             ring_s=self._ring_s,
             allows_redirect=to.allows_redirect,
         )
-        self._commands.append(Dial(self.leg_id, order, self.call, self.peer, to.trunk))
+        self._commands.append(Dial(self.leg_id, order, self.call, self.peer))
 
     def _note(self, what: str) -> None:
         if self._is_noted and not self._is_own:

@@ -104,6 +104,8 @@ class FindTargets:
     """Telephone user on whose behalf the call goes out; empty: inside the house only."""
     only_idle: bool = False
     """True: leave out who is talking."""
+    answers_itself: bool = False
+    """True: ask the telephones to answer without a hand on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,6 @@ class Dial:
     order: DialOrder
     call: CallId
     peer: str
-    trunk: str = ""
 
 
 @dataclass(frozen=True, slots=True)

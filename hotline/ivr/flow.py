@@ -289,6 +289,12 @@ VERBS: Final[Mapping[str, Verb]] = {
                     (RINGBACK,),
                 ),
                 Setting("ring", Kind.SECONDS, "How long it rings.", default=25.0, low=5, high=120),
+                Setting(
+                    "answers_itself",
+                    Kind.FLAG,
+                    "Ask the telephones to answer without a hand on them.",
+                    default=False,
+                ),
                 Setting("longest", Kind.SECONDS, "The longest talk.", default=3600.0, low=60, high=14400),
                 _TRIES,
             ),

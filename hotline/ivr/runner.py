@@ -90,6 +90,8 @@ class Connect:
     to: tuple[str, ...]
     """Users and groups, as the flow names them."""
     ring_s: float
+    answers_itself: bool = False
+    """Ask the telephones to answer without a hand on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +437,9 @@ class Runner:
     def _do_connect(self, now: float) -> None:
         ring_s = self.step.seconds("ring")
         self.for_agent = True
-        self._commands.append(Connect(self.step.prompts("to"), ring_s))
+        self._commands.append(
+            Connect(self.step.prompts("to"), ring_s, self.step.settings["answers_itself"] is True)
+        )
         self._timers[I.TIMER_LONGEST] = now + ring_s + CONNECT_GRACE_S
         prompt = self.step.prompts()
         if prompt:

@@ -18,7 +18,6 @@ from hotline.call.destinations import Directory, NoDirectory, only_idle
 from hotline.call.join import AnyCall, join
 from hotline.call.machine import Call
 from hotline.call.phone_call import PhoneCall
-from hotline.errors import HotlineError
 from hotline.events.ids import CallId, RecordingId
 from hotline.intake.ports import Journal
 from hotline.ivr.flow import HOLD_MUSIC, Flow
@@ -302,19 +301,24 @@ class Switchboard:
 
     def _dial(self, command: say.Dial) -> None:
         order = command.order
-        self._records.note_leg(command.call_id, command.call, "dialled", command.peer, trunk=command.trunk)
+        trunk = order.origin.name if order.origin.kind is OriginKind.TRUNK else ""
+        self._records.note_leg(command.call_id, command.call, "dialled", command.peer, trunk=trunk)
         self._sip.act(lambda agent, now: agent.dial(order, now))
 
     async def _find(self, command: say.FindTargets) -> None:
+        # in a task, so that the commands beside it are carried out before its answer is
         call_id = command.call_id
-        try:
-            found = await self._directory.find(command.to, command.shown, acting=command.acting)
-        except HotlineError as error:
-            log.warning("call.not_found", call_id=call_id, to=command.to, error=str(error))
-            self._tell(call_id, say.TargetsFound(call_id, command.tag, (), 503))
-            return
+        found = self._directory.find(
+            command.to,
+            command.shown,
+            self._clock.seconds(),
+            acting=command.acting,
+            answers_itself=command.answers_itself,
+        )
         if command.only_idle:
             found = only_idle(found, self._is_talking)
+        if not found.destinations:
+            log.info("call.nobody", call_id=call_id, to=command.to, status=found.status, reason=found.reason)
         self._tell(call_id, say.TargetsFound(call_id, command.tag, found.destinations, found.status))
 
     def _is_talking(self, peer: str) -> bool:
