@@ -70,8 +70,9 @@ class FrontDoor:
     ) -> None:
         self.counts = DoorCounts()
         self._knows, self._list_peers = knows, peers
-        self._known = known or SourceRates(KNOWN_PER_S, KNOWN_BURST)
-        self._strangers = strangers or SourceRates(STRANGER_PER_S, STRANGER_BURST)
+        # An empty table of rates counts as false.
+        self._known = SourceRates(KNOWN_PER_S, KNOWN_BURST) if known is None else known
+        self._strangers = SourceRates(STRANGER_PER_S, STRANGER_BURST) if strangers is None else strangers
         self._all_strangers = all_strangers or TokenBucket(STRANGERS_PER_S, STRANGERS_BURST)
         self._acquaintances: dict[str, float] = {}
         self._peers: frozenset[str] = frozenset()

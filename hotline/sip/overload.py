@@ -1,13 +1,14 @@
-"""How much new work to take: the older the messages we read, the less.
+"""How much new work to take: the longer messages wait for us, the less.
 
 A process that cannot keep up reads messages that waited in the socket. Once they have waited for T1
 (half a second), their senders repeat them, and the work grows just when there is no time for it: both
-rivals collapse there. So the age of what we read is measured, and part of the new work is refused at
-once and without memory (503 with Retry-After, RFC 3261, 21.5.4), as much as brings the age down: the
+rivals collapse there. So we measure how long what we read has waited, and refuse part of the new work at
+once and without memory (503 with Retry-After, RFC 3261, 21.5.4), as much as keeps the wait short: the
 idea of RFC 7339's loss-based control, with ourselves as the client. Requests inside calls always pass.
 
-The share grows by steps while messages are old and falls by steps while they are fresh (additive both
-ways, measured four times a second), and what is least worth goes first:
+What counts is the freshest message of a quarter of a second: when even that one waited, a queue stands; a
+hiccup makes one message old, not all of them. The share that is refused moves by steps, and what is least
+worth goes first:
 
 ======== =================================== ======================================
 share    refused                             why
@@ -20,26 +21,41 @@ share    refused                             why
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Final
 
-OLD_S: Final = 0.1
-"""Messages that waited longer mean that there is too much work. A fifth of T1: there is time to act
-before anybody repeats anything."""
-FRESH_S: Final = 0.02
-"""Messages that waited less mean that there is room."""
+LONG_S: Final = 0.02
+"""A queue that stands so long means too much work. It is 1/25 of T1: nobody repeats anything yet."""
+SHORT_S: Final = 0.005
+"""A shorter wait means that there is room."""
 CRITICAL_S: Final = 0.4
-"""Just below T1: everything that can be refused is refused at once."""
+"""Just below T1: everything but calls is refused at once, and calls by leaps."""
 EVERY_S: Final = 0.25
 """How often the share is set."""
-RISE: Final = 0.15
-FALL: Final = 0.05
-"""Steps of the share: from nothing to refusing INVITEs in some 3 seconds at OLD_S, and slower back."""
+FEWEST: Final = 8
+"""Measures in that time, or nothing is concluded: at fewer than 32 a second nobody is overloaded."""
+RISE: Final = 0.05
+FALL: Final = 0.03
+"""Steps of the share where calls are refused: small, so that it settles close below the limit."""
+LEAP: Final = 0.25
+"""Step below that, where nobody is hurt, and at CRITICAL_S."""
+CALLS: Final = 2.0
+"""Share from which on calls are refused."""
 TOP: Final = 3.0
 CALM_S: Final = 1.0
-"""Without any measure for so long, nothing is old."""
+"""Without any measure for so long, nothing waits."""
 
 RANKS: Final = {"INVITE": 2, "REGISTER": 1}
 """Band of the share in which a method is refused; all others 0."""
+
+
+class Waits(IntEnum):
+    """What waits; each kind is looked at by itself."""
+
+    DATAGRAM = 0
+    """A datagram in its socket."""
+    LOOP = 1
+    """Whatever is due on the one loop: data of streams waits as long as that."""
 
 
 class Overload:
@@ -48,21 +64,17 @@ class Overload:
     def __init__(self) -> None:
         self.share = 0.0
         """0 takes everything, 3 refuses everything new; see the table above."""
-        self.worst_s = 0.0
-        """Oldest message of the last quarter of a second, for the metrics."""
-        self._oldest_s = 0.0
-        self._measured_at = float("-inf")
-        self._next_at = float("-inf")
+        self.wait_s = 0.0
+        """How long a queue stood in the last quarter of a second, for the metrics."""
+        self._freshest_s = [float("inf")] * len(Waits)
+        self._measures = [0] * len(Waits)
+        self._measured_at = self._next_at = float("-inf")
         self._debts = [0.0, 0.0, 0.0]
 
-    @property
-    def is_calm(self) -> bool:
-        """Tell whether nothing is refused."""
-        return self.share == 0.0
-
-    def measure(self, age_s: float, now: float) -> None:
-        """Note how long something waited for us: a message in a socket, a timer past its time."""
-        self._oldest_s = max(self._oldest_s, age_s)
+    def measure(self, waited_s: float, now: float, kind: Waits = Waits.DATAGRAM) -> None:
+        """Note how long something waited for us."""
+        self._freshest_s[kind] = min(self._freshest_s[kind], waited_s)
+        self._measures[kind] += 1
         self._measured_at = now
         if now >= self._next_at:
             self._set(now)
@@ -75,7 +87,7 @@ class Overload:
         if self.share == 0.0:
             return False
         if now - self._measured_at > CALM_S:
-            self.share = self._oldest_s = 0.0
+            self.share = 0.0
             return False
         rank = RANKS.get(method, 0)
         self._debts[rank] += min(1.0, max(0.0, self.share - rank))
@@ -85,12 +97,15 @@ class Overload:
         return True
 
     def _set(self, now: float) -> None:
-        oldest_s = self.worst_s = self._oldest_s
-        self._oldest_s, self._next_at = 0.0, now + EVERY_S
-        if oldest_s >= CRITICAL_S:
-            self.share = min(TOP, max(self.share, 2.0) + 2 * RISE)
-        elif oldest_s >= OLD_S:
-            # From the level where calls are refused on, in proportion: slow at the limit, quick far beyond.
-            self.share = min(TOP, self.share + RISE * min(2.0, oldest_s / OLD_S))
-        elif oldest_s <= FRESH_S:
-            self.share = max(0.0, self.share - FALL)
+        pairs = zip(self._freshest_s, self._measures, strict=True)
+        waits_s = [waited_s for waited_s, measures in pairs if measures >= FEWEST]
+        self._freshest_s = [float("inf")] * len(Waits)
+        self._measures = [0] * len(Waits)
+        self._next_at = now + EVERY_S
+        self.wait_s = max(waits_s, default=0.0)
+        if self.wait_s >= CRITICAL_S:
+            self.share = min(TOP, max(self.share, CALLS) + LEAP)
+        elif self.wait_s >= LONG_S:
+            self.share = min(TOP, self.share + (RISE if self.share >= CALLS else LEAP))
+        elif self.wait_s <= SHORT_S:
+            self.share = max(0.0, self.share - (FALL if self.share > CALLS else LEAP))

@@ -25,7 +25,7 @@ from hotline.sip.events import CallArrived, SipEvent
 from hotline.sip.flow import Address, Flow, Outgoing, Transport
 from hotline.sip.front_door import FrontDoor
 from hotline.sip.message import MalformedRequest, Request, Response, is_keepalive, parse_message
-from hotline.sip.overload import Overload
+from hotline.sip.overload import Overload, Waits
 from hotline.sip.user_agent import UserAgent
 from hotline.wire.alarm import Alarm
 from hotline.wire.sip_ports import MAX_DATAGRAM_BYTES, Ports
@@ -39,6 +39,8 @@ log = structlog.get_logger("hotline.sip")
 
 T = TypeVar("T")
 
+BEAT_S: Final = 0.025
+"""Between two measures of the loop: ten in the time after which the share of refusals is set."""
 PASSING_ERRORS: Final = frozenset({EAGAIN, ENOBUFS})
 """The kernel has no room at the moment: as if the network had lost it, and repeated like that."""
 REMEDY: Final = (
@@ -122,8 +124,11 @@ class SipEdge:
         self._sockets = Sockets(self, listeners, tls, public_ips)
         self._tls = tls
         self._last_connection = 0
+        self._beat = Alarm(reactor, self._measure_loop)
+        self._beat_due = 0.0
         self._is_flushing = False
         self._is_stopped = False
+        user_agent.sheds = self.overload.sheds
 
     @property
     def port(self) -> int:
@@ -154,6 +159,7 @@ class SipEdge:
         """Close the sockets; returns when they are closed."""
         self._is_stopped = True
         self._alarm.set(None)
+        self._beat.set(None)
         waits = self._sockets.close()
         waits += self._streams.close()
         loop = asyncio.get_running_loop()
@@ -192,6 +198,14 @@ class SipEdge:
         """Number a socket or a connection."""
         self._last_connection += 1
         return self._last_connection
+
+    def watch_loop(self, *, is_on: bool) -> None:
+        """Measure how late the loop is, while connections stand: what comes over them waits as long."""
+        if is_on and self._beat.due is None and not self._is_stopped:
+            self._beat_due = self.reactor.seconds() + BEAT_S
+            self._beat.set(self._beat_due)
+        elif not is_on:
+            self._beat.set(None)
 
     def receive_datagram(self, data: bytes, flow: Flow, age_s: float = 0.0) -> None:
         """Take one datagram: the entry that nothing may break.
@@ -322,6 +336,12 @@ class SipEdge:
         for flow in flows:
             self.user_agent.lose_flow(flow, now)
         self.flush()
+
+    def _measure_loop(self) -> None:
+        now = self.reactor.seconds()
+        self.overload.measure(max(0.0, now - self._beat_due), now, Waits.LOOP)
+        self._beat_due = now + BEAT_S
+        self._beat.set(self._beat_due)
 
     def _ring(self) -> None:
         self._guarded("timer", self._timer)

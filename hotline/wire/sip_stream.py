@@ -34,8 +34,9 @@ STRANGER_S: Final = 30.0
 """A connection of nobody that we know, and without a call, is closed when it is idle for so long."""
 MESSAGE_S: Final = 10.0
 """From the first octet of a message to its last, and for a TLS handshake; a peer that drips is cut off."""
-CONNECT_S: Final = 10.0
-"""To open a connection of ours: what goes over it is given up by its transaction after 32 s anyway."""
+CONNECT_S: Final = 4.0
+"""To open a connection of ours: two repetitions of the kernel's (after 1 and 3 s). What was only too long
+for a datagram, or can go to another proxy, has time left then."""
 PAUSE_S: Final = 0.1
 """A known peer that sends too fast is not read from for so long."""
 MAX_CONNECTIONS: Final = 2000
@@ -316,6 +317,7 @@ class Streams:
             self._strangers += 1
         self._open[stream.connection] = stream
         self._per_ip[ip] += 1
+        self.edge.watch_loop(is_on=True)
         return ""
 
     def ready(self, stream: Stream) -> None:
@@ -327,6 +329,7 @@ class Streams:
     def remove(self, stream: Stream, was_ready: bool, reason: str) -> None:
         """Forget a connection, and tell who waited for something on it."""
         self._open.pop(stream.connection, None)
+        self.edge.watch_loop(is_on=bool(self._open))
         ip = stream.remote[0]
         self._per_ip[ip] -= 1
         if self._per_ip[ip] <= 0:

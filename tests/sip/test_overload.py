@@ -1,0 +1,143 @@
+"""How much new work is refused."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotline.sip.overload import CALM_S, CRITICAL_S, EVERY_S, LONG_S, SHORT_S, TOP, Overload, Waits
+
+
+def run(
+    overload: Overload, waited_s: float, seconds: float, start: float = 0.0, kind: Waits = Waits.DATAGRAM
+) -> float:
+    """Measure one wait a hundred times a second; give the time after."""
+    now = start
+    for step in range(int(seconds * 100)):
+        now = start + step / 100
+        overload.measure(waited_s, now, kind)
+    return now
+
+
+def refused(overload: Overload, method: str, now: float, of: int = 100) -> int:
+    return sum(overload.sheds(method, now) for _ in range(of))
+
+
+def test_nothing_is_refused_while_nothing_waits() -> None:
+    overload = Overload()
+    now = run(overload, SHORT_S / 2, 10)
+    assert overload.share == 0.0
+    assert refused(overload, "OPTIONS", now) == 0
+
+
+def test_a_queue_costs_probes_first_then_registrations_then_calls() -> None:
+    overload, order = Overload(), []
+    now = 0.0
+    for _ in range(200):
+        now = run(overload, LONG_S, 0.3, now) + 0.01
+        for method in ("INVITE", "REGISTER", "OPTIONS"):
+            if method not in order and refused(overload, method, now):
+                order.append(method)
+    assert order == ["OPTIONS", "REGISTER", "INVITE"]
+    assert refused(overload, "INVITE", now) == 100
+
+
+def test_a_hiccup_is_no_queue() -> None:
+    overload, now = Overload(), 0.0
+    for step in range(1000):
+        now = step / 100
+        overload.measure(1.0 if step % 10 else 0.0, now)
+    assert overload.share == 0.0
+
+
+def test_a_few_messages_a_second_are_never_too_many() -> None:
+    overload = Overload()
+    for step in range(100):
+        overload.measure(1.0, step / 10)
+    assert overload.share == 0.0
+
+
+def test_a_slow_loop_counts_though_datagrams_are_fresh() -> None:
+    overload, now = Overload(), 0.0
+    for step in range(1000):
+        now = step / 100
+        overload.measure(0.0, now)
+        overload.measure(LONG_S, now, Waits.LOOP)
+    assert refused(overload, "OPTIONS", now) == 100
+
+
+def test_a_share_is_spread_evenly() -> None:
+    overload = Overload()
+    overload.measure(0.0, 0.0)
+    overload.share = 2.25
+    fates = [overload.sheds("INVITE", 0.1) for _ in range(40)]
+    assert sum(fates) == 10
+    assert fates[:4] == fates[4:8]
+
+
+def test_just_below_the_first_repetition_all_but_calls_is_refused_at_once() -> None:
+    overload = Overload()
+    now = run(overload, CRITICAL_S, 2 * EVERY_S)
+    assert refused(overload, "OPTIONS", now) == 100
+    assert refused(overload, "REGISTER", now) == 100
+    assert 0 < refused(overload, "INVITE", now) < 100
+
+
+def test_room_is_used_again_step_by_step() -> None:
+    overload = Overload()
+    now = run(overload, 1.0, 5)
+    shares = []
+    for _ in range(100):
+        now = run(overload, 0.0, EVERY_S, now) + 0.01
+        shares.append(overload.share)
+    assert shares == sorted(shares, reverse=True)
+    assert overload.share == 0.0
+
+
+def test_silence_means_that_nothing_waits() -> None:
+    overload = Overload()
+    now = run(overload, 1.0, 5)
+    assert overload.sheds("INVITE", now)
+    assert not overload.sheds("INVITE", now + CALM_S + 0.1)
+    assert overload.share == 0.0
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.floats(0, 60), st.floats(0, 2), st.sampled_from(Waits)), max_size=200))
+def test_the_share_stays_in_its_bounds_whatever_is_measured(
+    measures: list[tuple[float, float, Waits]],
+) -> None:
+    overload, now = Overload(), 0.0
+    for waited_s, step_s, kind in measures:
+        now += step_s
+        overload.measure(waited_s, now, kind)
+        overload.sheds("INVITE", now)
+        assert 0.0 <= overload.share <= TOP
+
+
+def serve(calls_per_s: int) -> tuple[float, float]:
+    """Serve calls of 1 ms each and refusals of 0.1 ms for half a minute.
+
+    :returns: the share of what could be served at best, and the 99th percentile of the wait in seconds,
+        both of the second half.
+    """
+    overload, done, waits_s = Overload(), 0.0, []
+    for number in range(calls_per_s * 30):
+        arrived = number / calls_per_s
+        now = max(done, arrived)
+        overload.measure(now - arrived, now)
+        if overload.sheds("INVITE", now):
+            done = now + 0.0001
+            continue
+        done = now + 0.001
+        if arrived > 15:
+            waits_s.append(done - arrived)
+    best_per_s = (1 - calls_per_s * 0.0001) / (0.001 - 0.0001)
+    return len(waits_s) / 15 / best_per_s, sorted(waits_s)[len(waits_s) * 99 // 100]
+
+
+def test_at_twice_the_limit_nearly_all_that_can_be_served_is_served_and_at_once() -> None:
+    for calls_per_s in (1100, 2000):
+        used, wait_s = serve(calls_per_s)
+        assert used > 0.94
+        assert wait_s < 0.1
