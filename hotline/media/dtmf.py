@@ -26,7 +26,7 @@ class EventKeys:
     """
 
     def __init__(self, ratio: int = 1) -> None:
-        self._ratio = ratio
+        self.ratio = ratio
         self._start = 0
         self._seen: deque[int] = deque(maxlen=REMEMBERED)
         self._code = -1
@@ -63,7 +63,7 @@ class EventKeys:
 
     def _goes_on(self, timestamp: int, code: int) -> bool:
         """Tell whether this is the next segment of the key that is still held (2.5.1.3)."""
-        if self._is_ended or code != self._code or self._duration < LONGEST_SEGMENT - STRAGGLE * self._ratio:
+        if self._is_ended or code != self._code or self._duration < LONGEST_SEGMENT - STRAGGLE * self.ratio:
             return False
         step = timestamp_step(timestamp, self._seen[-1])
-        return self._duration <= step <= LONGEST_SEGMENT + FRAME * self._ratio
+        return self._duration <= step <= LONGEST_SEGMENT + FRAME * self.ratio

@@ -300,6 +300,8 @@ class Plane:
         call.codec, call.coded = terms.codec, coded
         call.payload_type = terms.codec.value if terms.payload_type < 0 else terms.payload_type
         call.event_payload_type, call.sends = terms.event_payload_type, terms.sends
+        if call.keys.ratio != call.ratio:
+            call.keys = EventKeys(call.ratio)
         self._lines.agree(slot, codec_index(call.law), DECODED if coded else call.payload_type)
         self._out.use_codec(slot, codec_index(call.law), call.payload_type, FRAME * call.ratio)
         self._is_coded[slot] = coded is not None
@@ -329,8 +331,6 @@ class Plane:
             if call.other is not None:  # their numbers will count in other units
                 self._bridges.begin_anew(call)
                 self._bridges.begin_anew(call.other)
-            if clock_ratio(command.codec) != call.ratio:
-                call.keys = EventKeys(clock_ratio(command.codec))
             law = law_of(command.codec)
             if law is not call.law:
                 self._lines.map(call.slot, LAWS[codec_index(call.law), codec_index(law)])

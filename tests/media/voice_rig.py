@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import struct
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +18,19 @@ from hotline.media.plane import Plane
 from hotline.media.prompts import PromptBank
 from hotline.media.recording import AppendSamples, SealRecording
 from hotline.media.rtp import FRAME, address_words, remote_number
+from hotline.wire.srtp import LibSrtp
+from hotline.wire.voice_codecs import make_coder
 
 WIDTH = 1024
 CALLER = ("192.0.2.7", 40000)
+
+
+def warble(frames: int) -> Samples:
+    """A voice-like sound: a few harmonics whose pitch and loudness move."""
+    time = np.arange(frames * FRAME) / 8000
+    pitch = 2 * np.pi * np.cumsum(140 + 30 * np.sin(2 * np.pi * 2.3 * time)) / 8000
+    sound = sum(np.sin(k * pitch) / k for k in range(1, 12)) * (0.6 + 0.4 * np.sin(2 * np.pi * 3.1 * time))
+    return np.asarray(sound * 6000, np.int16)
 
 
 def a_bank() -> PromptBank:
@@ -27,6 +39,7 @@ def a_bank() -> PromptBank:
         "zh/greeting": ramp[: 5 * FRAME] * 4,
         "zh/short": ramp[: FRAME + 3] * 3,
         "zh/empty": ramp[:0],
+        "zh/voice": warble(100),
     }
     return PromptBank(prompts)
 
@@ -50,11 +63,14 @@ def key_event(code: int, duration: int, *, is_end: bool = False) -> bytes:
 
 
 class Rig:
-    def __init__(self, ports: int = 8, calls_per_port: int = 1) -> None:
+    def __init__(self, ports: int = 8, calls_per_port: int = 1, port_ips: Sequence[str] = ()) -> None:
         token = itertools.count(60_000)
         self.ports = [16000 + 2 * n for n in range(ports)]
         self.plane = Plane(
             local_ip="198.51.100.1",
+            port_ips=port_ips,
+            make_coder=make_coder,
+            make_protection=LibSrtp,
             ports=self.ports,
             bank=a_bank(),
             new_token=lambda bits: next(token) & (1 << bits) - 1,
@@ -73,9 +89,11 @@ class Rig:
         codec: Codec = Codec.PCMA,
         *,
         may_latch: bool = False,
+        **terms: Any,
     ) -> int:
         """Open a call and give its local port."""
-        self.plane.command(OpenPort(CallId(name), *at, codec, 101, may_latch))
+        terms = {"event_payload_type": 101} | terms
+        self.plane.command(OpenPort(CallId(name), *at, codec, may_latch=may_latch, **terms))
         self.collect()
         opened = [e for e in self.events if isinstance(e, PortOpened) and e.call_id == name]
         return opened[-1].local_port
