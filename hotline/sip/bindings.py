@@ -70,7 +70,8 @@ class Binding:
         """Tell whether one binding takes the other's place (RFC 3261, 10.3, step 7; RFC 5626, 6)."""
         if self.reg_id and other.reg_id:
             return (self.instance, self.reg_id) == (other.instance, other.reg_id)
-        return self.contact.uri.matches(other.contact.uri)
+        ours, theirs = self.contact.uri, other.contact.uri
+        return ours == theirs or ours.matches(theirs)
 
 
 class Bindings(Protocol):

@@ -59,20 +59,22 @@ class Headers:
 
         :raises LocalProtocolError: if the name is no token or the value would break the line.
         """
-        self._fields.append(_field(name, value))
-        self._changed()
+        new = _field(name, value)
+        self._fields.append(new)
+        self._changed(new[1])
 
     def insert_first(self, name: str, value: str) -> None:
         """Put a field before all others: the place of a new Via or Record-Route."""
-        self._fields.insert(0, _field(name, value))
-        self._changed()
+        new = _field(name, value)
+        self._fields.insert(0, new)
+        self._changed(new[1])
 
     def replace_first(self, name: str, value: str) -> None:
         """Write over the first field of that name, and leave the others; add it if there is none."""
         new = _field(name, value)
         at = next((i for i, old in enumerate(self._fields) if old[0] == new[0]), len(self._fields))
         self._fields[at : at + 1] = [new]
-        self._changed()
+        self._changed(new[1])
 
     def set(self, name: str, value: str) -> None:
         """Replace every field of that name by one, at the place of the first or at the end."""
@@ -81,13 +83,13 @@ class Headers:
         kept = [old for old in self._fields if old[0] != new[0]]
         kept.insert(at, new)
         self._fields = kept
-        self._changed()
+        self._changed(new[1])
 
     def remove(self, name: str) -> None:
         """Drop every field of that name."""
         key = _key(name)
         self._fields = [old for old in self._fields if old[0] != key]
-        self._changed()
+        self._changed(LONG_NAME.get(key, name))
 
     def items(self) -> list[tuple[str, str]]:
         """Give every field, with the long form of its name."""
@@ -107,7 +109,7 @@ class Headers:
     def typed(self, name: str, parse: Callable[[list[str]], _T]) -> _T:
         """Parse all values of a header, once.
 
-        :param name: the key of the cache as well; ask with the same parser always.
+        :param name: the key of the cache as well; ask with the same parser and the same spelling always.
         """
         try:
             return self._typed[name]  # type: ignore[return-value]  # the parser of this key put it there
@@ -115,6 +117,13 @@ class Headers:
             value = parse(self.by_key().get(_key(name), []))
             self._typed[name] = value
             return value
+
+    def remember(self, name: str, value: object) -> None:
+        """Note what ``typed`` would find for a header, by whoever has just written it from that value.
+
+        :param name: as given to ``typed``.
+        """
+        self._typed[name] = value
 
     def __contains__(self, name: str) -> bool:
         return _key(name) in self.by_key()
@@ -155,9 +164,13 @@ class Headers:
         # Content-Length is counted when a message is written: it says nothing of its own.
         return [(key, value) for key, _, value in self._fields if key != "content-length"]
 
-    def _changed(self) -> None:
+    def _changed(self, name: str) -> None:
+        # Only what was parsed of this header is old; the cache may know it by another spelling.
         self._index = None
-        self._typed.clear()
+        if self._typed.pop(name, None) is None and self._typed:
+            key = name.lower()
+            for other in [other for other in self._typed if _key(other) == key]:
+                del self._typed[other]
 
 
 def _key(name: str) -> str:

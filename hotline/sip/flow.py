@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Literal, cast
 
 from hotline.events.ids import CallId
@@ -84,6 +85,7 @@ def host_text(ip: str) -> str:
     return f"[{ip}]" if ":" in ip else ip
 
 
+@lru_cache(maxsize=4096)
 def numeric(host: str) -> str | None:
     """Write an address in its usual form, without brackets; None for a name."""
     try:
@@ -107,7 +109,12 @@ def is_behind_nat(via: Via, contact: Uri, remote: Address) -> bool:
     target = numeric(contact.address)
     if target is None:
         return False
-    return ipaddress.ip_address(target).is_private and not ipaddress.ip_address(remote[0]).is_private
+    return _is_private(target) and not _is_private(remote[0])
+
+
+@lru_cache(maxsize=4096)
+def _is_private(ip: str) -> bool:
+    return ipaddress.ip_address(ip).is_private
 
 
 def response_flow(via: Via, flow: Flow) -> Flow:

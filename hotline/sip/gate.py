@@ -54,7 +54,7 @@ class GateCounts:
     trunk_requests: int = 0
     phone_requests: int = 0
     registrations: int = 0
-    """REGISTER requests let through to the password."""
+    """REGISTER requests for our domain."""
     silenced: int = 0
     """Requests of strangers, dropped without a word."""
     foreign_domain: int = 0
@@ -113,7 +113,7 @@ class Gate:
         :param standing: tells how many calls stand for an origin of that name.
         """
         if request.method == "REGISTER":
-            return self._admit_registration(request)
+            return self._admit_registration(request, flow, now)
         ip = flow.remote[0]
         trunk = self._trunks.trunk_of(ip)
         if self._is_phones(request, flow, now) if trunk else self._bindings.knows_source(ip, now):
@@ -130,13 +130,18 @@ class Gate:
 
     # -- the three kinds of sources -------------------------------------------------------------------
 
-    def _admit_registration(self, request: Request) -> Origin | Silence:
+    def _admit_registration(self, request: Request, flow: Flow, now: float) -> Origin | Refusal | Silence:
         host = request.uri.address.lower()
         if self._config.domains and host not in self._config.domains:
             self.counts.foreign_domain += 1
             return Silence.SILENCE
         self.counts.registrations += 1
-        return _STRANGER  # the registrar asks for the password
+        if "authorization" not in request.headers.by_key():
+            # Asked here, where nothing is remembered of the request (RFC 3261, 8.2.7).
+            asked = self._door.authenticate(request, flow, now)
+            assert isinstance(asked, Refusal)
+            return asked
+        return _STRANGER  # the registrar looks at the password
 
     def _admit_phone(self, request: Request, flow: Flow, now: float) -> Origin | Refusal:
         named = request.from_.uri.user_decoded

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final, NoReturn
 
 from hotline.errors import LocalProtocolError, RemoteProtocolError
@@ -57,7 +58,18 @@ _WITH_DISPLAY_NAMES: Final = (
     "remote-party-id referred-by refer-to diversion history-info path service-route"
 )
 
-_SINGLE: Final = _SINGLE_WORDS.split()
+_SINGLE: Final = frozenset(_SINGLE_WORDS.split())
+_READ_IF_THERE: Final = (
+    ("contact", attrgetter("contacts")),
+    ("route", attrgetter("routes")),
+    ("record-route", attrgetter("record_routes")),
+    ("max-forwards", attrgetter("max_forwards")),
+    ("content-type", attrgetter("content_type")),
+    ("accept", attrgetter("accept")),
+    ("require", attrgetter("require")),
+    ("supported", attrgetter("supported")),
+    ("expires", attrgetter("expires")),
+)
 _NAMES_PEOPLE: Final = frozenset(_WITH_DISPLAY_NAMES.split())
 
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -200,15 +212,19 @@ def note_source(request: Request, host: str, port: int) -> None:
 
     :param host: numeric source address, without brackets.
     """
-    # One line may hold several values; the other lines stay as they came: their senders compare them.
-    via, *others = parse_via(request.headers.get_all("Via")[:1])
-    noted = via
+    headers, vias = request.headers, request.vias
+    via = noted = vias[0]
     if via.wants_rport:
         noted = noted.with_param("received", host).with_param("rport", str(port))
     elif via.address.lower() != host.lower():
         noted = noted.with_param("received", host)
-    if noted is not via:
-        request.headers.replace_first("Via", ", ".join(map(str, (noted, *others))))
+    if noted is via:
+        return
+    # One line may hold several values; the other lines stay as they came: their senders compare them.
+    line = headers.by_key()["via"][0]
+    others = parse_via([line])[1:] if "," in line else ()
+    headers.replace_first("Via", ", ".join(map(str, (noted, *others))))
+    headers.remember("Via", (noted, *vias[1:]))
 
 
 class Head:
@@ -341,13 +357,13 @@ def _check(message: Request | Response) -> None:
     """Check what RFC 3261, 8.1.1 and 20 ask of every message, and parse what its receiver will use."""
     headers = message.headers
     index = headers.by_key()
-    for key in _SINGLE:
-        values = index.get(key)
-        if values is not None and len(values) > 1:
+    for key, values in index.items():
+        if len(values) > 1 and key in _SINGLE:
             raise RemoteProtocolError(f"more than one {LONG_NAME[key]}")
-    _ = message.top_via, message.from_, message.to, message.call_id, message.contacts, message.routes
-    _ = message.record_routes, message.max_forwards, message.content_type, message.accept
-    _ = message.require, message.supported, message.expires
+    _ = message.top_via, message.from_, message.to, message.call_id
+    for key, read in _READ_IF_THERE:
+        if key in index:
+            read(message)
     cseq = message.cseq
     if isinstance(message, Request):
         if cseq.method != message.method:

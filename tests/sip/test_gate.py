@@ -75,7 +75,10 @@ class House:
             request_of("REGISTER", user, uri="sip:house.example", to=user, headers=headers)
         )
         assert isinstance(request, Request)
-        assert isinstance(self.gate.admit(request, flow, self.now, lambda _name: 0), Origin)
+        admitted = self.gate.admit(request, flow, self.now, lambda _name: 0)
+        if isinstance(admitted, Refusal):
+            return admitted
+        assert isinstance(admitted, Origin)
         return self.registrar.register(request, flow, self.now)
 
     def call(self, flow: Flow = DESK, user: str = "1001", password: str = "secret", **given: Any) -> object:
@@ -121,14 +124,16 @@ def test_a_stranger_with_a_right_password_hears_nothing_until_he_registered() ->
 
 def test_whoever_registers_is_asked_for_a_password() -> None:
     house = House()
-    assert isinstance(house.ask(request_of("REGISTER", "1001", uri="sip:house.example"), STRANGER), Origin)
+    refusal = house.ask(request_of("REGISTER", "1001", uri="sip:house.example"), STRANGER)
+    assert isinstance(refusal, Refusal)
+    assert refusal.status == 401
     assert house.gate.counts.registrations == 1
 
 
 def test_who_registers_at_another_domain_hears_nothing() -> None:
     house = House(domains=("house.example",))
     assert house.ask(request_of("REGISTER", "x", uri="sip:192.0.2.1"), STRANGER) is Silence.SILENCE
-    assert isinstance(house.ask(request_of("REGISTER", "x", uri="sip:House.Example"), STRANGER), Origin)
+    assert isinstance(house.ask(request_of("REGISTER", "x", uri="sip:House.Example"), STRANGER), Refusal)
     assert house.gate.counts.foreign_domain == 1
 
 
