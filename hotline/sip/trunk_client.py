@@ -119,8 +119,9 @@ class TrunkClient:
             del self._watches[destination]
             for account in self.registrations:
                 account.lose_way(destination, now)
-        if set(after) - before:
-            for account in self.registrations:
+        for account in self.registrations:
+            account.start(now)
+            if set(after) - before:
                 account.gain_way(now)
         self._settle(now)
 
@@ -132,9 +133,7 @@ class TrunkClient:
             self._settle(now)
 
     def start(self, now: float) -> None:
-        """Look the proxies up and begin to register."""
-        for account in self.registrations:
-            account.start(now)
+        """Look the proxies up; registering begins with the first that is found."""
         self.handle_timer(now)
 
     def leave(self, now: float) -> None:
