@@ -19,6 +19,7 @@ from typing import Final
 
 import structlog
 
+from hotline.call.directory import HouseDirectory
 from hotline.events.ids import CallId
 from hotline.intake.ports import Journal
 from hotline.ivr.flow import Flow as IvrFlow
@@ -29,6 +30,7 @@ from hotline.sip.bindings import LocalBindings
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.front_door import FrontDoor
 from hotline.sip.gate import Gate, GateConfig
+from hotline.sip.numbers import find_number
 from hotline.sip.phones import PhoneBook
 from hotline.sip.registrar import Registrar, RegistrarConfig
 from hotline.sip.trunk import AccessList
@@ -113,6 +115,8 @@ class Exchange:
             flow=house.flow,
             wall=wall_now,
             may_latch=settings.media.nat_latching,
+            directory=HouseDirectory(self.phones, self.registrar, groups=phones.groups),
+            is_ours=lambda called: find_number(called, sip.numbers, sip.area_code) is not None,
         )
 
     @property

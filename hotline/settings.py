@@ -217,6 +217,9 @@ class PhonesSettings(_Section):
     digest: tuple[Literal["SHA-256", "MD5"], ...] = ("SHA-256", "MD5")
     """Algorithms offered to telephones, best first (RFC 8760). Old ones read the first alone: put MD5 in
     front for them, or leave it out where all telephones know SHA-256."""
+    groups: dict[str, tuple[str, ...]] = {}
+    """Telephones that ring together, by the name that flows and telephones call them by:
+    ``{ night = ["1001", "1002"] }``. The group ``agents`` is all telephones unless it is given here."""
     shortest_s: Annotated[int, Field(ge=10, le=3600)] = 60
     """Shortest registration; a shorter wish is refused with this."""
     longest_udp_s: Annotated[int, Field(ge=10, le=3600)] = 120
@@ -231,6 +234,13 @@ class PhonesSettings(_Section):
         if not value or not value.isprintable() or '"' in value or "\\" in value or not value.isascii():
             raise ValueError('a realm is a word or a name in ASCII, without " and \\')
         return value
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _as_words(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {name: users.split() if isinstance(users, str) else users for name, users in value.items()}
 
     @field_validator("domains")
     @classmethod

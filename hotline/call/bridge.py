@@ -60,6 +60,8 @@ UNAVAILABLE: Final = 480
 DECLINED: Final = 603
 NO_ANSWER: Final = 408
 NO_LINE: Final = 503
+GONE: Final = 487
+"""For who transfers a caller that hangs up meanwhile."""
 BUSY: Final = frozenset({486, 600, 603})
 """Statuses that say: he is there, and does not want to."""
 UNANSWERED: Final = frozenset({408, 480, 487})
@@ -128,6 +130,8 @@ class Bridge:
         self._gone: list[Leg] = []
         self._failures: list[int] = []
         self._target = ""
+        self._asked_by: CallId | None = None
+        """The leg that asked for the transfer in progress; it hears of its end even when it is gone."""
         self._ring_s = 0.0
         self._tag = 0
         self._limit: float | None = None
@@ -231,7 +235,11 @@ class Bridge:
         self._shown.setdefault(leg.leg_id, Shown(leg.peer))
         self.notes.append(f"!transferred to {leg.peer}")
         if self.far is not None:
-            self._let_leave(self.far, now, report=report)
+            if report:
+                self._commands.append(ReportTransfer(place, OK))
+                self._let_leave(self.far, now)
+            else:
+                self._drop(self.far)
             self.far = None
         self._dialled[leg.leg_id] = leg
         self._move(I.TAKEN if leg.is_there else I.TAKEN_RINGING, now)
@@ -432,12 +440,8 @@ class Bridge:
         self._dialled.clear()
         self._early = None
 
-    def _let_leave(self, leg: Leg, now: float, *, report: bool) -> None:
-        if report:
-            self._commands.append(ReportTransfer(leg.leg_id, OK))
-            self._leaving[leg.leg_id] = (leg, now + LEAVING_S)
-        else:
-            self._drop(leg)
+    def _let_leave(self, leg: Leg, now: float) -> None:
+        self._leaving[leg.leg_id] = (leg, now + LEAVING_S)
 
     def _may_be_replaced(self, place: CallId) -> bool:
         if (self.state, I.REPLACED) not in TRANSITIONS:
@@ -484,6 +488,7 @@ class Bridge:
         self._drop_dialled()
         self.near.move(LegInput.ACCEPT)
         self._has_talked = True
+        self._report(OK)
         self.notes.append(f"!talked with {self.far.peer}")
         self._news.append(Talking(self.far.peer))
         self._note_hold()
@@ -499,6 +504,7 @@ class Bridge:
         self._drop_dialled()
         self._drop_rest()
         status = best_of(self._failures)
+        self._report(status)
         outcome = outcome_of(status) if self._is_found or status in BUSY else "failed"
         self._news.append(BridgeOver(outcome, status))
 
@@ -511,6 +517,7 @@ class Bridge:
 
     def _drop_all(self, _now: float) -> None:
         self._limit = None
+        self._report(GONE)
         self._drop_dialled()
         self._drop_rest()
         self._news.append(BridgeOver("left"))
@@ -523,16 +530,22 @@ class Bridge:
     def _seek_target(self, now: float) -> None:
         assert self.far is not None
         self.notes.append(f"!transferring to {self._target}")
-        self._commands.append(ReportTransfer(self.far.leg_id, TRYING))
+        self._asked_by = self.far.leg_id
+        self._report(TRYING)
         self.seek((self._target,), self._ring_s or TARGET_RING_S, now, acting=self.far.peer)
 
+    def _report(self, status: int) -> None:
+        if self._asked_by is not None:
+            self._commands.append(ReportTransfer(self._asked_by, status))
+            if status >= OK:
+                self._asked_by = None
+
     def _report_ringing(self, _now: float) -> None:
-        assert self.far is not None
-        self._commands.append(ReportTransfer(self.far.leg_id, RINGING))
+        self._report(RINGING)
 
     def _complete(self, now: float) -> None:
         if self.far is not None:
-            self._let_leave(self.far, now, report=True)
+            self._let_leave(self.far, now)
             self.far = None
         self._connect(now)
 
@@ -542,7 +555,7 @@ class Bridge:
         self._failures += [NO_ANSWER] if self._dialled else []
         self._drop_dialled()
         self.notes.append(f"!not transferred: {best_of(self._failures)}")
-        self._commands.append(ReportTransfer(self.far.leg_id, best_of(self._failures)))
+        self._report(best_of(self._failures))
         self._note_hold()
 
     def _go_on_alone(self, _now: float) -> None:
