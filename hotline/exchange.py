@@ -34,6 +34,8 @@ from hotline.sip.numbers import find_number
 from hotline.sip.phones import PhoneBook
 from hotline.sip.registrar import Registrar, RegistrarConfig
 from hotline.sip.trunk import AccessList
+from hotline.sip.trunk_calls import TrunkCalls
+from hotline.sip.trunk_routes import TrunkRoutes
 from hotline.sip.user_agent import UserAgent
 from hotline.trunks import TRUNKS_FILE, read_trunks
 from hotline.wire.media_link import MediaPlane
@@ -41,6 +43,7 @@ from hotline.wire.reactor import wall_now
 from hotline.wire.sip_edge import Listener, SipEdge, SipReactor, both_at
 from hotline.wire.sip_tls import Tls, TlsFiles
 from hotline.wire.switchboard import Switchboard
+from hotline.wire.trunk_lines import TrunkLines
 
 log = structlog.get_logger("hotline.sip")
 
@@ -107,6 +110,13 @@ class Exchange:
             public_ips=(sip.public_ip, sip.public_ip6),
             front_door=FrontDoor(self.gate.knows, self._peers),
         )
+        self.trunk_calls = TrunkCalls(self.trunks.trunks)
+        self.lines = TrunkLines(
+            reactor, self.edge, self.trunks, self.trunk_calls, self.user_agent.calls_of, new_token
+        )
+        self.routes = TrunkRoutes(
+            self.lines.clients, self.trunk_calls, self.user_agent.calls_of, sip.area_code
+        )
         self.switchboard = Switchboard(
             clock=reactor,
             sip=self.edge,
@@ -125,15 +135,17 @@ class Exchange:
         return self.switchboard.calls
 
     def start(self) -> None:
-        """Open the sockets.
+        """Open the sockets, and go to the carriers' trunks.
 
         :raises ConfigError: when a port is taken or an address is not ours, with the remedy.
         """
         raise_file_limit()
         self.edge.start()
+        self.lines.start()
 
     async def stop(self) -> None:
-        """Close the sockets."""
+        """Take what we registered at carriers back, and close the sockets."""
+        await self.lines.stop()
         await self.edge.stop()
 
     def on_media(self, event: MediaEvent) -> None:
