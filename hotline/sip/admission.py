@@ -41,7 +41,7 @@ class Origin:
     early_media: bool = False
     """Free announcements go out as early media (183) instead of an answer."""
     reliable: str = "supported"
-    """100rel: ``never``, ``supported`` or ``required`` (RFC 3262)."""
+    """100rel, for what we send: ``never``, ``supported`` or ``required`` (RFC 3262)."""
 
 
 ANYBODY: Final = Origin()
@@ -78,12 +78,6 @@ class OpenAdmission:
         """Take everybody."""
         return True
 
-    def admit(
-        self,
-        request: Request,
-        flow: Flow,
-        now: float,
-        standing: Callable[[str], int],  # noqa: ARG002
-    ) -> Origin:
+    def admit(self, *_: object) -> Origin:
         """Take everybody."""
         return ANYBODY

@@ -26,7 +26,9 @@ from hotline.sip.timers import T1, T2
 
 TRANSITIONS: Final[Table] = {**INCOMING, **STANDING}
 TIMERS: Final[TimerTable] = {**INCOMING_TIMERS, **STANDING_TIMERS}
-FROM_OUR_CODE: Final = frozenset({Given.ACCEPT, Given.REFUSE, Given.HANG_UP, Given.REOFFER})
+FROM_OUR_CODE: Final = frozenset(
+    {Given.ACCEPT, Given.ACCEPT_LATER, Given.PROGRESS, Given.REFUSE, Given.HANG_UP, Given.REOFFER}
+)
 """Moves that only our own code makes: one that no row holds is a bug."""
 
 
@@ -86,6 +88,8 @@ class CallMachine:
             if timer is CallTimer.REPEAT:
                 self._repeat_s = min(2 * self._repeat_s, T2)
                 self._due[timer] = max(due, now) + self._repeat_s
+            elif timer is CallTimer.RENEW:
+                self._due[timer] = max(due, now) + FIRST_S[timer]
             self.handle(FIRES[timer], now)
 
     def take_actions(self) -> list[Action]:

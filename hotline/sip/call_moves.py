@@ -18,6 +18,10 @@ class State(Enum):
 
     OFFERED = "offered"
     """100 was sent; the layer above decides."""
+    PROGRESSED = "progressed"
+    """A provisional response above 100 was sent: the caller hears it ring, or hears us already."""
+    ACCEPTING = "accepting"
+    """We want to answer, but PRACK for a response with a session description is missing (RFC 3262, 3)."""
     ANSWERED = "answered"
     """200 was sent and is repeated until the ACK comes."""
     LEAVING = "leaving"
@@ -39,6 +43,8 @@ class Given(Enum):
     """What may happen to a call."""
 
     ACCEPT = "accept"
+    ACCEPT_LATER = "accept, PRACK still missing"
+    PROGRESS = "progress"
     REFUSE = "refuse"
     HANG_UP = "hang up"
     CANCEL = "CANCEL"
@@ -47,6 +53,8 @@ class Given(Enum):
     """The answer to our delayed offer is missing or nothing we can carry."""
     BYE = "BYE"
     REINVITE = "re-INVITE"
+    PRACK = "PRACK"
+    PRACK_OVERDUE = "no PRACK for 64*T1"
     ESTABLISHED = "2xx to our INVITE"
     ESTABLISHED_UNUSABLE = "2xx without a usable answer"
     REOFFER = "re-offer"
@@ -60,17 +68,21 @@ class Given(Enum):
     REPEAT_DUE = "200 due again"
     ACK_OVERDUE = "no ACK for 64*T1"
     DECISION_OVERDUE = "no decision"
+    RENEWAL_DUE = "a minute without a provisional response"
     REOFFER_OVERDUE = "no final response to our re-INVITE"
 
 
 class Action(Enum):
     """What a call does on a move."""
 
+    SEND_PROGRESS = "send 18x"
+    REPEAT_PROGRESS = "send 18x again"
     SEND_OK = "send 200"
     REPEAT_OK = "send 200 again"
     SEND_REFUSAL = "send the error"
     SEND_TERMINATED = "send 487"
     SEND_FAILED = "send 500"
+    SEND_TOO_EARLY = "send 500 with Retry-After"
     SEND_PENDING = "send 491"
     ANSWER_BYE = "answer BYE"
     SEND_BYE = "send BYE"
@@ -103,12 +115,20 @@ class CallTimer(Enum):
     """64*T1 without an ACK (13.3.1.4)."""
     DECIDE = "decide"
     """The layer above has not decided; a caller must not hear nothing for ever."""
+    RENEW = "renew"
+    """Provisional responses are said again each minute, for the proxies between (13.3.1.1)."""
+    RING = "ring"
+    """It has rung beyond what anybody waits for."""
     REOFFER = "re-offer"
     """Our re-INVITE got provisional responses and nothing else."""
 
 
 DECISION_S: Final = 30.0
 """Seconds to accept or refuse. Below the minute after which 13.3.1.1 wants another provisional response."""
+RENEW_S: Final = 60.0
+"""Seconds between provisional responses (13.3.1.1)."""
+RING_S: Final = 600.0
+"""Seconds that a call may ring or hear early media. The layer above decides long before."""
 REOFFER_S: Final = 2 * PATIENCE
 """Seconds that a re-INVITE may stay open: a peer that says 100 and then nothing is gone."""
 
@@ -116,12 +136,16 @@ FIRES: Final = {
     CallTimer.REPEAT: Given.REPEAT_DUE,
     CallTimer.GIVE_UP: Given.ACK_OVERDUE,
     CallTimer.DECIDE: Given.DECISION_OVERDUE,
+    CallTimer.RENEW: Given.RENEWAL_DUE,
+    CallTimer.RING: Given.DECISION_OVERDUE,
     CallTimer.REOFFER: Given.REOFFER_OVERDUE,
 }
 FIRST_S: Final = {
     CallTimer.REPEAT: T1,
     CallTimer.GIVE_UP: PATIENCE,
     CallTimer.DECIDE: DECISION_S,
+    CallTimer.RENEW: RENEW_S,
+    CallTimer.RING: RING_S,
     CallTimer.REOFFER: REOFFER_S,
 }
 

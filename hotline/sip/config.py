@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from hotline.sip.admission import Admission, OpenAdmission
 from hotline.sip.flow import Flow
 from hotline.sip.inspection import HeaderFields, Refusal
 from hotline.sip.message import Request
@@ -43,11 +44,12 @@ class UserAgentConfig:
     """Address for Contact, Via and SDP, when we stand behind a NAT; empty: the one the peer reaches."""
     answers_any: bool = False
     """True: every number is ours (a catch-all line, a test bench)."""
-    allow: tuple[str, ...] = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK")
+    allow: tuple[str, ...] = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER")
     """Methods served; REGISTER comes with the registrar."""
-    supported: tuple[str, ...] = ("100rel", "timer")
-    """Option tags, in lower case. ``100rel``: we answer at once and send no provisional response but
-    100, which is never reliable, so that nobody owes us a PRACK (RFC 3262, 3). ``timer``: RFC 4028."""
+    supported: tuple[str, ...] = ("100rel", "timer", "replaces", "norefersub")
+    """Option tags, in lower case (RFC 3262, 4028, 3891, 4488)."""
+    admission: Admission = OpenAdmission()  # noqa: RUF009 - it keeps nothing
+    """Decides who may speak to us."""
     server: str = "hotline"
     """Server and User-Agent header."""
     max_calls: int = 500

@@ -18,19 +18,25 @@ from hotline.events.ids import CallId
 from hotline.sip.agenda import Agenda
 from hotline.sip.body import sdp_of
 from hotline.sip.call_book import CallBook
+from hotline.sip.call_headers import ANSWERED_ELSEWHERE
 from hotline.sip.call_leg import CallLeg
 from hotline.sip.call_machine import CallMachine
 from hotline.sip.call_moves import Given, State
+from hotline.sip.counts import UserAgentCounts
 from hotline.sip.dialling import DialOrder, DialTarget
 from hotline.sip.dialog import Dialog
+from hotline.sip.digest_client import DigestClient
 from hotline.sip.events import CallEnded, CallRinging
 from hotline.sip.failure import Failure, best_of, failure_of
 from hotline.sip.flow import numeric
+from hotline.sip.headers import NameAddr
 from hotline.sip.inspection import HeaderFields
 from hotline.sip.message import Request, Response
 from hotline.sip.our_requests import OurRequests
 from hotline.sip.outgoing_call import AttemptMachine, Heard, Move, Stage
+from hotline.sip.reliable import Arrival
 from hotline.sip.replies import Replies
+from hotline.sip.session_timer import MIN_SE_S, TimerWish
 from hotline.sip.transaction_layer import Client, TransactionLayer
 from hotline.sip.uri import Uri
 from hotline.sip.voice_session import VoiceSession, session_id_of
@@ -41,7 +47,7 @@ TRIES_NEXT: Final = frozenset({408, 430, 503})
 RFC 5626, 11)."""
 MOST_REDIRECTIONS: Final = 5
 """Places that 3xx responses may add to one branch: two that point at each other must end."""
-ELSEWHERE: Final = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
+ELSEWHERE: Final = (("Reason", str(ANSWERED_ELSEWHERE)),)
 """In the CANCEL to telephones that rang in vain, so that they note no missed call (RFC 3326)."""
 
 
@@ -59,6 +65,7 @@ class Attempt:
     forks: dict[str, CallLeg] = field(default_factory=dict)
     """Dialogs that its responses made, by their tag."""
     cancel_headers: HeaderFields = ()
+    credentials: HeaderFields = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -72,6 +79,10 @@ class Branch:
     failure: Failure | None = None
     """Why all of them failed; None while one is tried."""
     redirections: int = 0
+    digest: DigestClient | None = None
+    """Answers challenges; None: we have no secret."""
+    timer: TimerWish | None = None
+    """The session timer to ask for."""
 
 
 @dataclass(eq=False, slots=True)
@@ -100,10 +111,12 @@ class Dialler:
         replies: Replies,
         ours: OurRequests,
         book: CallBook,
+        counts: UserAgentCounts,
         new_token: Callable[[], str],
         new_key: Callable[[], bytes] | None,
     ) -> None:
         self._layer, self._replies, self._ours, self._book = layer, replies, ours, book
+        self._counts = counts
         self._new_token, self._new_key = new_token, new_key
         self._calls: dict[CallId, OutgoingCall] = {}
         self._rings: Agenda[OutgoingCall] = Agenda()
@@ -123,14 +136,16 @@ class Dialler:
             raise LocalProtocolError(f"call {order.call_id} has a branch without a target")
         if order.call_id in self._calls:
             raise LocalProtocolError(f"call {order.call_id} is being made")
-        branches = [Branch(deque(targets), self._new_dialog(order)) for targets in order.branches]
+        branches = [self._new_branch(order, targets) for targets in order.branches]
         call = OutgoingCall(order, branches, now + order.ring_s)
         self._calls[order.call_id] = call
+        self._book.count(order.origin.name, 1)
+        self._counts.calls_out += 1
         self._rings.put(call, call.ring_due)
         for branch in branches:
             self._try_next(call, branch, now)
 
-    def hang_up(self, call_id: CallId, now: float, headers: HeaderFields) -> bool:
+    def hang_up(self, call_id: CallId, now: float, headers: HeaderFields, cause: str = "hung_up") -> bool:
         """Give up a call that nobody answered yet.
 
         :returns: False when there is none.
@@ -139,8 +154,16 @@ class Dialler:
         if call is None:
             return False
         self._end(call, now, headers)
-        self._book.events.append(CallEnded(call_id, "hung_up"))
+        self._book.events.append(CallEnded(call_id, cause))
         return True
+
+    def early_legs(self, call_id: CallId) -> list[CallLeg]:
+        """List the early dialogs of a call that nobody answered yet."""
+        call = self._calls.get(call_id)
+        attempts = [branch.attempt for branch in call.branches if branch.attempt] if call else []
+        return [
+            leg for attempt in attempts for leg in attempt.forks.values() if leg.machine.state is State.EARLY
+        ]
 
     # -- timers -----------------------------------------------------------------------------------
 
@@ -173,12 +196,20 @@ class Dialler:
             self._new_key,
         )
         attempt = branch.attempt = Attempt(call, branch, target, voice)
-        headers = (
+        reliable = order.origin.reliable
+        headers: HeaderFields = (
             ("Contact", self._replies.contact_at(order.from_.uri.user or "hotline", flow)),
-            *self._replies.extensions(),
+            *self._replies.extensions("100rel" if reliable == "never" else ""),
+            *((("Require", "100rel"),) if reliable == "required" else ()),
+            *(branch.timer.headers() if branch.timer is not None else ()),
             *order.headers,
         )
-        request = self._ours.write(branch.dialog, "INVITE", flow, headers, voice.offer())
+        body = voice.offer()
+        request = self._ours.write(branch.dialog, "INVITE", flow, headers, body)
+        if branch.digest is not None:
+            attempt.credentials = branch.digest.headers("INVITE", str(request.uri), body)
+            for name, value in attempt.credentials:
+                request.headers.add(name, value)
 
         def hears(response: Response | None, at: float) -> None:
             self._hear(attempt, response, at)
@@ -193,8 +224,8 @@ class Dialler:
         elif response.status < 300:
             heard = Heard.ANSWER
             leg = attempt.forks.get(response.to_tag or "")
-            if leg is not None and leg.ack_cseq == response.cseq.number:
-                self._ours.acknowledge(leg, leg.ack_cseq)  # 13.2.2.4: our ACK was lost
+            if leg is not None and leg.is_acknowledged:
+                self._ours.acknowledge(leg, response.cseq.number)  # 13.2.2.4: our ACK was lost
                 return
         else:
             heard = Heard.ERROR
@@ -210,7 +241,7 @@ class Dialler:
             case Move.TELL_RINGING:
                 assert response is not None
                 if response.status > 100:
-                    self._ring(attempt, response)
+                    self._ring(attempt, response, now)
             case Move.ESTABLISH:
                 assert response is not None
                 self._establish(attempt, response, now)
@@ -226,17 +257,34 @@ class Dialler:
                 assert attempt.invite is not None
                 self._layer.forget(attempt.invite)
 
-    def _ring(self, attempt: Attempt, response: Response) -> None:
+    def _ring(self, attempt: Attempt, response: Response, now: float) -> None:
         call, terms = attempt.call, None
         if response.to_tag:
             leg = self._fork(attempt, response)
+            leg.hear(response)
+            arrival = leg.received.take(response)
+            if arrival in {Arrival.REPEATED, Arrival.TOO_EARLY}:
+                return
             sdp = sdp_of(response)
-            if sdp is not None:
+            if arrival is Arrival.NEXT:
+                self._acknowledge(leg, sdp, now)
+            elif sdp is not None:
                 leg.voice.preview(sdp)
             terms = leg.voice.terms
         if call.told != (response.status, terms):
             call.told = (response.status, terms)
             self._book.events.append(CallRinging(call.order.call_id, response.status, terms))
+
+    def _acknowledge(self, leg: CallLeg, sdp: bytes | None, now: float) -> None:
+        """Send the PRACK of a reliable provisional response; a session description in it is the answer.
+
+        RFC 3262, 5. One that we cannot carry stays without effect: the 2xx will end the call.
+        """
+        if sdp is not None:
+            leg.voice.take_answer(sdp)
+        self._counts.pracks_sent += 1
+        headers = (("RAck", str(leg.received.rack)),)
+        self._ours.ask(leg, "PRACK", now, lambda _response, _at: None, headers)
 
     def _establish(self, attempt: Attempt, response: Response, now: float) -> None:
         call, leg = attempt.call, self._fork(attempt, response)
@@ -251,6 +299,10 @@ class Dialler:
         if leg.machine.state is State.ENDED:  # its BYE overtook its 200
             self._book.events.append(CallEnded(leg.call_id, "bye"))
             return
+        leg.hear(response)
+        if attempt.branch.timer is not None:
+            leg.session_timer.min_se_s = max(MIN_SE_S, attempt.branch.timer.min_se_s)
+        leg.session_timer.refreshed(response, now)
         is_usable = leg.voice.take_final_answer(sdp_of(response))
         if not is_usable:
             leg.end_status, leg.end_reason = 488, "No usable answer"
@@ -259,6 +311,7 @@ class Dialler:
 
     def _end_surplus(self, attempt: Attempt, response: Response, now: float) -> None:
         """Acknowledge and end a 2xx that nobody wants any more (13.2.2.4, 15)."""
+        self._counts.surplus_answers += 1
         leg = self._fork(attempt, response)
         self._settle_dialog(leg, attempt, response)
         self._ours.acknowledge(leg, response.cseq.number)
@@ -282,6 +335,9 @@ class Dialler:
             flow=target.flow,
             is_behind_nat=_is_elsewhere(dialog.remote_target, target),
             voice=replace(attempt.voice),
+            origin=attempt.call.order.origin,
+            credentials=attempt.credentials,
+            digest=attempt.branch.digest,
             invite_cseq=request.cseq.number,
             is_told=False,
         )
@@ -303,6 +359,9 @@ class Dialler:
         if call.is_over:
             return
         failure = failure_of(response)
+        if response is not None and self._asks_again(attempt, response):
+            self._try(call, branch, attempt.target, now)
+            return
         if response is not None and 300 <= response.status < 400:
             self._redirect(call, branch, response)
         goes_on = failure.status in TRIES_NEXT or 300 <= failure.status < 400
@@ -313,6 +372,20 @@ class Dialler:
         failures = [branch.failure for branch in call.branches if branch.failure is not None]
         if failure.status >= 600 or len(failures) == len(call.branches):
             self._fail(call, best_of(failures), now)
+
+    def _asks_again(self, attempt: Attempt, response: Response) -> bool:
+        """Tell whether the same place is to be tried again, with what the response asked for."""
+        branch = attempt.branch
+        if response.status in {401, 407}:
+            assert attempt.invite is not None
+            if branch.digest is not None and branch.digest.take(response, attempt.invite.request):
+                return True
+            self._counts.failed_authentications += 1
+        if response.status == 422 and branch.timer is not None:
+            raised = branch.timer.raised(response)
+            branch.timer = raised or branch.timer
+            return raised is not None
+        return False
 
     def _redirect(self, call: OutgoingCall, branch: Branch, response: Response) -> None:
         """Add the places that a 3xx names and the layer above allows, best first (8.1.3.4)."""
@@ -327,6 +400,7 @@ class Dialler:
 
     def _fail(self, call: OutgoingCall, failure: Failure, now: float) -> None:
         self._end(call, now)
+        self._counts.failed_out += 1
         ended = CallEnded(call.order.call_id, "failed", failure.status, failure.reason)
         self._book.events.append(ended)
 
@@ -339,13 +413,18 @@ class Dialler:
 
     def _close(self, call: OutgoingCall) -> None:
         call.is_over = True
-        self._calls.pop(call.order.call_id, None)
+        if self._calls.pop(call.order.call_id, None) is not None:
+            self._book.count(call.order.origin.name, -1)
         self._rings.put(call, None)
 
     def _drop_forks(self, attempt: Attempt, but: CallLeg | None = None) -> None:
         for leg in attempt.forks.values():
             if leg is not but and leg.machine.state is State.EARLY:
                 self._book.forget(leg)
+
+    def _new_branch(self, order: DialOrder, targets: tuple[DialTarget, ...]) -> Branch:
+        digest = DigestClient(order.secret, self._new_token) if order.secret is not None else None
+        return Branch(deque(targets), self._new_dialog(order), digest=digest, timer=order.timer)
 
     def _new_dialog(self, order: DialOrder) -> Dialog:
         return Dialog(
@@ -387,8 +466,8 @@ def _is_elsewhere(contact: Uri, target: DialTarget) -> bool:
     return ip == numeric(target.uri.address)
 
 
-def _preference(contact: object) -> float:
-    value = contact.param("q") if hasattr(contact, "param") else None
+def _preference(contact: NameAddr) -> float:
+    value = contact.param("q")
     try:
         return float(value) if value else 1.0  # 20.10: without q the order is the sender's
     except ValueError:

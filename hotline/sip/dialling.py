@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from hotline.events.ids import CallId
+from hotline.sip.admission import ANYBODY, Origin
 from hotline.sip.flow import Flow
 from hotline.sip.headers import NameAddr
 from hotline.sip.inspection import HeaderFields
+from hotline.sip.session_timer import TimerWish
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import ANY_VOICE, VoicePolicy
+
+USUAL_TIMER: Final = TimerWish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,10 @@ class DialOrder:
     headers: HeaderFields = ()
     """Further headers of the INVITE: P-Asserted-Identity, Alert-Info, Referred-By."""
     secret: ClientSecret | None = None
+    origin: Origin = ANYBODY
+    """The trunk or telephone that the call goes to: counted among its calls (``UserAgent.calls_of``)."""
+    timer: TimerWish | None = USUAL_TIMER
+    """What session timer to ask for (RFC 4028); None: none."""
     ring_s: float = 180.0
     """How long it may ring before it is cancelled and fails with 408."""
     allows_redirect: Callable[[Uri], DialTarget | None] | None = None

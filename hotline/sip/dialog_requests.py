@@ -1,17 +1,24 @@
-"""What a caller asks within a call: BYE, re-INVITE, UPDATE, INFO, OPTIONS, and the ACK (RFC 3261, 12.2.2)."""
+"""What the other side asks within a call: BYE, re-INVITE, UPDATE, PRACK, REFER, INFO, OPTIONS, and the ACK.
+
+RFC 3261, 12.2.2; 3262; 3311; 3515; 6086. What we do not serve is refused in a way that leaves the call be.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
 from hotline.errors import RemoteProtocolError
 from hotline.sip.body import SDP, parts_of, sdp_of
-from hotline.sip.call_book import CallBook
+from hotline.sip.call_book import TOO_EARLY_S, CallBook
 from hotline.sip.call_leg import CallLeg
 from hotline.sip.call_moves import Given, State
 from hotline.sip.config import UserAgentConfig
+from hotline.sip.counts import UserAgentCounts
 from hotline.sip.dialog import Order
 from hotline.sip.dtmf_info import DTMF_TYPES, read_dtmf
 from hotline.sip.events import DigitArrived
-from hotline.sip.headers import SessionExpires
+from hotline.sip.failure import reason_text
+from hotline.sip.headers import SessionExpires, parse_rack
 from hotline.sip.inspection import (
     HeaderFields,
     Refusal,
@@ -25,20 +32,32 @@ from hotline.sip.replies import Replies
 from hotline.sip.sdp import parse_sdp
 from hotline.sip.session_timer import headers_of, negotiate
 from hotline.sip.transaction_layer import Server, TransactionLayer
+from hotline.sip.transfers import Transfers
+
+AWAITS_ACK: Final = frozenset({State.ANSWERED, State.LEAVING, State.REANSWERED})
+UNANSWERED: Final = frozenset({State.PROGRESSED, State.ACCEPTING})
 
 
 class DialogRequests:
     """Serves the requests inside the dialogs of one user agent."""
 
     def __init__(
-        self, config: UserAgentConfig, layer: TransactionLayer, replies: Replies, book: CallBook
+        self,
+        config: UserAgentConfig,
+        layer: TransactionLayer,
+        replies: Replies,
+        book: CallBook,
+        transfers: Transfers,
+        counts: UserAgentCounts,
     ) -> None:
         self._config, self._layer, self._replies, self._book = config, layer, replies, book
+        self._transfers, self._counts = transfers, counts
 
     def handle(self, server: Server, now: float) -> None:
         """Serve a request with a To tag, other than ACK and CANCEL."""
-        refusal = check_method(server.request, self._replies.allow)
         leg = self._book.of_dialog(server.request)
+        refusal = self._replies.refuse_events(server.request, in_dialog=True)
+        refusal = refusal or check_method(server.request, self._replies.allow)
         if refusal is None and leg is None:
             refusal = Refusal(481)
         if refusal is not None or leg is None:
@@ -70,18 +89,20 @@ class DialogRequests:
         leg = self._book.of_dialog(request) or self._book.of_invite(request)
         if leg is None or request.cseq.number != leg.ok_cseq:
             return
-        if not leg.awaits_answer:
+        if not leg.awaits_answer or leg.machine.state not in AWAITS_ACK:
             self._book.move(leg, Given.ACK, now)
             return
         before = leg.voice.terms
         is_usable = leg.voice.take_answer(sdp_of(request))
-        if is_usable and leg.voice.has_moved(before):
-            self._book.events.append(leg.media_moved())
+        self._book.move_voice(leg, before)
         self._book.move(leg, Given.ACK if is_usable else Given.ACK_UNUSABLE, now)
 
     def _serve(self, leg: CallLeg, server: Server, now: float) -> None:
         match server.request.method:
+            case method if leg.told_end and method != "BYE":
+                self._refuse(server, Refusal(481), now)  # our BYE ended the dialog (15)
             case "BYE":
+                leg.end_reason = reason_text(server.request)
                 self._book.move(leg, Given.BYE, now, server, self._replies.reply(server, 200))
             case "INVITE":
                 self._layer.respond(server, response_to(server.request, 100), now)
@@ -90,11 +111,14 @@ class DialogRequests:
                 self._update(leg, server, now)
             case "INFO":
                 self._info(leg, server, now)
+            case "PRACK":
+                self._prack(leg, server, now)
+            case "REFER":
+                self._refer(leg, server, now)
             case "OPTIONS":
                 self._respond(server, self._replies.reply(server, 200, self._replies.capabilities()), now)
             case _:
-                # PRACK: we send no reliable provisional response that it could mean (RFC 3262, 3).
-                self._refuse(server, Refusal(481), now)
+                self._refuse(server, Refusal(405, (("Allow", ", ".join(self._replies.allow)),)), now)
 
     def _reinvite(self, leg: CallLeg, server: Server, now: float) -> None:
         if leg.machine.state is not State.CONFIRMED:
@@ -111,16 +135,15 @@ class DialogRequests:
         if refusal is not None:
             self._refuse(server, refusal, now)  # 14.2: the call goes on as it was
             return
-        agreed = negotiate(server.request)
+        agreed = negotiate(server.request, may_reinvite=True)
         if isinstance(agreed, Refusal):
             self._refuse(server, agreed, now)
             return
         before = leg.voice.terms
         body = leg.voice.answer(offer) if offer is not None else leg.voice.offer()
-        response = self._replies.reply(server, 200, self._refreshed(leg, agreed, now), body)
+        response = self._replies.reply(server, 200, self._refreshed(leg, server.request, agreed, now), body)
         self._book.move(leg, Given.REINVITE, now, server, response)
-        if offer is not None and leg.voice.has_moved(before):
-            self._book.events.append(leg.media_moved())
+        self._book.move_voice(leg, before)
 
     def _update(self, leg: CallLeg, server: Server, now: float) -> None:
         sdp = sdp_of(server.request)
@@ -128,23 +151,74 @@ class DialogRequests:
         refusal = check_body(server.request, (SDP,))
         if refusal is None and leg.machine.state is State.ENDING:
             refusal = Refusal(481)
-        if refusal is None and offer is not None and leg.awaits_answer:
-            refusal = Refusal(491)  # RFC 3311, 5.2: our own offer is still open
+        if refusal is None and offer is not None:
+            refusal = self._check_offer(leg)
         if refusal is None and offer is not None and leg.voice.choose(offer) is None:
             refusal = self._replies.unfit(server, offer, leg.voice)
         if refusal is not None:
             self._refuse(server, refusal, now)
             return
-        agreed = negotiate(server.request)
+        agreed = negotiate(server.request, may_reinvite=True)
         if isinstance(agreed, Refusal):
             self._refuse(server, agreed, now)
             return
         before = leg.voice.terms
         body = leg.voice.answer(offer) if offer is not None else b""
-        self._respond(server, self._replies.reply(server, 200, self._refreshed(leg, agreed, now), body), now)
-        self._book.reschedule(leg)
-        if offer is not None and leg.voice.has_moved(before):
-            self._book.events.append(leg.media_moved())
+        headers = self._refreshed(leg, server.request, agreed, now)
+        self._respond(server, self._replies.reply(server, 200, headers, body), now)
+        self._book.settle(leg, now)
+        self._book.move_voice(leg, before)
+
+    def _check_offer(self, leg: CallLeg) -> Refusal | None:
+        """Tell whether an offer in UPDATE or PRACK may be answered now (RFC 3311, 5.2)."""
+        if leg.awaits_answer:
+            self._counts.glare += 1
+            return Refusal(491)  # our own offer is still open
+        if leg.machine.state in UNANSWERED and not leg.answered_early:
+            return Refusal(500, (("Retry-After", str(TOO_EARLY_S)),))  # theirs, in the INVITE, is
+        return None
+
+    def _prack(self, leg: CallLeg, server: Server, now: float) -> None:
+        """Take a PRACK; it may answer an offer of ours, or bring one (RFC 3262, 5)."""
+        text = server.request.headers.get("RAck")
+        if leg.reliable is None:
+            self._refuse(server, Refusal(481), now)  # we sent nothing that it could mean (RFC 3262, 3)
+            return
+        if text is None:
+            self._refuse(server, Refusal(400, reason="No RAck"), now)
+            return
+        rack = parse_rack(text)
+        sdp, before, voice = sdp_of(server.request), leg.voice.terms, leg.voice
+        offer = parse_sdp(sdp) if sdp is not None and not leg.awaits_answer else None
+        refusal = check_body(server.request, (SDP,))
+        if refusal is None and offer is not None:
+            refusal = self._check_offer(leg)
+        if refusal is None and offer is not None and voice.choose(offer) is None:
+            refusal = self._replies.unfit(server, offer, voice)
+        if not leg.reliable.acknowledge(rack, now):
+            refusal = Refusal(481)
+        if refusal is not None:
+            self._refuse(server, refusal, now)
+            self._book.settle(leg, now)
+            return
+        self._counts.pracks_received += 1
+        if leg.awaits_answer and sdp is not None:
+            voice.take_answer(sdp)
+        body = voice.answer(offer) if offer is not None else b""
+        self._respond(server, self._replies.reply(server, 200, self._replies.contact(leg), body), now)
+        self._book.move_voice(leg, before)
+        if leg.reliable.may_answer and leg.machine.allows(Given.PRACK):
+            self._book.move(leg, Given.PRACK, now)
+        else:
+            self._book.settle(leg, now)
+
+    def _refer(self, leg: CallLeg, server: Server, now: float) -> None:
+        taken = self._transfers.take(leg, server)
+        if isinstance(taken, Refusal):
+            self._refuse(server, taken, now)
+            return
+        self._respond(server, self._replies.reply(server, 202, (*self._replies.contact(leg), *taken)), now)
+        self._transfers.begin(leg, now)
 
     def _info(self, leg: CallLeg, server: Server, now: float) -> None:
         if server.request.headers.get("Info-Package") is not None:
@@ -161,7 +235,11 @@ class DialogRequests:
         if key is not None:
             self._book.events.append(DigitArrived(leg.call_id, *key))
 
-    def _refreshed(self, leg: CallLeg, agreed: SessionExpires | None, now: float) -> HeaderFields:
+    def _refreshed(
+        self, leg: CallLeg, request: Request, agreed: SessionExpires | None, now: float
+    ) -> HeaderFields:
+        leg.hear(request)
+        leg.session_timer.hear(request)
         leg.session_timer.start(agreed, now)
         return (*self._replies.contact(leg), *headers_of(agreed))
 

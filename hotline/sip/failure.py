@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from hotline.errors import RemoteProtocolError
+from hotline.sip.call_headers import parse_reasons
 from hotline.sip.grammar import printable
 from hotline.sip.headers import parse_retry_after
-from hotline.sip.message import Response
+from hotline.sip.message import Request, Response
 from hotline.sip.status import REASONS
 
 TELLING: Final = (486, 401, 407, 415, 420, 484, 488)
@@ -40,6 +41,15 @@ def failure_of(response: Response | None) -> Failure:
         with suppress(RemoteProtocolError):
             reason = f"{reason}; retry after {parse_retry_after(text)} s"
     return Failure(response.status, reason)
+
+
+def reason_text(message: Request | Response) -> str:
+    """Find the words of a Reason header (RFC 3326), for people; empty without."""
+    with suppress(RemoteProtocolError):
+        for reason in parse_reasons(message.headers.get_all("Reason")):
+            if reason.text:
+                return reason.text
+    return ""
 
 
 def best_of(failures: Iterable[Failure]) -> Failure:

@@ -11,7 +11,7 @@ from hotline.sip.dialog import Dialog
 from hotline.sip.flow import Flow, request_flow
 from hotline.sip.headers import MAGIC_COOKIE
 from hotline.sip.inspection import HeaderFields
-from hotline.sip.message import Headers, Request
+from hotline.sip.message import Headers, Request, Response
 from hotline.sip.replies import Replies
 from hotline.sip.transaction_layer import Client, Hears, TransactionLayer
 
@@ -41,8 +41,9 @@ class OurRequests:
         method: str,
         flow: Flow,
         headers: HeaderFields = (),
-        sdp: bytes = b"",
+        body: bytes = b"",
         *,
+        body_type: str = SDP,
         cseq: int | None = None,
     ) -> Request:
         """Write a request of a dialog, or the INVITE that shall make one.
@@ -53,9 +54,9 @@ class OurRequests:
         for name, value in headers:
             request.headers.add(name, value)
         request.headers.add("User-Agent", self._name)
-        if sdp:
-            request.headers.add("Content-Type", SDP)
-            request.body = sdp
+        if body:
+            request.headers.add("Content-Type", body_type)
+            request.body = body
         return request
 
     def send(
@@ -71,11 +72,36 @@ class OurRequests:
         now: float,
         hears: Hears,
         headers: HeaderFields = (),
-        sdp: bytes = b"",
+        body: bytes = b"",
+        *,
+        body_type: str = SDP,
     ) -> Client:
-        """Send a request inside a call's dialog."""
+        """Send a request inside a call's dialog; a challenge is answered where we have a secret (22.2).
+
+        :param hears: told its responses; of a request that was challenged, those to the second try.
+        """
         flow = self.flow_of(leg)
-        return self.send(self.write(leg.dialog, method, flow, headers, sdp), flow, now, leg.call_id, hears)
+
+        def write() -> Request:
+            request = self.write(leg.dialog, method, flow, headers, body, body_type=body_type)
+            if leg.digest is not None:
+                for name, value in leg.digest.headers(method, str(request.uri), body):
+                    request.headers.add(name, value)
+            return request
+
+        def hears_first(response: Response | None, at: float) -> None:
+            if (
+                response is not None
+                and response.status in {401, 407}
+                and leg.digest is not None
+                and leg.digest.take(response, request)
+            ):
+                self.send(write(), flow, at, leg.call_id, hears)
+                return
+            hears(response, at)
+
+        request = write()
+        return self.send(request, flow, now, leg.call_id, hears_first if leg.digest is not None else hears)
 
     def acknowledge(self, leg: CallLeg, cseq: int) -> None:
         """Send the ACK to a 2xx; its repetition gets the same octets again (13.2.2.4)."""

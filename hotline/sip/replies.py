@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from hotline.sip.body import SDP
@@ -9,12 +10,14 @@ from hotline.sip.call_leg import CallLeg
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.flow import Flow, host_text
 from hotline.sip.inspection import HeaderFields, Refusal
-from hotline.sip.message import Response, response_to
+from hotline.sip.message import Request, Response, response_to
 from hotline.sip.offer import refusal
 from hotline.sip.sdp import SessionDescription
 from hotline.sip.transaction_layer import Server
 from hotline.sip.voice_session import VoiceSession
 
+ALLOW_EVENTS: Final = "refer"
+"""Event packages that we notify of (RFC 6665, 8.2.2)."""
 WILDCARDS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - named to be replaced
 
 
@@ -51,6 +54,20 @@ class Replies:
         """Write a final error."""
         return self.reply(server, refusal.status, refusal.headers, reason=refusal.reason)
 
+    def refuse_events(self, request: Request, *, in_dialog: bool = False) -> Refusal | None:
+        """Refuse subscriptions: we serve none but the one that a REFER makes (RFC 6665, 4.2.1.2).
+
+        A NOTIFY can belong to none, for we subscribe to nothing; a REFER wants a call to act in.
+        """
+        match request.method:
+            case "SUBSCRIBE":
+                return Refusal(489, (("Allow-Events", ALLOW_EVENTS),))
+            case "NOTIFY":
+                return Refusal(481)
+            case "REFER" if not in_dialog:
+                return Refusal(403)
+        return None
+
     def overloaded(self) -> Refusal:
         """Say that we take no more for now (21.5.4)."""
         return Refusal(503, (("Retry-After", str(self._config.retry_after_s)),))
@@ -66,6 +83,22 @@ class Replies:
             has_keys=voice.new_key is not None,
         )
         return Refusal(488, (("Warning", str(warning)),))
+
+    def reliable(self, progress: Response, body: bytes) -> Callable[[int], bytes]:
+        """Make a provisional response reliable, once its number is known (RFC 3262, 3).
+
+        :param body: its session description, or nothing.
+        """
+
+        def write(number: int) -> bytes:
+            headers = progress.headers.copy()
+            headers.add("Require", "100rel")
+            headers.add("RSeq", str(number))
+            if not body:
+                headers.remove("Content-Type")
+            return Response(progress.status, progress.reason, headers, body).to_bytes()
+
+        return write
 
     def capabilities(self) -> HeaderFields:
         """List what we can do, as OPTIONS asks (11.2)."""
@@ -96,6 +129,10 @@ class Replies:
         """Tell our own address as the peer must write it."""
         return host_text(self._config.public_ip or flow.own_ip)
 
-    def extensions(self) -> HeaderFields:
-        """List the methods and extensions that we know."""
-        return (("Allow", ", ".join(self.allow)), ("Supported", ", ".join(self._config.supported)))
+    def extensions(self, without: str = "") -> HeaderFields:
+        """List the methods and extensions that we know.
+
+        :param without: an option tag to keep to ourselves.
+        """
+        supported = [tag for tag in self._config.supported if tag != without]
+        return (("Allow", ", ".join(self.allow)), ("Supported", ", ".join(supported)))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from hotline.events.ids import CallId
 from hotline.sip.agenda import Agenda
+from hotline.sip.counts import UserAgentCounts
 from hotline.sip.flow import Flow, Outgoing
 from hotline.sip.message import Headers, Request, Response
 from hotline.sip.transaction import I, Kind, Outcome, S, Transaction
@@ -98,7 +99,8 @@ def ack_for(request: Request, response: Response) -> Request:
 class TransactionLayer:
     """The transactions of one user agent."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: UserAgentCounts | None = None) -> None:
+        self._counts = counts or UserAgentCounts()
         self._servers: dict[Key, Server] = {}
         self._clients: dict[Key, Client] = {}
         self._merged: dict[Key, Key] = {}
@@ -124,6 +126,7 @@ class TransactionLayer:
         key = server_key(request)
         known = self._servers.get(key)
         if known is not None:
+            self._counts.repetitions += 1
             self._step(known, I.REQUEST, now)
             return None
         kind = Kind.INVITE_SERVER if request.method == "INVITE" else Kind.SERVER
@@ -163,6 +166,7 @@ class TransactionLayer:
             return None
         client = self._clients.get(client_key(response))
         if client is None:
+            self._counts.strays += 1
             return None
         if client.transaction.kind is Kind.INVITE_CLIENT and response.status >= 300:
             client.transaction.ack = ack_for(client.request, response).to_bytes()
@@ -199,6 +203,10 @@ class TransactionLayer:
     def respond(self, server: Server, response: Response, now: float) -> None:
         """Send a response through its transaction."""
         self._step(server, _sends(response.status), now, response.to_bytes())
+
+    def provide(self, server: Server, data: bytes, now: float) -> None:
+        """Send a provisional response that is written already, the same one again or another."""
+        self._step(server, I.SEND_1XX, now, data)
 
     def request(
         self,
@@ -240,7 +248,9 @@ class TransactionLayer:
         """Fire what is due, in order of time."""
         while (side := self._agenda.take_due(now)) is not None:
             side.transaction.handle_timer(now)
+            sent = len(self._outbox)
             self._settle(side)
+            self._counts.retransmissions += len(self._outbox) - sent
 
     def take_outbox(self) -> list[Outgoing]:
         """Hand out what is to be sent, once."""

@@ -1,53 +1,44 @@
 """The user agent of the hotline: one machine that owns every transaction, dialog and call.
 
-Messages go in with ``now``; messages to send and events for the layer above come out. It answers
-calls to our numbers, and everything else that may reach a telephone system on the open wire, by
-RFC 3261 (8.2, 9.2, 11, 12, 13.3, 14.2, 15.1), 3262, 3264, 3311, 3581, 4028, 6026 and 6086.
+Messages go in with ``now``; messages to send and events for the layer above come out. It takes and
+makes calls, and answers everything else that may reach a telephone system on the open wire, by RFC 3261,
+3262, 3264, 3311, 3515, 3581, 3891, 4028, 4488, 6026, 6086 and 6665.
 
-100 Trying goes out at once; a call is told as ``CallArrived`` only when it can be carried, so the
-layer above has two answers: ``accept`` and ``refuse``.
+100 Trying goes out at once; a call is told as ``CallArrived`` only when it can be carried. What the parts
+do: ``outside_requests`` and ``dialog_requests`` serve what comes in, ``answering`` sets up calls that come
+to us and ``dialler`` those that we make, ``call_book`` keeps the legs and moves them along their tables,
+``reoffers`` changes what stands, ``transfers`` reports on REFERs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2s
-from typing import Final
 
-from hotline.errors import LocalProtocolError, RemoteProtocolError
+from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
-from hotline.sip.body import SDP, sdp_of
+from hotline.sip.answering import Answering
 from hotline.sip.boundary import cleared
 from hotline.sip.call_book import CallBook
-from hotline.sip.call_leg import CallLeg
-from hotline.sip.call_machine import CallMachine
+from hotline.sip.call_leg import CallLeg, ReofferWish
 from hotline.sip.call_moves import Given, State
 from hotline.sip.config import UserAgentConfig
+from hotline.sip.counts import UserAgentCounts
 from hotline.sip.dialler import Dialler
 from hotline.sip.dialling import DialOrder
-from hotline.sip.dialog import Dialog
 from hotline.sip.dialog_requests import DialogRequests
-from hotline.sip.events import CallArrived, SipEvent
-from hotline.sip.flow import Flow, Outgoing, is_behind_nat, response_flow
-from hotline.sip.inspection import (
-    Refusal,
-    check_accept,
-    check_body,
-    check_method,
-    check_require,
-    check_scheme,
-)
-from hotline.sip.message import MalformedRequest, Request, Response, note_source, response_to
-from hotline.sip.numbers import called_number, caller_identity
+from hotline.sip.events import SipEvent
+from hotline.sip.failure import reason_text
+from hotline.sip.flow import Flow, Outgoing, response_flow
+from hotline.sip.inspection import HeaderFields
+from hotline.sip.message import MalformedRequest, Request, Response, note_source
 from hotline.sip.our_requests import OurRequests
+from hotline.sip.outside_requests import OutsideRequests
 from hotline.sip.replies import Replies
-from hotline.sip.sdp import parse_sdp
-from hotline.sip.session_timer import headers_of, negotiate
+from hotline.sip.subscription import SubscriptionState
 from hotline.sip.transaction_layer import Client, Hears, Server, TransactionLayer
-from hotline.sip.voice_session import VoiceSession, session_id_of
-
-DIALOG_METHODS: Final = frozenset({"BYE", "INFO", "UPDATE", "PRACK"})
-"""Requests that make sense in a dialog only: 481 outside (12.2.2, 15.1.2)."""
+from hotline.sip.transfers import Transfers
+from hotline.sip.uri import Uri
+from hotline.sip.voice_terms import VoicePolicy
 
 
 class UserAgent:
@@ -67,20 +58,42 @@ class UserAgent:
         new_key: Callable[[], bytes] | None = None,
     ) -> None:
         self.config = config
-        self.draining = False
-        """True: no new calls; the 503 tells the carrier to try elsewhere."""
+        self.counts = UserAgentCounts()
         self.registrar = config.registrar
         allow = tuple(method for method in config.allow if method != "REGISTER")
-        self._replies = Replies(config, (*allow, "REGISTER") if self.registrar else allow)
-        self._layer = TransactionLayer()
-        self._ours = OurRequests(self._layer, self._replies, new_token, config.server)
-        self._book = CallBook(self._layer, self._replies, self._ours)
-        self._dialler = Dialler(self._layer, self._replies, self._ours, self._book, new_token, new_key)
-        self._dialog_requests = DialogRequests(config, self._layer, self._replies, self._book)
-        self._new_call_id, self._new_token, self._new_key = new_call_id, new_token, new_key
-        self._tag_key = new_token().encode()[:32]
+        self._replies = replies = Replies(config, (*allow, "REGISTER") if self.registrar else allow)
+        self._layer = layer = TransactionLayer(self.counts)
+        self._ours = ours = OurRequests(layer, replies, new_token, config.server)
+        self._book = book = CallBook(layer, replies, ours, self.counts, new_token)
+        self._dialler = Dialler(layer, replies, ours, book, self.counts, new_token, new_key)
+        self._transfers = Transfers(replies, ours, book, self.counts)
+        self._dialog_requests = DialogRequests(config, layer, replies, book, self._transfers, self.counts)
+        self._answering = Answering(
+            config, replies, book, self._dialler, self.counts, new_call_id, new_token, new_key
+        )
+        tag_key = new_token().encode()[:32]
+        self._outside = OutsideRequests(config, layer, replies, book, self._answering, self.counts, tag_key)
+        self._new_token = new_token
 
     # -- the machine form -------------------------------------------------------------------------
+
+    @property
+    def draining(self) -> bool:
+        """True: no new calls; the 503 tells the carrier to try elsewhere."""
+        return self._outside.draining
+
+    @draining.setter
+    def draining(self, draining: bool) -> None:
+        self._outside.draining = draining
+
+    @property
+    def sheds(self) -> Callable[[str, float], bool]:
+        """Told ``(method, now)`` of a new request outside dialogs: True answers it 503 without memory."""
+        return self._outside.sheds
+
+    @sheds.setter
+    def sheds(self, sheds: Callable[[str, float], bool]) -> None:
+        self._outside.sheds = sheds
 
     @property
     def calls(self) -> int:
@@ -96,6 +109,10 @@ class UserAgent:
     def transactions(self) -> int:
         """How many transactions are remembered."""
         return len(self._layer)
+
+    def calls_of(self, origin_name: str) -> int:
+        """Tell how many calls a trunk or telephone has, both ways."""
+        return self._book.standing[origin_name]
 
     def handle_message(self, message: Request | Response, flow: Flow, now: float) -> None:
         """Take one message from the wire."""
@@ -117,7 +134,7 @@ class UserAgent:
     def handle_malformed(self, malformed: MalformedRequest, flow: Flow, now: float) -> None:  # noqa: ARG002 - one form
         """Refuse a request that cannot be carried out, without remembering it (8.2.7)."""
         via = malformed.via
-        response = malformed.response(to_tag=self._stateless_tag(malformed, str(via)))
+        response = malformed.response(to_tag=self._outside.stateless_tag(malformed, str(via)))
         if response is not None and via is not None:
             response.headers.add("Server", self.config.server)
             self._layer.send(response_flow(via, flow), response.to_bytes())
@@ -136,13 +153,8 @@ class UserAgent:
 
     def next_timer(self) -> float | None:
         """Tell when ``handle_timer`` wants to be called; None: never."""
-        layer = self._layer
-        due = [
-            due
-            for due in (layer.next_timer(), self._book.next_timer(), self._dialler.next_timer())
-            if due is not None
-        ]
-        return min(due) if due else None
+        parts = (self._layer, self._book, self._dialler, self._transfers)
+        return min((due for part in parts if (due := part.next_timer()) is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Fire what is due."""
@@ -150,6 +162,7 @@ class UserAgent:
         self._settle_failed(now)
         self._book.handle_timer(now)
         self._dialler.handle_timer(now)
+        self._transfers.handle_timer(now)
 
     def take_outbox(self) -> list[Outgoing]:
         """Hand out what is to be sent, once."""
@@ -160,15 +173,44 @@ class UserAgent:
         taken, self._book.events = self._book.events, []
         return [cleared(event) for event in taken]
 
-    # -- actions of the layer above ---------------------------------------------------------------
+    # -- calls that come to us --------------------------------------------------------------------
 
     def is_offered(self, call_id: CallId) -> bool:
         """Tell whether a call still waits for ``accept`` or ``refuse``."""
-        leg = self._book.get(call_id)
-        return leg is not None and leg.machine.state is State.OFFERED
+        return self._answering.is_offered(call_id)
+
+    def progress(
+        self,
+        call_id: CallId,
+        status: int,
+        now: float,
+        local_ip: str = "",
+        local_port: int = 0,
+        *,
+        reliable: bool | None = None,
+        reason: str | None = None,
+    ) -> bool:
+        """Tell the caller how her call goes on: 180, 183 and the like, as often as one likes.
+
+        With a port it carries our session description, and our voice may be heard before the answer
+        (early media); sent reliably (RFC 3262), that is the answer for good, and ``accept`` keeps to its
+        port. In a delayed offer it carries one only if it goes out reliably.
+
+        :param status: 101 to 199.
+        :param reliable: None goes by the policy of the call's origin; what the caller requires goes first.
+        :returns: False when the call is over, or her offer does not fit the address after all
+            (CallEnded follows then).
+        :raises LocalProtocolError: for another status, or when the call was accepted before.
+        """
+        return self._answering.progress(
+            call_id, status, now, local_ip, local_port, reliable=reliable, reason=reason
+        )
 
     def accept(self, call_id: CallId, local_ip: str, local_port: int, now: float) -> bool:
         """Answer a call with 200 OK and the address where we want the caller's voice.
+
+        The 200 waits for the PRACK of a provisional response that carried a session description. A call
+        that takes the place of another (``CallArrived.replaces``) ends that one: CallEnded ``replaced``.
 
         :param local_ip: empty or a wildcard: the address that the caller reached. A public address
             in the configuration goes above both.
@@ -176,28 +218,7 @@ class UserAgent:
             address after all (CallEnded follows then).
         :raises LocalProtocolError: when it was accepted before.
         """
-        leg = self._book.get(call_id)
-        if leg is None:
-            return False
-        if leg.machine.state is not State.OFFERED:
-            raise LocalProtocolError(f"call {call_id} was accepted before")
-        voice, server = leg.voice, leg.invite
-        assert server is not None
-        voice.local_ip = self._replies.voice_ip(local_ip, server.source)
-        voice.local_port = local_port
-        if leg.offer is not None and voice.choose(leg.offer) is None:
-            refusal = self._replies.unfit(server, leg.offer, voice)
-            self._book.move(leg, Given.REFUSE, now, server, self._replies.refuse(server, refusal))
-            return False
-        headers = (*self._replies.contact(leg), *headers_of(leg.session_expires))
-        body = voice.answer(leg.offer) if leg.offer is not None else voice.offer()
-        response = self._replies.reply(server, 200, headers, body)
-        leg.session_timer.start(leg.session_expires, now)
-        for value in server.request.headers.get_all("Record-Route"):  # 12.1.1
-            response.headers.add("Record-Route", value)
-        self._book.establish(leg)
-        self._book.move(leg, Given.ACCEPT, now, server, response)
-        return True
+        return self._answering.accept(call_id, local_ip, local_port, now)
 
     def refuse(
         self,
@@ -206,23 +227,22 @@ class UserAgent:
         now: float,
         reason: str | None = None,
         retry_after: int | None = None,
+        contacts: tuple[Uri, ...] = (),
     ) -> bool:
         """Answer a call with a final error.
 
         :param status: 300 to 699.
         :param retry_after: seconds, for 503 and the like (20.33).
+        :param contacts: where to call instead, best first, for 3xx (21.3).
         :returns: False when the call is over already.
         :raises LocalProtocolError: for another status, or when the call was accepted before.
         """
-        if not 300 <= status <= 699:
-            raise LocalProtocolError(f"a call cannot be refused with {status}")
-        leg = self._book.get(call_id)
-        if leg is None or leg.invite is None:
-            return False
-        headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
-        response = self._replies.reply(leg.invite, status, headers, reason=reason)
-        self._book.move(leg, Given.REFUSE, now, leg.invite, response)
-        return True
+        headers: HeaderFields = tuple(("Contact", f"<{uri}>") for uri in contacts)
+        if retry_after is not None:
+            headers += (("Retry-After", str(retry_after)),)
+        return self._answering.refuse(call_id, status, now, headers, reason)
+
+    # -- calls that we make -----------------------------------------------------------------------
 
     def dial(self, order: DialOrder, now: float) -> None:
         """Make a call: CallRinging, then CallAnswered or CallEnded tell what comes of it.
@@ -232,6 +252,69 @@ class UserAgent:
         if self._book.get(order.call_id) is not None:
             raise LocalProtocolError(f"call {order.call_id} exists")
         self._dialler.dial(order, now)
+
+    def notify_talk(self, call_id: CallId, now: float) -> bool:
+        """Ask a telephone to answer, or to take its call off hold, by itself (``NOTIFY``, ``Event: talk``).
+
+        :returns: False when there is no such call, or its telephone does not list ``talk`` in Allow-Events.
+        """
+        leg = self._book.get(call_id)
+        legs = self._dialler.early_legs(call_id) if leg is None else [leg]
+        willing = [leg for leg in legs if "talk" in leg.allow_events and leg.is_ours]
+        for leg in willing:
+            headers = (
+                *self._replies.contact(leg),
+                ("Event", "talk"),
+                ("Subscription-State", str(SubscriptionState("active"))),
+            )
+            self._ours.ask(leg, "NOTIFY", now, lambda _response, _at: None, headers)
+        return bool(willing)
+
+    # -- calls of both kinds ----------------------------------------------------------------------
+
+    def reoffer(
+        self,
+        call_id: CallId,
+        now: float,
+        *,
+        sends: bool = True,
+        receives: bool = True,
+        local_ip: str = "",
+        local_port: int = 0,
+        voice: VoicePolicy | None = None,
+    ) -> bool:
+        """Offer a change of what was agreed, by a re-INVITE (14.1); MediaMoved or ReofferFailed follows.
+
+        Hold with music is ``receives=False``, silent hold ``sends=False, receives=False``, and resuming
+        neither. It waits until the dialog is free; after a glare it is tried again by itself.
+
+        :param local_ip: where we want the voice from now on, with ``local_port``; as before without.
+        :param voice: codecs and security to offer; as before without.
+        :returns: False when there is no such call, or it was not answered yet.
+        """
+        leg = self._book.get(call_id)
+        if leg is None or leg.told_end or leg.machine.state in {State.OFFERED, State.PROGRESSED}:
+            return False
+        before = leg.voice
+        wish = ReofferWish(
+            sends,
+            receives,
+            self._replies.voice_ip(local_ip, leg.flow) if local_port else before.local_ip,
+            local_port or before.local_port,
+            voice or before.policy,
+        )
+        self._book.reoffers.wish(leg, wish, now)
+        self._book.settle(leg, now)
+        return True
+
+    def transfer_progress(self, call_id: CallId, status: int, now: float, reason: str = "") -> bool:
+        """Tell whoever asked for a transfer how it goes (RFC 3515, 2.4.5).
+
+        :param call_id: the call that TransferAsked named.
+        :param status: of the call to the target; a final one is the last that is told.
+        :returns: False when nobody asked, or that is over.
+        """
+        return self._transfers.progress(call_id, status, now, reason)
 
     def hang_up(self, call_id: CallId, now: float, reason: str = "") -> bool:
         """End a call, whoever began it and wherever it stands.
@@ -264,112 +347,24 @@ class UserAgent:
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         answers_go = response_flow(request.top_via, flow)
-        if self._is_crowded(request) and self._is_new_work(request):
-            self._shed(request, answers_go)
-            return
+        origin = None
+        if not self._layer.knows(request):
+            if request.to_tag is None and request.method != "CANCEL":
+                origin = self._outside.place(request, answers_go, flow, now)
+                if origin is None:
+                    return
+            elif self._outside.is_crowded(request) and self._is_stray(request):
+                self._outside.shed(request, answers_go)
+                return
         server = self._layer.receive_request(request, answers_go, flow, self._new_token(), now)
         if server is None:
             return
-        if request.method == "CANCEL":
+        if origin is not None:
+            self._outside.handle(server, origin, now)
+        elif request.method == "CANCEL":
             self._cancel(server, now)
-        elif request.to_tag is not None:
+        else:
             self._dialog_requests.handle(server, now)
-        else:
-            self._outside(server, now)
-
-    def _outside(self, server: Server, now: float) -> None:
-        request = server.request
-        if request.method == "INVITE":
-            self._layer.respond(server, response_to(request, 100), now)
-        refusal = self._inspect(server)
-        if refusal is None and request.method == "INVITE":
-            try:
-                refusal = self._invite(server, now)
-            except RemoteProtocolError as error:
-                refusal = Refusal(error.status_hint)
-            if refusal is None:
-                return
-        if refusal is None and request.method == "REGISTER" and self.registrar is not None:
-            done = self.registrar.register(request, server.source, now)
-            response = (
-                self._replies.refuse(server, done)
-                if isinstance(done, Refusal)
-                else self._replies.reply(server, 200, done)
-            )
-        elif refusal is None:
-            response = self._replies.reply(server, 200, self._replies.capabilities())  # OPTIONS, 11.2
-        else:
-            response = self._replies.refuse(server, refusal)
-        self._layer.respond(server, response, now)
-
-    def _inspect(self, server: Server) -> Refusal | None:
-        """Look at a request outside any dialog, in the order of 8.2."""
-        request = server.request
-        refusal = check_method(request, self._replies.allow) or check_scheme(request)
-        if refusal is not None:
-            return refusal
-        if request.method in DIALOG_METHODS:
-            return Refusal(481)
-        if self.draining:
-            return self._replies.overloaded()
-        # A keep-alive OPTIONS to the host itself names no user (11.2); a call and the rest must.
-        names_nobody = request.method == "REGISTER" or (request.method == "OPTIONS" and not request.uri.user)
-        if not names_nobody and self._called(request) is None:
-            return Refusal(404)
-        if self._layer.is_merged(server):
-            return Refusal(482)
-        return check_require(request, self.config.supported)
-
-    def _invite(self, server: Server, now: float) -> Refusal | None:
-        request, config = server.request, self.config
-        called = self._called(request) or ""
-        if self._book.is_copy(request):
-            return Refusal(482)
-        refusal = check_body(request, (SDP,)) or check_accept(request)
-        if refusal is not None:
-            return refusal
-        if len(self._book) >= config.max_calls:
-            return self._replies.overloaded()
-        session_expires = negotiate(request)
-        if isinstance(session_expires, Refusal):
-            return session_expires
-        dialog = Dialog.of_uas(request, server.to_tag)
-        leg = CallLeg(
-            call_id=self._new_call_id(),
-            machine=CallMachine(),
-            invite=server,
-            invite_cseq=request.cseq.number,
-            dialog=dialog,
-            contact_user=called,
-            flow=server.source,
-            is_behind_nat=is_behind_nat(request.top_via, dialog.remote_target, server.source.remote),
-            voice=VoiceSession(
-                config.public_ip or server.source.own_ip, session_id_of(server.to_tag), new_key=self._new_key
-            ),
-            session_expires=session_expires,
-        )
-        sdp = sdp_of(request)
-        if sdp is not None:
-            leg.offer = parse_sdp(sdp)
-            leg.voice.plan = leg.voice.choose(leg.offer)
-            if leg.voice.plan is None:
-                return self._replies.unfit(server, leg.offer, leg.voice)
-        self._book.add(leg, server, now)
-        caller = caller_identity(request, config.area_code, trusted=config.trusts(server.source))
-        self._book.events.append(
-            CallArrived(
-                call_id=leg.call_id,
-                sip_call_id=request.call_id,
-                caller=caller.number,
-                caller_raw=caller.raw,
-                withheld=caller.withheld,
-                called=called,
-                source=str(server.source),
-                terms=leg.voice.terms,
-                local_ip=server.source.local[0],
-            )
-        )
-        return None
 
     def _cancel(self, server: Server, now: float) -> None:
         invite = self._layer.find_invite(server.request)
@@ -380,39 +375,17 @@ class UserAgent:
         self._layer.respond(server, self._replies.reply(server, 200), now)
         leg = self._book.get(invite.call_id)
         if leg is not None and leg.invite is invite:
+            leg.end_reason = reason_text(server.request)
             self._book.move(leg, Given.CANCEL, now)
 
-    def _called(self, request: Request) -> str | None:
-        ours = called_number(request.uri, self.config.numbers, self.config.area_code)
-        return ours if ours is not None or not self.config.answers_any else request.uri.user or "any"
-
-    def _is_crowded(self, request: Request) -> bool:
-        # Half of the memory is kept for calls: a flood of probes must not shut the callers out.
-        most = self.config.max_transactions
-        return len(self._layer) >= (most if request.method == "INVITE" else most // 2)
-
-    def _is_new_work(self, request: Request) -> bool:
-        """Tell whether a request belongs to nothing that we remember: no call, no INVITE, no repetition.
+    def _is_stray(self, request: Request) -> bool:
+        """Tell whether a request belongs to nothing that we remember.
 
         A tag in its To, or the word CANCEL, is not enough: anybody can write that.
         """
-        if self._layer.knows(request):
-            return False
         if request.method == "CANCEL":
             return self._layer.find_invite(request) is None
-        return request.to_tag is None or self._book.of_dialog(request) is None
-
-    def _shed(self, request: Request, flow: Flow) -> None:
-        """Say 503 without remembering the request."""
-        response = response_to(request, 503, to_tag=self._stateless_tag(request, str(request.top_via)))
-        for name, value in self._replies.overloaded().headers:
-            response.headers.add(name, value)
-        self._layer.send(flow, response.to_bytes())
-
-    def _stateless_tag(self, message: Request | MalformedRequest, via: str) -> str:
-        # The same tag for every copy of a request, though nothing of it is kept (8.2.7).
-        seed = f"{message.headers.get('Call-ID')}|{message.headers.get('CSeq')}|{via}"
-        return blake2s(seed.encode("utf-8", "surrogateescape"), key=self._tag_key, digest_size=8).hexdigest()
+        return self._book.of_dialog(request) is None
 
     def _settle_failed(self, now: float) -> None:
         for failed in self._layer.take_failed():

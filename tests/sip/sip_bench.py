@@ -85,6 +85,7 @@ class Bench:
             lambda: f"token{next(tokens):011x}",
         )
         self.outgoing: list[Outgoing] = []
+        self.last: Request | Response | None = None
 
     def hear(self, data: bytes, flow: Flow | None = None) -> list[Request | Response]:
         """Hand one datagram in; give what is sent at once."""
@@ -97,6 +98,8 @@ class Bench:
     def said(self) -> list[Request | Response]:
         """Give what was sent since last asked."""
         self.outgoing = self.ua.take_outbox()
+        if self.outgoing:
+            self.last = parse_message(self.outgoing[-1].data)
         return [parse_message(outgoing.data) for outgoing in self.outgoing]
 
     def statuses(self, data: bytes, flow: Flow | None = None) -> list[int | str]:

@@ -18,9 +18,9 @@ def answer(bench: Bench, data: bytes) -> Response:
 def test_options_is_answered_with_what_we_can_do(uri: str) -> None:
     ok = answer(Bench(), a_request(uri=uri))
     assert ok.status == 200
-    assert ok.headers.get("Allow") == "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK"
+    assert ok.headers.get("Allow") == "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER"
     assert ok.headers.get("Accept") == "application/sdp"
-    assert ok.headers.get("Supported") == "100rel, timer"
+    assert ok.headers.get("Supported") == "100rel, timer, replaces, norefersub"
     assert ok.to_tag
 
 
@@ -34,7 +34,10 @@ def test_options_is_answered_with_what_we_can_do(uri: str) -> None:
         ({"method": "OPTIONS", "uri": "http://example.com/"}, 416),
         ({"method": "DANCE"}, 501),
         ({"method": "REGISTER"}, 405),
-        ({"method": "SUBSCRIBE"}, 405),
+        ({"method": "SUBSCRIBE", "headers": "Event: dialog"}, 489),
+        ({"method": "NOTIFY", "headers": "Event: dialog\nSubscription-State: active"}, 481),
+        ({"method": "REFER", "headers": "Refer-To: <sip:1001@192.0.2.7>"}, 403),
+        ({"method": "PUBLISH", "headers": "Event: presence"}, 405),
         ({"method": "MESSAGE", "body": "hello", "body_type": "text/plain"}, 405),
         ({"method": "BYE"}, 481),
         ({"method": "INFO"}, 481),
@@ -69,7 +72,7 @@ def test_a_request_gets_its_status(given: dict[str, object], status: int) -> Non
 @pytest.mark.parametrize(
     ("given", "header", "value"),
     [
-        ({"method": "REGISTER"}, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK"),
+        ({"method": "REGISTER"}, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER"),
         ({"method": "OPTIONS", "headers": "Require: a, 100rel\nRequire: b"}, "Unsupported", "a, b"),
         ({"method": "INVITE", "body": "x", "body_type": "text/plain"}, "Accept", "application/sdp"),
         (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sip_bench import Bench, a_request, an_invite, names
+from sip_bench import OFFER, Bench, a_request, an_invite, crlf, names
 
 from hotline.events.ids import CallId
 from hotline.sip.events import CallEnded
@@ -24,6 +24,13 @@ def accepted(bench: Bench, headers: str) -> tuple[CallId, Response]:
     return call_id, ok
 
 
+def last_request(bench: Bench) -> Request:
+    """Give the request of ours that was sent last."""
+    found = bench.last
+    assert isinstance(found, Request)
+    return found
+
+
 def refresh_of(bench: Bench) -> Request:
     """Let half the interval pass; give our UPDATE."""
     bench.now += 900.0
@@ -40,9 +47,7 @@ def test_the_caller_is_asked_to_refresh() -> None:
     assert ok.require == ("timer",)
 
 
-@pytest.mark.parametrize(
-    "headers", ["", "Session-Expires: 1800", "Supported: timer", WE_REFRESH.replace("UPDATE, ", "")]
-)
+@pytest.mark.parametrize("headers", ["", "Session-Expires: 1800", "Supported: timer"])
 def test_a_call_may_go_without_a_timer(headers: str) -> None:
     bench = Bench()
     _, ok = accepted(bench, headers)
@@ -148,7 +153,36 @@ def test_a_refresh_that_is_refused_is_not_the_end_until_the_interval_is() -> Non
     bench = Bench()
     accepted(bench, WE_REFRESH)
     assert bench.statuses(response_to(refresh_of(bench), 500).to_bytes()) == []
-    assert bench.wait(868.0) == [(868.0, "BYE")]
+    (after, name), *_ = bench.wait(2.0)  # once more, as a re-INVITE
+    assert name == "INVITE"
+    assert 0.0 < after <= 2.0
+    assert bench.statuses(response_to(last_request(bench), 500).to_bytes()) == ["ACK"]
+    assert bench.wait(866.0) == [(866.0, "BYE")]
+
+
+def test_a_caller_who_takes_no_update_is_refreshed_by_a_re_invite() -> None:
+    bench = Bench()
+    call_id, ok = accepted(bench, WE_REFRESH.replace("UPDATE, ", ""))
+    assert ok.headers.get("Session-Expires") == "1800;refresher=uas"
+    assert bench.wait(900.0) == [(900.0, "INVITE")]
+    reinvite = last_request(bench)
+    assert reinvite.headers.get("Session-Expires") == "1800;refresher=uac"
+    answer = response_to(reinvite, 200)
+    for name, value in (("Contact", "<sip:1001@192.0.2.7>"), ("Content-Type", "application/sdp")):
+        answer.headers.add(name, value)
+    answer.headers.add("Session-Expires", "1800;refresher=uac")
+    answer.body = crlf(OFFER).encode()
+    assert bench.statuses(answer.to_bytes()) == ["ACK"]
+    assert bench.events() == []  # nothing moved, and nobody asked
+    assert bench.wait(899.9) == []
+    assert bench.wait(0.2) == [(0.1, "INVITE")]
+    assert bench.ua.is_offered(call_id) is False
+
+
+def test_who_refuses_update_is_refreshed_by_a_re_invite() -> None:
+    bench = Bench()
+    accepted(bench, WE_REFRESH)
+    assert bench.statuses(response_to(refresh_of(bench), 405).to_bytes()) == ["INVITE"]
 
 
 def test_a_call_that_ends_takes_its_timer_along() -> None:

@@ -35,6 +35,7 @@ def test_a_call_is_told_with_all_that_the_house_needs() -> None:
             called="96156",
             source="udp:192.0.2.7:5060",
             terms=VoiceTerms("192.0.2.7", 40000, "PCMA", 8, 101),
+            local_ip="192.0.2.1",
         )
     ]
 
@@ -457,7 +458,13 @@ def test_an_info_that_names_no_key_is_answered_and_not_told(body: str) -> None:
         ({"method": "INFO"}, 200),
         ({"method": "OPTIONS"}, 200),
         ({"method": "PRACK", "headers": "RAck: 1 1 INVITE"}, 481),
-        ({"method": "REFER", "headers": "Refer-To: <sip:1@example.com>"}, 405),
+        ({"method": "REFER"}, 400),
+        ({"method": "REFER", "headers": "Refer-To: <sip:1@example.com;method=BYE>"}, 403),
+        ({"method": "REFER", "headers": "Refer-To: <http://example.com/>"}, 416),
+        ({"method": "REFER", "headers": "Refer-To: nonsense>"}, 400),
+        ({"method": "SUBSCRIBE", "headers": "Event: dialog"}, 489),
+        ({"method": "NOTIFY", "headers": "Event: dialog\nSubscription-State: active"}, 481),
+        ({"method": "MESSAGE"}, 405),
         ({"method": "DANCE"}, 501),
         ({"method": "INFO", "headers": "Require: dancing"}, 420),
         ({"method": "INFO", "cseq": 1}, 482),

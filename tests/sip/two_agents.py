@@ -79,6 +79,15 @@ class Pair:
             self.wait(min(due) - self.now + 0.001)
         raise AssertionError("a timer is left behind for ever")
 
+    def run_out_calls(self, *at_bob: CallId) -> None:
+        """End Bob's calls, let all timers run out, and see that nothing is left at either side."""
+        for call_id in at_bob:
+            self.bob.hang_up(call_id, self.now)
+        self.settle()
+        self.run_out()
+        left = [(agent.calls, agent.transactions) for agent in (self.alice, self.bob)]
+        assert left == [(0, 0), (0, 0)]
+
     def names(self) -> list[str]:
         """Write what was said since last asked, as ``alice INVITE`` and ``bob 200``."""
         taken, self.said = self.said, []
