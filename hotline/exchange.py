@@ -125,7 +125,7 @@ class Exchange:
             flow=house.flow,
             wall=wall_now,
             may_latch=settings.media.nat_latching,
-            directory=HouseDirectory(self.phones, self.registrar, groups=phones.groups),
+            directory=HouseDirectory(self.phones, self.registrar, groups=phones.groups, routes=self.routes),
             is_ours=lambda called: find_number(called, sip.numbers, sip.area_code) is not None,
         )
 
