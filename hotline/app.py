@@ -104,7 +104,8 @@ class Hotline:
         self._stops.append(watch.stop)
         await watch.start()
         exchange.start()
-        lookout.watch(exchange.edge)
+        lookout.metrics.awaited["jobs_waiting"] = store.jobs_waiting
+        lookout.watch(exchange)
         log.info("serve.ready", sip_port=exchange.edge.port, console=console_url, flow=flow.version)
 
     async def stop(self, *, drain: bool) -> None:

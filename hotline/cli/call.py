@@ -25,6 +25,7 @@ from hotline.tickets.masking import mask
 
 if TYPE_CHECKING:
     from hotline.store.call_reads import CallOnRecord, CallStory
+    from hotline.store.legs import LegStory
 
 app = typer.Typer(no_args_is_help=True, help="What became of calls.")
 
@@ -81,7 +82,7 @@ def call_show(
         )
     zone = ZoneInfo(settings.site.time_zone)
     title = f"Call {story.call.call_id if story else name}"
-    ladder = build_ladder(messages)
+    ladder = build_ladder(messages, _names(story, messages) if story else {})
     if svg is not None:
         _write(svg, ladder_svg(ladder, title=title, zone=zone))
     parts = [
@@ -108,8 +109,23 @@ def _look_up(settings: Settings, name: str) -> tuple[CallStory | None, list[Seen
             return await store.call_story(name)
 
     story = run(work())
-    call_ids = {story.call.sip_call_id} if story else {name}
-    return story, find_blocking(settings.site.data_dir / FOLDER, call_ids)
+    names = {name}
+    if story:
+        names = {story.call.call_id, story.call.sip_call_id, *(leg.sip_call_id for leg in story.legs)} - {""}
+    return story, find_blocking(settings.site.data_dir / FOLDER, names)
+
+
+def _names(story: CallStory, messages: Sequence[SeenMessage]) -> dict[str, str]:
+    """Name the other sides: trunk, or telephone."""
+    of_leg = {leg.leg_id: leg.trunk or leg.peer for leg in story.legs}
+    of_call_id = {leg.sip_call_id: leg.trunk or leg.peer for leg in story.legs}
+    of_call_id |= {glimpse(seen.data).call_id: of_leg[seen.call] for seen in messages if seen.call in of_leg}
+    of_call_id[story.call.sip_call_id] = story.call.origin
+    names: dict[str, str] = {}
+    for seen in messages:
+        name = of_call_id.get(glimpse(seen.data).call_id, "")
+        names.setdefault(f"{host_text(seen.remote[0])}:{seen.remote[1]}", printable(name))
+    return names
 
 
 def _why_no_messages(settings: Settings) -> str:
@@ -146,12 +162,13 @@ def _record(story: CallStory, zone: ZoneInfo, *, full: bool) -> str:
     rows = [
         ("caller", _caller(call, full=full)),
         ("called", call.called),
-        ("from", call.source),
+        ("from", f"{call.source} {call.origin}".strip()),
         ("SIP Call-ID", printable(call.sip_call_id)),
         ("offered", f"{call.offered_at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"),
         ("answered", _after(call.answered_at, call.offered_at) or "never"),
         ("ended", _end(call)),
         ("way", " → ".join(call.path)),
+        *(("leg", _leg(leg, call.offered_at)) for leg in story.legs),
         *(("request", f"{request.number} {request.state}") for request in story.requests),
         *(
             ("recording", f"{one.recording_id} {duration(one.length_samples / RATE_HZ)}")
@@ -165,6 +182,14 @@ def _end(call: CallOnRecord) -> str:
     if call.ended_at is None:
         return "not yet, or the product was killed"
     return f"{_after(call.ended_at, call.offered_at)}: {call.cause}"
+
+
+def _leg(leg: LegStory, offered: datetime) -> str:
+    way = "←" if leg.direction == "in" else "→"
+    answered = f"answered {_after(leg.answered_at, offered)}" if leg.answered_at else "not answered"
+    status = f" {leg.status}" if leg.status else ""
+    ended = f"ended {_after(leg.ended_at, offered)}: {leg.cause}{status}" if leg.ended_at else "still there"
+    return f"{way} {printable(leg.peer)}{f' over {leg.trunk}' if leg.trunk else ''}, {answered}, {ended}"
 
 
 def _after(at: datetime | None, offered: datetime) -> str:

@@ -44,6 +44,8 @@ class SeenMessage:
     remote: Address
     data: bytes
     """As it went over the wire, without the secrets of its sender (``without_secrets``)."""
+    call: str = ""
+    """Our id of the leg that a message from us belongs to; empty where it belongs to none."""
 
 
 @dataclass(frozen=True, slots=True)

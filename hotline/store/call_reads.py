@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from hotline.events.record import Event
 from hotline.store.desk_reads import read_event
-from hotline.store.tables import CallRow, EventRow, RecordingRow, RequestRow
+from hotline.store.legs import LegStory, legs_of
+from hotline.store.tables import CallRow, EventRow, LegRow, RecordingRow, RequestRow
 from hotline.store.work import Work
 from hotline.tickets.number import read_number
 
@@ -32,6 +33,10 @@ class CallOnRecord:
     ended_at: datetime | None
     cause: str
     path: tuple[str, ...]
+    direction: str
+    """``in`` to a flow; of a telephone of the house ``inside`` or ``out``."""
+    origin: str
+    """Trunk that it came over, or user of the telephone that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class CallStory:
     """All that is on record about one call."""
 
     call: CallOnRecord
+    legs: tuple[LegStory, ...]
+    """Beside the one that it began with."""
     requests: tuple[RequestOnRecord, ...]
     recordings: tuple[RecordingOnRecord, ...]
     events: tuple[Event, ...]
@@ -74,7 +81,8 @@ class SqlCallReads(Work):
     async def call_story(self, name: str) -> CallStory | None:
         """Tell all about a call.
 
-        :param name: our call id, its SIP Call-ID, or the number of a request that it made.
+        :param name: our id of it or of one of its legs, a SIP Call-ID, or the number of a request that
+            it made.
         """
         return await self.read(lambda session: _story(session, name))
 
@@ -96,6 +104,8 @@ def _story(session: Session, name: str) -> CallStory | None:
     if row is None:  # the newest, should a peer use one Call-ID again
         of_sip = select(CallRow).where(CallRow.sip_call_id == name).order_by(CallRow.offered_at.desc())
         row = session.scalars(of_sip).first()
+    if row is None and (leg := session.scalars(select(LegRow).where(_is_leg(name))).first()) is not None:
+        row = session.get(CallRow, leg.call_id)
     if row is None and (number := read_number(name)) is not None:
         request = session.get(RequestRow, number)
         row = session.get(CallRow, request.call_id) if request is not None else None
@@ -115,12 +125,17 @@ def _story(session: Session, name: str) -> CallStory | None:
     )
     return CallStory(
         call=_call(row),
+        legs=tuple(legs_of(session, row.call_id)),
         requests=tuple(RequestOnRecord(request.number, request.state) for request in requests),
         recordings=tuple(
             RecordingOnRecord(one.recording_id, one.started_at, one.length_samples) for one in recordings
         ),
         events=tuple(read_event(event) for event in events),
     )
+
+
+def _is_leg(name: str) -> ColumnElement[bool]:
+    return or_(LegRow.leg_id == name, LegRow.sip_call_id == name)
 
 
 def _call(row: CallRow) -> CallOnRecord:
@@ -137,4 +152,6 @@ def _call(row: CallRow) -> CallOnRecord:
         ended_at=row.ended_at,
         cause=row.cause or "",
         path=tuple(row.path),
+        direction=row.direction,
+        origin=row.origin,
     )

@@ -8,14 +8,14 @@ hour for nothing does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from hotline.events.outbox import Job
+from hotline.events.outbox import MAIL, TRANSCRIBE, Job
 from hotline.store.tables import OutboxRow
 from hotline.store.work import Work, Writing
 
@@ -41,6 +41,14 @@ class SqlOutbox(Work):
         """Tell in how many seconds the next job of the topic is due; None when there is none."""
         at = self._at()
         return await self.read(lambda session: _next_due_s(session, topic, at))
+
+    async def jobs_waiting(self) -> Mapping[str, int]:
+        """Count the jobs that are not done, by topic; dead ones are done."""
+        query = (
+            select(OutboxRow.topic, func.count()).where(OutboxRow.state.in_(OPEN)).group_by(OutboxRow.topic)
+        )
+        rows = await self.read(lambda session: session.execute(query).all())
+        return dict.fromkeys((TRANSCRIBE, MAIL), 0) | {topic: count for topic, count in rows}
 
 
 def _is_due(at: datetime) -> ColumnElement[bool]:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from hotline.sip.call_leg import CallLeg
+from hotline.sip.authentication import Authentication
+from hotline.sip.bindings import Bindings
 from hotline.sip.flow import Address
-from hotline.sip.glimpse import Filter, SeenMessage
-from hotline.sip.grammar import printable
+from hotline.sip.gate import Gate
+from hotline.sip.glimpse import Filter, SeenMessage, glimpse
+from hotline.sip.registrar import Registrar
+from hotline.sip.trunk_events import TrunkView
 from hotline.wire.control import Answer, ControlSocket, Question, Send
 from hotline.wire.control_client import as_json
 from hotline.wire.metrics import Metrics
@@ -25,8 +29,38 @@ from hotline.wire.reactor import Clock
 from hotline.wire.signalling import Signalling
 from hotline.wire.signalling_files import FOLDER, KeptFiles
 from hotline.wire.sip_edge import Passed, SipEdge
+from hotline.wire.views import as_binding, as_leg, as_trunk
 
 MIB: Final = 1 << 20
+
+
+class Watched(Protocol):
+    """The telephone side, as far as it is looked at."""
+
+    @property
+    def edge(self) -> SipEdge:
+        """The sockets."""
+        ...
+
+    @property
+    def gate(self) -> Gate:
+        """What places requests."""
+        ...
+
+    @property
+    def authentication(self) -> Authentication:
+        """What asks for passwords."""
+        ...
+
+    @property
+    def registrar(self) -> Registrar:
+        """What telephones register with."""
+        ...
+
+    @property
+    def bindings(self) -> Bindings:
+        """Where telephones are."""
+        ...
 
 
 class Lookout:
@@ -57,6 +91,8 @@ class Lookout:
         self._since = wall()
         files = KeptFiles(data_dir / FOLDER, keep_days, keep_mb * MIB) if keep_days else None
         self._signalling = Signalling(files, capture, seconds=clock.seconds, wall=wall)
+        self.trunks: Callable[[], Sequence[TrunkView]] = tuple
+        """Tells how the trunks stand."""
         self._edge: SipEdge | None = None
         self.answers.update(drain=_drain, metrics=lambda _question: self.metrics.text())
         self.metrics.counts["signalling"] = lambda: self._signalling.counts
@@ -74,17 +110,37 @@ class Lookout:
         await self.control.start()
         await self.metrics.start(self._metrics_at)
 
-    def watch(self, edge: SipEdge) -> None:
-        """Look at the SIP edge from now on."""
-        self._edge = edge
+    def watch(self, house: Watched) -> None:
+        """Look at the telephone side from now on."""
+        edge = self._edge = house.edge
+        user_agent, seconds = edge.user_agent, self._clock.seconds
         self.control.streams["trace"] = self._trace
-        self.answers["legs"] = lambda _question: [as_leg(leg) for leg in edge.user_agent.legs]
-        self.metrics.counts["sip"] = lambda: edge.counts
-        self.metrics.gauges["sip_legs"] = lambda: edge.user_agent.calls
-        self.metrics.gauges["sip_transactions"] = lambda: edge.user_agent.transactions
+        self.answers["legs"] = lambda _question: [as_leg(leg) for leg in user_agent.legs]
+        self.answers["registrations"] = lambda _question: _registrations(house.bindings, seconds())
+        self.answers["trunks"] = lambda _question: [as_trunk(view) for view in self.trunks()]
+        metrics = self.metrics
+        metrics.counts |= {
+            "sip": lambda: edge.counts,
+            "user_agent": lambda: user_agent.counts,
+            "door": lambda: edge.front_door.counts,
+            "gate": lambda: house.gate.counts,
+            "authentication": lambda: house.authentication.counts,
+            "registrar": lambda: house.registrar.counts,
+        }
+        metrics.gauges |= {
+            "sip_legs": lambda: user_agent.calls,
+            "sip_transactions": lambda: user_agent.transactions,
+            "phones_registered": lambda: len(house.bindings.users(seconds())),
+        }
+        metrics.labelled |= {
+            "trunk_up": lambda: {view.name: float(view.state != "down") for view in self.trunks()},
+            "trunk_calls": lambda: {view.name: float(view.calls) for view in self.trunks()},
+            "trunk_alarms": lambda: {view.name: float(len(view.alarms)) for view in self.trunks()},
+        }
         if not self._signalling.is_idle:
             self._signalling.start()
             edge.taps.append(self._signalling.tap)
+        metrics.measure()
         self.state = "serving"
 
     async def stop(self) -> None:
@@ -106,14 +162,27 @@ class Lookout:
     def _trace(self, question: Question, send: Send) -> Callable[[], None]:
         edge = self._edge
         assert edge is not None
-        wanted = _filter(question, edge)
+        call = str(question.get("call", ""))
+        legs = {leg.dialog.call_id for leg in edge.user_agent.legs if is_leg_of(leg.call_id, call)}
+        wanted = Filter(
+            call_ids=frozenset(legs or ({call} if call else ())),
+            from_number=str(question.get("from", "")),
+            to_number=str(question.get("to", "")),
+            number=str(question.get("number", "")),
+            ip=str(question.get("ip", "")),
+            methods=frozenset(str(method).upper() for method in question.get("methods", ())),
+        )
         offset_s = self._wall().timestamp() - self._clock.seconds()
 
         def tap(passed: Passed) -> None:
+            nonlocal wanted
             flow = passed.flow
             seen = SeenMessage(
                 passed.at + offset_s, passed.is_sent, flow.transport, flow.local, flow.remote, passed.data
             )
+            if call and passed.call_id and is_leg_of(passed.call_id, call):  # a leg that began meanwhile
+                call_id = glimpse(passed.data).call_id
+                wanted = replace(wanted, call_ids=wanted.call_ids | {call_id})
             if wanted.matches(seen):
                 send(as_json(seen))
 
@@ -121,38 +190,14 @@ class Lookout:
         return lambda: edge.taps.remove(tap)
 
 
-def as_leg(leg: CallLeg) -> dict[str, Any]:
-    """Write a leg as JSON can carry it."""
-    terms = leg.voice.terms
-    return {
-        "call_id": leg.call_id,
-        "sip_call_id": leg.dialog.call_id,
-        "direction": "out" if leg.invite is None else "in",
-        "state": leg.machine.state.value,
-        "origin": leg.origin.kind.value,
-        "origin_name": leg.origin.name,
-        "remote": printable(leg.dialog.remote.uri.user or leg.dialog.remote.uri.address),
-        "peer": str(leg.flow),
-        "codec": terms.codec if terms else "",
-        "is_held": terms is not None and not terms.sends,
-        "is_protected": terms is not None and terms.srtp is not None,
-    }
+def is_leg_of(leg: str, call: str) -> bool:
+    """Tell whether one of our ids names a call or a leg of it."""
+    return leg == call or leg.startswith(f"{call}-leg")
 
 
-def _filter(question: Question, edge: SipEdge) -> Filter:
-    call = str(question.get("call", ""))
-    call_ids: frozenset[str] = frozenset()
-    if call:
-        ours = {leg.dialog.call_id for leg in edge.user_agent.legs if leg.call_id == call}
-        call_ids = frozenset(ours or {call})
-    return Filter(
-        call_ids=call_ids,
-        from_number=str(question.get("from", "")),
-        to_number=str(question.get("to", "")),
-        number=str(question.get("number", "")),
-        ip=str(question.get("ip", "")),
-        methods=frozenset(str(method).upper() for method in question.get("methods", ())),
-    )
+def _registrations(bindings: Bindings, now: float) -> list[dict[str, Any]]:
+    users = sorted(bindings.users(now))
+    return [as_binding(user, binding, now) for user in users for binding in bindings.of(user, now)]
 
 
 def _drain(_question: Question) -> str:

@@ -12,7 +12,7 @@ import asyncio
 import dataclasses
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
 
 import structlog
@@ -21,7 +21,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from hotline.errors import ConfigError
+from hotline.sip.authentication import AuthenticationCounts
+from hotline.sip.counts import UserAgentCounts
 from hotline.sip.flow import Address
+from hotline.sip.front_door import DoorCounts
+from hotline.sip.gate import GateCounts
 from hotline.sip.registrar import RegistrarCounts
 from hotline.wire.alarm import Alarm
 from hotline.wire.reactor import Clock
@@ -30,21 +34,27 @@ from hotline.wire.sip_edge import SipCounts
 
 log = structlog.get_logger("hotline.metrics")
 
-COUNTS: Final[Mapping[str, type]] = {
-    "sip": SipCounts,
-    "registrar": RegistrarCounts,
-    "signalling": SignallingCounts,
+COUNTS: Final[Mapping[str, tuple[type, str]]] = {
+    "sip": (SipCounts, "SIP sockets"),
+    "user_agent": (UserAgentCounts, "SIP calls"),
+    "door": (DoorCounts, "Before anything is read"),
+    "gate": (GateCounts, "Who may speak to us"),
+    "authentication": (AuthenticationCounts, "Passwords of telephones"),
+    "registrar": (RegistrarCounts, "Registrations of telephones"),
+    "signalling": (SignallingCounts, "Messages kept and copied"),
 }
-"""Where is counted: first part of the metrics' names."""
+"""Where is counted: first part of the metrics' names, the dataclass, and what it is about."""
 GAUGES: Final[Mapping[str, str]] = {
     "sip_legs": "SIP dialogs that stand or are being set up.",
     "sip_transactions": "SIP transactions that are remembered.",
+    "phones_registered": "Accounts that have a telephone registered.",
     "calls": "Calls in progress.",
-    "jobs_waiting": "Jobs that are due and not done: recordings to transcribe, letters to send.",
 }
 LABELLED: Final[Mapping[str, tuple[str, str]]] = {
     "trunk_up": ("trunk", "1: the carrier answers (and has registered us, where it must); 0: it does not."),
     "trunk_calls": ("trunk", "Calls that stand on the trunk."),
+    "trunk_alarms": ("trunk", "Things about the trunk that a person must look at (`hotline trunk status`)."),
+    "jobs_waiting": ("topic", "Jobs of the outbox that are not done: `transcribe`, `mail`."),
 }
 """Gauges with a label: name of the label, and help."""
 LAG: Final = "loop_lag_seconds"
@@ -66,6 +76,9 @@ class Metrics(Collector):
         """Reads a gauge, by a name of ``GAUGES``."""
         self.labelled: dict[str, Callable[[], Mapping[str, float]]] = {}
         """Reads a gauge for each value of its label, by a name of ``LABELLED``."""
+        self.awaited: dict[str, Callable[[], Awaitable[Mapping[str, float]]]] = {}
+        """The same, for what takes its time."""
+        self._waited: dict[str, Mapping[str, float]] = {}
         self._clock = clock
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -82,12 +95,10 @@ class Metrics(Collector):
         return int(self._server.sockets[0].getsockname()[1]) if self._server is not None else 0
 
     async def start(self, listen: Address | None) -> None:
-        """Begin to measure, and serve the page where an address is given.
+        """Serve the page where an address is given.
 
         :raises ConfigError: when its port is taken, or the address is not ours.
         """
-        self._due = self._clock.seconds() + LAG_EVERY_S
-        self._alarm.set(self._due)
         if listen is None:
             return
         try:
@@ -98,6 +109,11 @@ class Metrics(Collector):
                 f"listen, or stop the program that has the port (`ss -ltnp 'sport = :{listen[1]}'` shows it)"
             ) from error
 
+    def measure(self) -> None:
+        """Begin to measure how late the loop is: calls may come."""
+        self._due = self._clock.seconds() + LAG_EVERY_S
+        self._alarm.set(self._due)
+
     async def stop(self) -> None:
         """Stop measuring and serving."""
         self._alarm.set(None)
@@ -105,22 +121,25 @@ class Metrics(Collector):
             self._server.close()
             self._server = None
 
-    def text(self) -> str:
+    async def text(self) -> str:
         """Write all numbers in Prometheus' text format."""
+        for name, read in self.awaited.items():
+            self._waited[name] = await read()
         return generate_latest(self._registry).decode()
 
     def collect(self) -> Iterator[Metric]:
         """Read everything once."""
         for source, read in self.counts.items():
             counted = read()
-            for name, help_text in fields_of(COUNTS[source]).items():
+            for name, help_text in fields_of(*COUNTS[source]).items():
                 yield CounterMetricFamily(f"hotline_{source}_{name}", help_text, value=getattr(counted, name))
         for name, read in self.gauges.items():
             yield GaugeMetricFamily(f"hotline_{name}", GAUGES[name], value=read())
-        for name, read_all in self.labelled.items():
+        labelled = {name: read_all() for name, read_all in self.labelled.items()} | self._waited
+        for name, numbers in labelled.items():
             label, help_text = LABELLED[name]
             family = GaugeMetricFamily(f"hotline_{name}", help_text, labels=[label])
-            for value, number in read_all().items():
+            for value, number in numbers.items():
                 family.add_metric([value], number)
             yield family
 
@@ -129,14 +148,14 @@ class Metrics(Collector):
         try:
             async with asyncio.timeout(REQUEST_S):
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(self._response(head.split(b"\r\n", 1)[0]))
+                writer.write(await self._response(head.split(b"\r\n", 1)[0]))
                 await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # whoever it was left, dripped, or sent something else
         finally:
             writer.close()
 
-    def _response(self, request_line: bytes) -> bytes:
+    async def _response(self, request_line: bytes) -> bytes:
         method, _, rest = request_line.partition(b" ")
         path = rest.split(b" ")[0].split(b"?")[0]
         if method not in (b"GET", b"HEAD"):
@@ -145,7 +164,7 @@ class Metrics(Collector):
             status, kind, body = b"404 Not Found", b"text/plain", b"metrics are at /metrics\n"
         else:
             try:
-                status, kind, body = b"200 OK", TEXT_TYPE, self.text().encode()
+                status, kind, body = b"200 OK", TEXT_TYPE, (await self.text()).encode()
             except Exception:  # the root of this page: a bug in a gauge is told, and read again next time
                 log.exception("metrics.fault")
                 status, kind, body = b"500 Internal Server Error", b"text/plain", b"see the log\n"
@@ -159,7 +178,7 @@ class Metrics(Collector):
         self._alarm.set(self._due)
 
 
-def fields_of(counts: type) -> dict[str, str]:
+def fields_of(counts: type, about: str) -> dict[str, str]:
     """Read the counters of a dataclass, each with the sentence below it, or its name in words."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(counts)))
     (definition,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
@@ -172,10 +191,14 @@ def fields_of(counts: type) -> dict[str, str]:
             told[last] = " ".join(str(node.value.value).replace("``", "").split())
             last = ""
     return {
-        field.name: told.get(field.name, f"{field.name.replace('_', ' ').capitalize()}.")
+        field.name: f"{about}: {_begun_small(told.get(field.name) or field.name.replace('_', ' ') + '.')}"
         for field in dataclasses.fields(counts)
         if field.type in ("int", int)
     }
+
+
+def _begun_small(sentence: str) -> str:
+    return sentence if sentence[1:2].isupper() else sentence[0].lower() + sentence[1:]
 
 
 def explain_metrics() -> str:
@@ -191,10 +214,10 @@ def explain_metrics() -> str:
         "| metric | kind | meaning |",
         "|---|---|---|",
     ]
-    for source, counts in COUNTS.items():
+    for source, (counts, about) in COUNTS.items():
         lines += [
             f"| `hotline_{source}_{name}_total` | counter | {help_text} |"
-            for name, help_text in fields_of(counts).items()
+            for name, help_text in fields_of(counts, about).items()
         ]
     lines += [f"| `hotline_{name}` | gauge | {help_text} |" for name, help_text in GAUGES.items()]
     lines += [

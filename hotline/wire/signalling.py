@@ -126,6 +126,7 @@ class Signalling:
                         flow.local,
                         flow.remote,
                         without_secrets(passed.data),
+                        passed.call_id or "",
                     )
                 )
             self._keep_blocking(batch)

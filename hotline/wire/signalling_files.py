@@ -1,14 +1,15 @@
 """Kept signalling on disk: what passed, in files that a pager can show, with an index beside each.
 
 ``2026-11-23.001.sip`` holds the messages of a day (UTC) in the order they passed, each after a line that
-tells when it passed, in which direction (``<`` to us, ``>`` from us) and between whom::
+tells when it passed, in which direction (``<`` to us, ``>`` from us), between whom and how long it is, and of
+a message from us the call that it belongs to::
 
     @ 1793613845.100123 < udp 10.0.0.1:5060 192.0.2.7:5060 812
     INVITE sip:96156@10.0.0.1 SIP/2.0
     ...
 
-``2026-11-23.001.idx`` holds for each of them the CRC-32 of its Call-ID and where it begins: 12 octets. What a
-crash cut off is passed over, and what the index lacks is looked for in the file itself.
+``2026-11-23.001.idx`` holds for each the CRC-32 of its Call-ID, or of our own id of the call, and where
+it begins: 12 octets. What a crash cut off is passed over, and what the index lacks is looked for in the file.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ MIN_FILE_BYTES: Final = 1 << 20
 FILES: Final = 16
 """The room is parted into so many files: the oldest is what goes when it is full."""
 _NAME: Final = re.compile(r"(\d{4}-\d\d-\d\d)\.(\d{3,})\.sip")
-_HEAD: Final = re.compile(rb"@ (\d+\.\d+) ([<>]) (\w+) (\S+) (\S+) (\d+)\n")
+_HEAD: Final = re.compile(rb"@ (\d+\.\d+) ([<>]) (\w+) (\S+) (\S+) (\d+)(?: (\S+))?\n")
+_LEG: Final = re.compile(r"-leg\d+$")
+"""How our ids of a call's further legs differ from the call's."""
 _ENTRY: Final = struct.Struct("<IQ")
 _INDEX: Final = np.dtype([("crc", "<u4"), ("at", "<u8")])
 
@@ -49,7 +52,7 @@ def record_of(seen: SeenMessage) -> bytes:
     head = (
         f"@ {seen.at:.6f} {'>' if seen.is_sent else '<'} {seen.transport} "
         f"{host_text(seen.local[0])}:{seen.local[1]} {host_text(seen.remote[0])}:{seen.remote[1]} "
-        f"{len(seen.data)}\n"
+        f"{len(seen.data)}{' ' if seen.call else ''}{seen.call}\n"
     )
     return head.encode() + seen.data + b"\n"
 
@@ -87,6 +90,8 @@ class KeptFiles:
         entries, at = [], self._size
         for seen, record in zip(batch, records, strict=True):
             entries.append(_ENTRY.pack(key_of(call_id_of(seen.data)), at))
+            if seen.call:
+                entries.append(_ENTRY.pack(key_of(_LEG.sub("", seen.call).encode()), at))
             at += len(record)
         _append(self._messages, b"".join(records))
         _append(self._index, b"".join(entries))
@@ -157,44 +162,54 @@ def _size(path: Path) -> int:
         return 0
 
 
-def find_blocking(folder: Path, call_ids: Collection[str]) -> list[SeenMessage]:
+def find_blocking(folder: Path, names: Collection[str]) -> list[SeenMessage]:
     """Find what passed in some calls, in the order it passed.
 
-    :param call_ids: SIP Call-IDs.
+    :param names: SIP Call-IDs, and ids of ours: a call's, which stands for all of its legs.
     """
-    wanted = {call_id.encode("utf-8", "surrogateescape") for call_id in call_ids}
-    keys = np.array([key_of(call_id) for call_id in wanted], "<u4")
-    found: list[SeenMessage] = []
-    for _, _, path in _segments(folder):
-        try:
-            with path.open("rb") as file:
-                found += _find_in(file, path.with_suffix(".idx"), keys, wanted)
-        except FileNotFoundError:
-            continue  # pruned meanwhile
+    wanted = {name.encode("utf-8", "surrogateescape") for name in names}
+    ours = {name for name in wanted if b" " not in name}
+    # Of a call only what we sent bears our id; what it says there tells the Call-IDs of all its legs.
+    of_ours = {call_id_of(seen.data) for seen in _find(folder, ours) if _ours(seen) in ours}
+    wanted |= of_ours - {b""}
+    found = [seen for seen in _find(folder, wanted) if call_id_of(seen.data) in wanted]
     return sorted(found, key=lambda seen: seen.at)
 
 
+def _ours(seen: SeenMessage) -> bytes:
+    return _LEG.sub("", seen.call).encode()
+
+
+def _find(folder: Path, names: Collection[bytes]) -> Iterator[SeenMessage]:
+    """Find what may have one of these names: the index knows a hash only."""
+    keys = np.array([key_of(name) for name in names], "<u4")
+    for _, _, path in _segments(folder):
+        try:
+            with path.open("rb") as file:
+                yield from _find_in(file, path.with_suffix(".idx"), keys)
+        except FileNotFoundError:
+            continue  # pruned meanwhile
+
+
 def _find_in(
-    file: IO[bytes], index: Path, keys: np.ndarray[tuple[int], np.dtype[np.uint32]], wanted: set[bytes]
+    file: IO[bytes], index: Path, keys: np.ndarray[tuple[int], np.dtype[np.uint32]]
 ) -> Iterator[SeenMessage]:
     entries = np.zeros(0, _INDEX)
     if index.exists():
         octets = index.read_bytes()
         entries = np.frombuffer(octets[: len(octets) - len(octets) % _INDEX.itemsize], _INDEX)
-    end = 0
-    for at in entries["at"][np.isin(entries["crc"], keys)]:
+    for at in np.unique(entries["at"][np.isin(entries["crc"], keys)]):
         file.seek(int(at))
         seen = _read(file)
-        if seen is not None and call_id_of(seen.data) in wanted:
+        if seen is not None:
             yield seen
+    end = 0
     if len(entries):
         file.seek(int(entries["at"][-1]))
         _read(file)
         end = file.tell()
     file.seek(end)
-    for seen in _scan(file):
-        if call_id_of(seen.data) in wanted:
-            yield seen
+    yield from _scan(file)
 
 
 def _read(file: IO[bytes]) -> SeenMessage | None:
@@ -206,7 +221,13 @@ def _read(file: IO[bytes]) -> SeenMessage | None:
     if len(data) != int(head[6]) + 1:
         return None
     return SeenMessage(
-        float(head[1]), head[2] == b">", head[3].decode(), _address(head[4]), _address(head[5]), data[:-1]
+        float(head[1]),
+        head[2] == b">",
+        head[3].decode(),
+        _address(head[4]),
+        _address(head[5]),
+        data[:-1],
+        (head[7] or b"").decode(),
     )
 
 

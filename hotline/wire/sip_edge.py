@@ -21,6 +21,7 @@ import structlog
 from twisted.internet.error import MessageLengthError
 
 from hotline.errors import RemoteProtocolError
+from hotline.events.ids import CallId
 from hotline.sip.events import CallArrived, SipEvent
 from hotline.sip.flow import Address, Flow, Outgoing, Transport
 from hotline.sip.front_door import FrontDoor
@@ -80,6 +81,8 @@ class Passed:
     flow: Flow
     data: bytes
     """The whole message as it went over the wire."""
+    call_id: CallId | None = None
+    """Ours, of the leg that a message from us belongs to."""
 
 
 def _knows_everybody(_ip: str, _now: float) -> bool:
@@ -378,9 +381,9 @@ class SipEdge:
             return
         self.counts.sent += 1
         if self.taps:
-            self._tap(True, flow, data)
+            self._tap(True, flow, data, outgoing.call_id)
 
-    def _tap(self, is_sent: bool, flow: Flow, data: bytes) -> None:
-        passed = Passed(self.reactor.seconds(), is_sent, flow, data)
+    def _tap(self, is_sent: bool, flow: Flow, data: bytes, call_id: CallId | None = None) -> None:
+        passed = Passed(self.reactor.seconds(), is_sent, flow, data, call_id)
         for tap in tuple(self.taps):
             self._guarded("tap", tap, passed)

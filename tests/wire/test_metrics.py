@@ -43,7 +43,12 @@ def test_the_page_of_metrics_is_what_the_tables_say() -> None:
 
 
 def test_every_name_is_one_that_prometheus_takes() -> None:
-    names = [*COUNTS, *GAUGES, *LABELLED, *(name for counts in COUNTS.values() for name in fields_of(counts))]
+    names = [
+        *COUNTS,
+        *GAUGES,
+        *LABELLED,
+        *(name for counts in COUNTS.values() for name in fields_of(*counts)),
+    ]
     for name in names:
         assert NAME.fullmatch(name), name
         assert not name.endswith("_total"), name
@@ -51,8 +56,8 @@ def test_every_name_is_one_that_prometheus_takes() -> None:
 
 @pytest.mark.parametrize("source", COUNTS)
 def test_every_counter_has_its_sentence(source: str) -> None:
-    told = fields_of(COUNTS[source])
-    assert list(told) == [field.name for field in dataclasses.fields(COUNTS[source])]
+    told = fields_of(*COUNTS[source])
+    assert list(told) == [field.name for field in dataclasses.fields(COUNTS[source][0])]
     for help_text in told.values():
         assert help_text.endswith("."), help_text
 
@@ -61,13 +66,19 @@ def test_counters_gauges_and_labels_are_read_when_asked() -> None:
     metrics, counts = Metrics(Clock()), SipCounts()
     metrics.counts["sip"] = lambda: counts
     metrics.gauges["calls"] = lambda: 3
+
+    async def jobs() -> dict[str, float]:
+        return {"notify": 4}
+
+    metrics.awaited["jobs_waiting"] = jobs
     metrics.labelled["trunk_up"] = lambda: {"unicom": 1, "备用": 0}
     counts.received = 7
-    read = samples(metrics.text())
+    read = samples(asyncio.run(metrics.text()))
     assert read["hotline_sip_received_total"] == 7
     assert read["hotline_calls"] == 3
     assert read["hotline_trunk_up|unicom"] == 1
     assert read["hotline_trunk_up|备用"] == 0
+    assert read["hotline_jobs_waiting|notify"] == 4
     assert read["process_open_fds"] > 0
 
 
@@ -82,11 +93,11 @@ def test_a_late_loop_is_seen() -> None:
 
     clock = Late()
     metrics = Metrics(clock)
-    asyncio.run(metrics.start(None))
+    metrics.measure()
     clock.advance(LAG_EVERY_S)
     clock.late_s = 0.3
     clock.advance(LAG_EVERY_S)
-    read = samples(metrics.text())
+    read = samples(asyncio.run(metrics.text()))
     assert read["hotline_loop_lag_seconds_count"] == 2
     assert read["hotline_loop_lag_seconds_bucket|0.001"] == 1
     assert read["hotline_loop_lag_seconds_bucket|0.2"] == 1
