@@ -16,6 +16,7 @@ import json
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -32,7 +33,7 @@ from hotline.sip.events import CallArrived, CallConfirmed, SipEvent
 from hotline.sip.message import Headers, Request, Response
 from hotline.sip.uri import parse_uri
 from hotline.sip.user_agent import UserAgent
-from hotline.wire.sip_edge import Listener, SipEdge, both_at
+from hotline.wire.sip_edge import Listener, Passed, SipEdge, both_at
 from hotline.wire.sip_tls import Tls, TlsFiles
 
 
@@ -60,6 +61,26 @@ def ask(edge: SipEdge, place: str, name: str) -> None:
     edge.act(lambda ua, now: ua.ask(request, flow, now, answered))
 
 
+def everything_open() -> dict[str, Any]:
+    """Configure as the tests of the torture messages do."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "sip"))
+    from registrar_rig import open_registrar
+
+    return {"answers_any": True, "registrar": open_registrar("example.com")}
+
+
+def tell_answers(edge: SipEdge) -> None:
+    """Tell the status of each response that is sent, but not its repetitions."""
+    seen: set[bytes] = set()
+
+    def tap(passed: Passed) -> None:
+        if passed.is_sent and passed.data not in seen:
+            seen.add(passed.data)
+            tell(status=int(passed.data.split(b" ", 2)[1]), barrier=b"Call-ID: barrier" in passed.data)
+
+    edge.taps.append(tap)
+
+
 def read_options() -> argparse.Namespace:
     options = argparse.ArgumentParser()
     options.add_argument("--hang-up-after", type=float)
@@ -73,15 +94,17 @@ def read_options() -> argparse.Namespace:
     options.add_argument("--key", type=Path)
     options.add_argument("--ca", type=Path)
     options.add_argument("--client", default="never", choices=("never", "optional", "required"))
+    options.add_argument("--torture", action="store_true", help="take anybody, and tell each answer once")
     options.add_argument("--ask", help="send OPTIONS there, and tell what came of it")
     options.add_argument("--name", default="", help="that the certificate there must bear")
     return options.parse_args()
 
 
-def main() -> None:
+def main() -> None:  # noqa: C901 - one switch for each option
     given = read_options()
+    config = everything_open() if given.torture else {}
     agent = UserAgent(
-        UserAgentConfig(("96156",), max_calls=5000),
+        UserAgentConfig(("96156",), max_calls=5000, **config),
         lambda: CallId(secrets.token_hex(8)),
         lambda: secrets.token_hex(8),
     )
@@ -113,6 +136,8 @@ def main() -> None:
     except ConfigError as error:
         tell(complaint=str(error))
         return
+    if given.torture:
+        tell_answers(edge)
     tell(port=edge.port, ports=[listener.port for listener in edge.listeners])
 
     async def watch_input() -> None:
