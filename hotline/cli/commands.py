@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from hotline.cli import call, config, events, flow, phones, running, serve, sip, users
+from hotline.cli import call, config, events, flow, phones, running, serve, sip, trunks, users
 from hotline.cli.console import MISTAKE, complain
 from hotline.errors import HotlineError
 
@@ -22,6 +22,7 @@ for name, group in (
     ("flow", flow.app),
     ("user", users.app),
     ("phone", phones.app),
+    ("trunk", trunks.app),
     ("config", config.app),
     ("prompts", flow.prompts_app),
 ):
