@@ -20,6 +20,11 @@ from hotline.sip.message import Request
 from hotline.sip.phones import Phone, PhoneBook
 
 SCHEME: Final = "digest"
+UNANSWERED: Final = 1
+"""Challenges in a row that a telephone may leave unanswered before it is offered MD5 alone. Those that know
+nothing else should pass over what they do not know (RFC 8760, 2.4), but many give up."""
+MOST_ASKED: Final = 4096
+"""Sources and users remembered for that; the oldest are forgotten first, and are offered all again."""
 
 
 @dataclass(slots=True)
@@ -72,6 +77,8 @@ class Authentication:
         self._phones = phones
         self._digest = DigestServer(realm, phones.secret_of, new_token, algorithms)
         self._on_lock = on_lock
+        self._asked: dict[tuple[str, str], tuple[int, str]] = {}
+        """Source and user: challenges that they left unanswered, and the last request so challenged."""
 
     @property
     def realm(self) -> str:
@@ -87,7 +94,8 @@ class Authentication:
             return Refusal(error.status_hint)
         if given is None:
             self.counts.challenged += 1
-            return self._challenge(ip, now)
+            return self._challenge(ip, now, plain=self._gave_up(request, ip))
+        self._asked.pop((ip, request.from_.uri.user_decoded), None)
         user = given.param("username") or ""
         is_locked = self.lock_out.is_locked(ip, user, now)
         checked = self._digest.check(given, request.method, request.uri, ip, now, believes=not is_locked)
@@ -126,6 +134,17 @@ class Authentication:
                 found = given
         return found
 
-    def _challenge(self, ip: str, now: float, *, stale: bool = False) -> Refusal:
-        challenges = self._digest.challenges(ip, now, stale=stale)
+    def _gave_up(self, request: Request, ip: str) -> bool:
+        """Note a challenge; tells whether this telephone does not know how to answer what we offer."""
+        key, this = (ip, request.from_.uri.user_decoded), f"{request.cseq.number} {request.call_id}"
+        count, last = self._asked.pop(key, (0, ""))
+        if last != this:  # a repetition was not left unanswered, but lost
+            count += 1
+        if len(self._asked) >= MOST_ASKED:
+            del self._asked[next(iter(self._asked))]
+        self._asked[key] = (count, this)
+        return count > UNANSWERED
+
+    def _challenge(self, ip: str, now: float, *, stale: bool = False, plain: bool = False) -> Refusal:
+        challenges = self._digest.challenges(ip, now, stale=stale, plain=plain)
         return Refusal(401, tuple(("WWW-Authenticate", challenge) for challenge in challenges))

@@ -36,6 +36,9 @@ def _md5(data: bytes) -> str:
 ALGORITHMS: Final[Mapping[str, Callable[[bytes], str]]] = {"SHA-256": _sha256, "MD5": _md5}
 """In the order of preference, as the challenges are sent (RFC 8760, 2.4)."""
 
+PLAIN: Final = "MD5"
+"""The one that every telephone knows; some give up when another is offered besides."""
+
 NONCE_LIFE_S: Final = 600.0
 """After that a telephone is told ``stale=true`` and tries again by itself."""
 MAX_USED_NONCES: Final = 20_000
@@ -113,6 +116,9 @@ class DigestServer:
             (f'Digest realm="{written}", nonce="', f'", algorithm={name}, qop="auth"')
             for name in self._algorithms
         ]
+        self._plain_heads = [
+            head for name, head in zip(self._algorithms, self._heads, strict=True) if name == PLAIN
+        ]
         # Neither how long we have been running nor how many asked before is anybody's business.
         start = hashlib.blake2s(b"start", key=self._key, digest_size=8).digest()
         self._origin_ms = int.from_bytes(start[:5], "big")
@@ -125,15 +131,17 @@ class DigestServer:
     def __len__(self) -> int:
         return len(self._used)
 
-    def challenges(self, ip: str, now: float, *, stale: bool = False) -> list[str]:
+    def challenges(self, ip: str, now: float, *, stale: bool = False, plain: bool = False) -> list[str]:
         """Make the values of WWW-Authenticate, one for each algorithm, best first.
 
         :param ip: where the answer will come from; the nonce is good for no other source.
+        :param plain: offer MD5 alone, where it is offered at all, as before RFC 8760.
         """
         self._serial += 1
         nonce = self._nonce(f"{int(now * 1000) + self._origin_ms:012x}{self._serial & 0xFFFFFFFF:08x}", ip)
         tail = ", stale=true" if stale else ""
-        return [f"{head}{nonce}{middle}{tail}" for head, middle in self._heads]
+        heads = (self._plain_heads or self._heads) if plain else self._heads
+        return [f"{head}{nonce}{middle}{tail}" for head, middle in heads]
 
     def check(
         self, given: Credentials, method: str, uri: Uri, ip: str, now: float, *, believes: bool = True

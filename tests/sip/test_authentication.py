@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from registrar_rig import REALM, an_authentication, answer
 from sip_bench import a_request
 
-from hotline.sip.authentication import Authentication
+from hotline.sip.authentication import MOST_ASKED, Authentication
 from hotline.sip.flow import Flow
+from hotline.sip.headers import parse_credentials
 from hotline.sip.inspection import Refusal
 from hotline.sip.lock_out import FIRST_LOCK_S, FREE_PER_SOURCE, FREE_PER_USER
 from hotline.sip.message import Request, parse_message
@@ -22,9 +24,13 @@ OTHER = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.8", 5060), 1)
 NOW = 1000.0
 
 
-def a_register(*authorizations: str) -> Request:
+count = itertools.count(1)
+
+
+def a_register(*authorizations: str, cseq: int | None = None) -> Request:
     headers = "\n".join(f"Authorization: {text}" for text in authorizations)
-    request = parse_message(a_request("REGISTER", uri="sip:house.example", headers=headers))
+    cseq = next(count) if cseq is None else cseq
+    request = parse_message(a_request("REGISTER", uri="sip:house.example", headers=headers, cseq=cseq))
     assert isinstance(request, Request)
     return request
 
@@ -52,6 +58,11 @@ def guess(
     return found
 
 
+def algorithms(refusal: Phone | Refusal) -> list[str | None]:
+    assert isinstance(refusal, Refusal)
+    return [parse_credentials(value).param("algorithm") for _, value in refusal.headers]
+
+
 def shape(refusal: Phone | Refusal) -> object:
     """All that a stranger can tell of an answer: everything but the nonce."""
     assert isinstance(refusal, Refusal)
@@ -76,7 +87,7 @@ def test_of_several_credentials_those_for_us_count() -> None:
 
 def test_a_scheme_that_we_do_not_know_is_challenged() -> None:
     door = an_authentication({"96156": "secret"})
-    assert shape(knock(door, "Basic abc")) == shape(knock(door))
+    assert algorithms(knock(door, "Basic abc")) == BOTH
 
 
 def test_unknown_user_wrong_password_and_locked_out_source_are_told_the_same() -> None:
@@ -130,6 +141,41 @@ def test_an_old_nonce_is_called_stale() -> None:
     refusal = knock(door, text, now=NOW + 3600)
     assert isinstance(refusal, Refusal)
     assert all("stale=true" in value for _, value in refusal.headers)
+
+
+BOTH, ONE = ["SHA-256", "MD5"], ["MD5"]
+
+
+def test_a_telephone_that_gives_up_before_two_algorithms_is_offered_the_old_one() -> None:
+    door = an_authentication({"96156": "secret"})
+    assert [algorithms(knock(door)) for _ in range(3)] == [BOTH, ONE, ONE]
+    assert algorithms(knock(door, flow=OTHER)) == BOTH
+
+
+def test_a_lost_challenge_is_repeated_as_it_was() -> None:
+    door = an_authentication({"96156": "secret"})
+    request = a_register(cseq=1)
+    assert [algorithms(door.authenticate(request, FLOW, NOW)) for _ in range(3)] == [BOTH] * 3
+
+
+def test_a_telephone_that_answers_is_offered_the_better_algorithm_again() -> None:
+    door = an_authentication({"96156": "secret"})
+    for _ in range(3):
+        assert isinstance(knock(door, answer(challenge(door))), Phone)
+    assert algorithms(knock(door)) == BOTH
+
+
+def test_a_site_without_md5_never_offers_it() -> None:
+    door = an_authentication({"96156": "secret"}, algorithms=("SHA-256",))
+    assert [algorithms(knock(door)) for _ in range(3)] == [["SHA-256"]] * 3
+
+
+def test_who_was_asked_is_remembered_in_bounded_memory() -> None:
+    door = an_authentication({})
+    for number in range(MOST_ASKED + 100):
+        flow = Flow("udp", FLOW.local, (f"10.0.{number // 250}.{number % 250}", 5060), 1)
+        knock(door, flow=flow)
+    assert len(door._asked) == MOST_ASKED
 
 
 def test_broken_credentials_are_told_so() -> None:
