@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from hotline.sip.flow import Address
 from hotline.sip.gate import Gate
 from hotline.sip.glimpse import Filter, SeenMessage, glimpse
 from hotline.sip.registrar import Registrar
-from hotline.sip.trunk_events import TrunkView
+from hotline.sip.trunk_calls import TrunkCalls
 from hotline.wire.control import Answer, ControlSocket, Question, Send
 from hotline.wire.control_client import as_json
 from hotline.wire.metrics import Metrics
@@ -29,6 +29,7 @@ from hotline.wire.reactor import Clock
 from hotline.wire.signalling import Signalling
 from hotline.wire.signalling_files import FOLDER, KeptFiles
 from hotline.wire.sip_edge import Passed, SipEdge
+from hotline.wire.trunk_lines import TrunkLines
 from hotline.wire.views import as_binding, as_leg, as_trunk
 
 MIB: Final = 1 << 20
@@ -62,6 +63,16 @@ class Watched(Protocol):
         """Where telephones are."""
         ...
 
+    @property
+    def lines(self) -> TrunkLines:
+        """The carriers' trunks."""
+        ...
+
+    @property
+    def trunk_calls(self) -> TrunkCalls:
+        """What the trunks carry, and may."""
+        ...
+
 
 class Lookout:
     """Everything that looks.
@@ -91,8 +102,6 @@ class Lookout:
         self._since = wall()
         files = KeptFiles(data_dir / FOLDER, keep_days, keep_mb * MIB) if keep_days else None
         self._signalling = Signalling(files, capture, seconds=clock.seconds, wall=wall)
-        self.trunks: Callable[[], Sequence[TrunkView]] = tuple
-        """Tells how the trunks stand."""
         self._edge: SipEdge | None = None
         self.answers.update(drain=_drain, metrics=lambda _question: self.metrics.text())
         self.metrics.counts["signalling"] = lambda: self._signalling.counts
@@ -117,7 +126,7 @@ class Lookout:
         self.control.streams["trace"] = self._trace
         self.answers["legs"] = lambda _question: [as_leg(leg) for leg in user_agent.legs]
         self.answers["registrations"] = lambda _question: _registrations(house.bindings, seconds())
-        self.answers["trunks"] = lambda _question: [as_trunk(view) for view in self.trunks()]
+        self.answers["trunks"] = lambda _question: [as_trunk(view) for view in house.lines.views()]
         metrics = self.metrics
         metrics.counts |= {
             "sip": lambda: edge.counts,
@@ -133,10 +142,11 @@ class Lookout:
             "phones_registered": lambda: len(house.bindings.users(seconds())),
         }
         metrics.labelled |= {
-            "trunk_up": lambda: {view.name: float(view.state != "down") for view in self.trunks()},
-            "trunk_calls": lambda: {view.name: float(view.calls) for view in self.trunks()},
-            "trunk_alarms": lambda: {view.name: float(len(view.alarms)) for view in self.trunks()},
+            "trunk_up": house.lines.up,
+            "trunk_calls": house.lines.standing,
+            "trunk_alarms": lambda: {view.name: float(len(view.alarms)) for view in house.lines.views()},
         }
+        metrics.counts_of_each["trunk"] = lambda: house.trunk_calls.counts
         if not self._signalling.is_idle:
             self._signalling.start()
             edge.taps.append(self._signalling.tap)

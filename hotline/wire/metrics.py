@@ -27,6 +27,7 @@ from hotline.sip.flow import Address
 from hotline.sip.front_door import DoorCounts
 from hotline.sip.gate import GateCounts
 from hotline.sip.registrar import RegistrarCounts
+from hotline.sip.trunk_calls import TrunkCounts
 from hotline.wire.alarm import Alarm
 from hotline.wire.reactor import Clock
 from hotline.wire.signalling import SignallingCounts
@@ -44,6 +45,10 @@ COUNTS: Final[Mapping[str, tuple[type, str]]] = {
     "signalling": (SignallingCounts, "Messages kept and copied"),
 }
 """Where is counted: first part of the metrics' names, the dataclass, and what it is about."""
+COUNTS_OF_EACH: Final[Mapping[str, tuple[type, str, str]]] = {
+    "trunk": (TrunkCounts, "trunk", "A trunk"),
+}
+"""The same with a label: name of the label in the middle."""
 GAUGES: Final[Mapping[str, str]] = {
     "sip_legs": "SIP dialogs that stand or are being set up.",
     "sip_transactions": "SIP transactions that are remembered.",
@@ -72,6 +77,8 @@ class Metrics(Collector):
     def __init__(self, clock: Clock) -> None:
         self.counts: dict[str, Callable[[], Any]] = {}
         """Reads a dataclass of counters, by a name of ``COUNTS``."""
+        self.counts_of_each: dict[str, Callable[[], Mapping[str, Any]]] = {}
+        """Reads one for each value of its label, by a name of ``COUNTS_OF_EACH``."""
         self.gauges: dict[str, Callable[[], float]] = {}
         """Reads a gauge, by a name of ``GAUGES``."""
         self.labelled: dict[str, Callable[[], Mapping[str, float]]] = {}
@@ -133,6 +140,14 @@ class Metrics(Collector):
             counted = read()
             for name, help_text in fields_of(*COUNTS[source]).items():
                 yield CounterMetricFamily(f"hotline_{source}_{name}", help_text, value=getattr(counted, name))
+        for source, read_each in self.counts_of_each.items():
+            each = read_each()
+            counts, label, about = COUNTS_OF_EACH[source]
+            for name, help_text in fields_of(counts, about).items():
+                counter = CounterMetricFamily(f"hotline_{source}_{name}", help_text, labels=[label])
+                for value, counted in each.items():
+                    counter.add_metric([value], getattr(counted, name))
+                yield counter
         for name, read in self.gauges.items():
             yield GaugeMetricFamily(f"hotline_{name}", GAUGES[name], value=read())
         labelled = {name: read_all() for name, read_all in self.labelled.items()} | self._waited
@@ -217,6 +232,11 @@ def explain_metrics() -> str:
     for source, (counts, about) in COUNTS.items():
         lines += [
             f"| `hotline_{source}_{name}_total` | counter | {help_text} |"
+            for name, help_text in fields_of(counts, about).items()
+        ]
+    for source, (counts, label, about) in COUNTS_OF_EACH.items():
+        lines += [
+            f"| `hotline_{source}_{name}_total{{{label}}}` | counter | {help_text} |"
             for name, help_text in fields_of(counts, about).items()
         ]
     lines += [f"| `hotline_{name}` | gauge | {help_text} |" for name, help_text in GAUGES.items()]

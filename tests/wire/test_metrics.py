@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 
 from hotline.errors import ConfigError
+from hotline.sip.trunk_calls import TrunkCounts
 from hotline.wire.metrics import (
     COUNTS,
     GAUGES,
@@ -73,9 +74,11 @@ def test_counters_gauges_and_labels_are_read_when_asked() -> None:
     metrics.awaited["jobs_waiting"] = jobs
     metrics.labelled["trunk_up"] = lambda: {"unicom": 1, "备用": 0}
     counts.received = 7
+    metrics.counts_of_each["trunk"] = lambda: {"unicom": TrunkCounts(calls_in=5)}
     read = samples(asyncio.run(metrics.text()))
     assert read["hotline_sip_received_total"] == 7
     assert read["hotline_calls"] == 3
+    assert read["hotline_trunk_calls_in_total|unicom"] == 5
     assert read["hotline_trunk_up|unicom"] == 1
     assert read["hotline_trunk_up|备用"] == 0
     assert read["hotline_jobs_waiting|notify"] == 4
