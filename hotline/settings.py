@@ -124,12 +124,9 @@ class SipSettings(_Section):
     tls_client: Literal["never", "optional", "required"] = "never"
     """Whether those who connect to us by TLS must show a certificate of their own (mutual TLS)."""
     numbers: tuple[str, ...] = ("96156", "01096156", "+861096156")
-    """Called numbers that the main flow answers; others get 404."""
+    """Called numbers that the main flow answers; others get 404. A trunk may narrow them (docs/trunks.md)."""
     area_code: str = "10"
     """Area code without the trunk zero, to complete local numbers."""
-
-    trusted_networks: tuple[str, ...] = ()
-    """Networks of the carrier's trunks; only their P-Asserted-Identity is believed (RFC 3325)."""
     max_calls: Annotated[int, Field(ge=1, le=10_000)] = 200
     """Calls at a time; more are answered 503. Each needs an RTP port."""
 
@@ -139,13 +136,6 @@ class SipSettings(_Section):
     """Room for them in the data folder, in MiB; a call takes some 5 KiB. The oldest make room."""
     hep_address: str = ""
     """Capture server (HEP3 over UDP) that gets a copy of each message, ``192.0.2.9:9060``; empty: none."""
-
-    @field_validator("trusted_networks")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            ipaddress.ip_network(network)
-        return value
 
     @field_validator("listen_ip")
     @classmethod
