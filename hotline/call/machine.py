@@ -44,7 +44,16 @@ from hotline.call.states import FAREWELL_S, LIMITS_S, TRANSITIONS, A, I, S
 from hotline.events.ids import CallId, RecordingId
 from hotline.ivr.flow import OPEN_REQUEST, REQUEST_STATUS, Flow
 from hotline.ivr.phases import P
-from hotline.ivr.runner import ENOUGH_SPEECH_MS, Answered, Ask, Connect, Disconnect, FlowEnded, Runner
+from hotline.ivr.runner import (
+    ENOUGH_SPEECH_MS,
+    Answered,
+    Ask,
+    Connect,
+    Connected,
+    Disconnect,
+    FlowEnded,
+    Runner,
+)
 from hotline.media.plan import (
     ClosePort,
     DigitPressed,
@@ -60,6 +69,8 @@ from hotline.sip.events import CallArrived, MediaMoved, TransferAsked
 
 DOUBTFUL_S: Final = 3.0
 """A recording so long with little speech in it may be a quiet voice: a person shall listen."""
+LEAST_LEFT_S: Final = 120.0
+"""So long a flow may go on at least after a talk with a person: for a message, and its number."""
 SAMPLES_PER_S: Final = 8000  # of every recording (media.plan)
 UNAVAILABLE: Final = 503  # RFC 3261, 21.5.4: a trunk tries its next route
 
@@ -110,6 +121,7 @@ class Call:
         self._port = PortOpened(self.call_id, "", 0)
         self._notes: list[str] = []
         self._limit: float | None = now + LIMITS_S[S.WRITING]
+        self._left_s = 0.0
         self._is_winding_up = False
         self._has_failed = False
 
@@ -312,6 +324,7 @@ class Call:
             self._commands.extend(self._connection.take_commands())
             if self.state is S.TALKING and self._runner is not None:
                 for told in self._connection.take_events():
+                    self._stop_the_clock(isinstance(told, Connected), now)
                     self._runner.handle(told, now)
                 wishes = self._runner.take_commands()
                 for wish in wishes:
@@ -324,6 +337,13 @@ class Call:
             if self.state is S.SETTLING and self._openings.is_settled:
                 self._move(I.SETTLED, now)
             return
+
+    def _stop_the_clock(self, is_talking: bool, now: float) -> None:
+        """Count no talk with a person into the longest call of a flow; the flow has a limit for it."""
+        if is_talking and self._limit is not None:
+            self._left_s, self._limit = max(self._limit - now, LEAST_LEFT_S), None
+        elif not is_talking and self._limit is None:
+            self._limit = now + self._left_s
 
     def _carry_on(self, wish: object, now: float) -> None:
         match wish:

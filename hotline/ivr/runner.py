@@ -256,6 +256,8 @@ class Runner:
             self._fault(f"{type(error).__name__} in {self.step.name}")
 
     def _enter_phase(self, phase: P, now: float) -> None:
+        if phase is P.CONNECT_TALK:
+            self._timers.pop(I.PROMPT_ENDED, None)  # whoever connected her has ended the music already
         if phase is not P.ASK_HOLDING and phase is not self.phase:
             if self.phase in PLAYING and I.PROMPT_ENDED in self._timers:
                 self._fall_silent()
