@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 import typer
 
 from hotline.cli.console import DEFAULT_CONFIG, ConfigOption, load_settings, out, run
+from hotline.cli.shown import put, table
 from hotline.desk.passwords import check_password
 from hotline.errors import Refused
 from hotline.settings import Settings
@@ -131,6 +132,31 @@ def phone_remove(phone: str, config: ConfigOption = DEFAULT_CONFIG) -> None:
     settings = load_settings(config)
     _do(settings, lambda store: store.remove_phone(phone, by=BY))
     out.print(f"phone {phone} is gone", markup=False)
+
+
+@app.command("registrations")
+def phone_registrations(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """List where telephones of the running hotline can be reached now; one place a line."""
+    settings = load_settings(config)
+    from hotline.wire.control_client import ControlClient
+
+    with ControlClient(settings.site.data_dir) as client:
+        places = client.ask("registrations")
+    rows = [
+        (
+            place["user"],
+            place["source"],
+            f"{place['expires_s']} s",
+            place["contact"] + "".join(f" over {hop}" for hop in place["path"]),
+            place["user_agent"],
+        )
+        for place in places
+    ]
+    put(
+        table(("phone", "from", "for another", "contact", "what"), rows)
+        if rows
+        else "no telephone is registered"
+    )
 
 
 def _do(settings: Settings, work: Callable[[SqlPhones], Awaitable[T]]) -> T:
