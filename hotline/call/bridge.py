@@ -566,6 +566,7 @@ class Bridge:
 
     def _hand_over(self, _now: float) -> None:
         self._limit = None
+        self.near.status = UNAVAILABLE
         self._drop(self.near, "transferred")
         self._drop_dialled()
         self._drop_rest()
