@@ -19,6 +19,11 @@ def _always(_: Flow) -> bool:
 class RegisterService(Protocol):
     """Whoever serves REGISTER (``hotline.sip.registrar``)."""
 
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """Option tags that a REGISTER may require, in lower case."""
+        ...
+
     def register(self, request: Request, flow: Flow, now: float) -> Refusal | HeaderFields:
         """Carry out a REGISTER that passed the general checks.
 

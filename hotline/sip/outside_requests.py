@@ -149,7 +149,10 @@ class OutsideRequests:
             return Refusal(404)
         if self._layer.is_merged(server):
             return Refusal(482)
-        return check_require(request, self._config.supported)
+        supported = self._config.supported
+        if request.method == "REGISTER" and self._config.registrar is not None:
+            supported += self._config.registrar.extensions
+        return check_require(request, supported)
 
     def _called(self, request: Request, origin: Origin) -> str | None:
         """Tell what a request calls, in our own form; None for what its sender may not reach."""

@@ -73,6 +73,11 @@ class Registrar:
         self.counts = RegistrarCounts()
         self._config, self._door, self._bindings = config, door, bindings
 
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """Option tags that a REGISTER may require."""
+        return EXTENSIONS
+
     def bindings(self, user: str, now: float) -> list[Binding]:
         """List where a user can be reached, best first."""
         return sorted(self._bindings.of(user, now), key=lambda binding: -binding.q)

@@ -6,11 +6,11 @@ import itertools
 
 import pytest
 from registrar_rig import a_registrar, answer, open_registrar
-from sip_bench import a_request
+from sip_bench import Bench, a_request
 
 from hotline.sip.flow import Flow
 from hotline.sip.inspection import HeaderFields, Refusal
-from hotline.sip.message import Request, parse_message
+from hotline.sip.message import Request, Response, parse_message
 from hotline.sip.registrar import FLOW_TIMER_S, Registrar
 
 US, PHONE = ("192.0.2.1", 5060), ("192.0.2.7", 5060)
@@ -303,3 +303,20 @@ def test_a_proxy_that_keeps_no_flows_is_named() -> None:
     assert status(register(open_registrar(), behind, contact)) == 439
     with_ob = f"{behind}\nPath: <sip:192.0.2.50;lr;ob>"
     assert status(register(open_registrar(), with_ob, contact)) == 200
+
+
+def test_a_telephone_may_insist_on_what_we_know() -> None:
+    for tag, status_wanted in (("path", 200), ("outbound", 200), ("gruu", 420)):
+        bench = Bench(registrar=open_registrar())
+        [response] = bench.hear(a_request("REGISTER", uri="sip:house.example", headers=f"Require: {tag}"))
+        assert isinstance(response, Response)
+        assert response.status == status_wanted
+
+
+def test_a_connection_that_the_user_agent_lost_takes_its_binding() -> None:
+    registrar = open_registrar()
+    bench = Bench(registrar=registrar)
+    bench.hear(a_request("REGISTER", uri="sip:house.example"), TLS)
+    assert registrar.users(bench.now) == ["96156"]
+    bench.ua.lose_connection(TLS.connection, bench.now)
+    assert registrar.users(bench.now) == []
