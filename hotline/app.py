@@ -105,7 +105,6 @@ class Hotline:
         await watch.start()
         exchange.start()
         lookout.metrics.awaited["jobs_waiting"] = store.jobs_waiting
-        lookout.trunks = exchange.lines.views
         lookout.watch(exchange)
         log.info("serve.ready", sip_port=exchange.edge.port, console=console_url, flow=flow.version)
 
