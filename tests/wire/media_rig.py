@@ -15,6 +15,7 @@ import numpy as np
 from hotline.events.ids import CallId
 from hotline.media.plan import Codec, MediaEvent, OpenPort, PortOpened
 from hotline.wire.media_link import MediaPlane
+from hotline.wire.srtp import LibSrtp
 
 FRAME = 160
 
@@ -49,12 +50,21 @@ class Phone(asyncio.DatagramProtocol):
     def __init__(self, payload_type: int = 8, ssrc: int = 0xCAFE) -> None:
         self.heard: list[bytes] = []
         self.payload_type, self.ssrc, self.sequence = payload_type, ssrc, 65530
+        self.protection: LibSrtp | None = None
+        self.heard_at: list[float] = []
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.heard.append(data)
+        self.heard_at.append(time.monotonic())
+        plain = data if self.protection is None else self.protection.open(data)
+        assert plain is not None
+        self.heard.append(plain)
+
+    @property
+    def host(self) -> str:
+        return str(self.transport.get_extra_info("sockname")[0])
 
     @property
     def port(self) -> int:
@@ -66,13 +76,23 @@ class Phone(asyncio.DatagramProtocol):
         self.sequence = (self.sequence + step) & 0xFFFF
         kind = self.payload_type if payload_type is None else payload_type
         head = struct.pack("!BBHII", 0x80, kind, self.sequence, stamp & 0xFFFFFFFF, self.ssrc)
-        self.transport.sendto(head + payload, ("127.0.0.1", port))
+        self.transport.sendto(self.seal(head + payload), (self.host, port))
+
+    def seal(self, packet: bytes) -> bytes:
+        """Protect a packet where this phone has keys."""
+        sealed = packet if self.protection is None else self.protection.protect(packet)
+        assert sealed is not None
+        return sealed
 
     async def talk(self, port: int, audio: bytes, stamp: int = 1000) -> None:
         """Say so much, a frame every 20 ms."""
+        await self.say_all(port, [audio[k : k + FRAME] for k in range(0, len(audio), FRAME)], stamp)
+
+    async def say_all(self, port: int, payloads: list[bytes], stamp: int = 1000, ticks: int = FRAME) -> None:
+        """Say these, one every 20 ms."""
         due = time.monotonic()
-        for place in range(0, len(audio), FRAME):
-            self.say(port, stamp + place, audio[place : place + FRAME])
+        for k, payload in enumerate(payloads):
+            self.say(port, stamp + k * ticks, payload)
             due += 0.02
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
@@ -80,9 +100,9 @@ class Phone(asyncio.DatagramProtocol):
         return b"".join(packet[12:] for packet in self.heard)
 
 
-async def a_phone(**kw: Any) -> Phone:
+async def a_phone(*, host: str = "127.0.0.1", **kw: Any) -> Phone:
     _, phone = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: Phone(**kw), local_addr=("127.0.0.1", 0)
+        lambda: Phone(**kw), local_addr=(host, 0)
     )
     return phone
 
@@ -125,7 +145,8 @@ class Rig:
                 await self._changed.wait()
 
     async def open(self, name: str, phone: Phone, codec: Codec = Codec.PCMA, **kw: Any) -> int:
-        self.plane.send(OpenPort(CallId(name), "127.0.0.1", phone.port, codec, 101, **kw))
+        terms = {"event_payload_type": 101} | kw
+        self.plane.send(OpenPort(CallId(name), phone.host, phone.port, codec, **terms))
         opened = await self.until(PortOpened, lambda event: event.call_id == name)
         return int(opened.local_port)
 

@@ -8,6 +8,7 @@ import pytest
 
 from hotline.errors import ConfigError
 from hotline.media.outgoing import PACKET
+from hotline.media.relayed import Relayed
 from hotline.media.rtp import remote_number
 from hotline.wire import mmsg
 from hotline.wire.mmsg import Receiver, Sender
@@ -133,3 +134,83 @@ def test_a_connected_socket_sends_without_a_name(sockets) -> None:
         )
     )
     assert peer.recv(999) == bytes([7]) * PACKET
+
+
+@pytest.fixture
+def six():
+    made = []
+    try:
+        for _ in range(3):
+            end = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            made.append(end)
+            end.bind(("::1", 0))
+            end.setblocking(False)
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    yield made
+    for end in made:
+        end.close()
+
+
+def test_ipv6_datagrams_arrive_with_the_whole_address_of_their_sender(six) -> None:
+    ours, peer, other = six
+    peer.sendto(b"abc", ours.getsockname())
+    other.sendto(b"de", ours.getsockname())
+    (batch,) = Receiver(socket.AF_INET6).batches([(5, ours.fileno())])
+    assert batch.length.tolist() == [3, 2]
+    assert batch.remote.tolist() == [remote_number("::1", end.getsockname()[1]) for end in (peer, other)]
+    assert batch.address is not None
+    assert batch.address.tolist() == [[0, 1], [0, 1]]
+    assert batch.port_index.tolist() == [5, 5]
+
+
+@pytest.mark.parametrize("is_connected", [False, True])
+def test_one_sender_serves_both_families(sockets, six, is_connected: bool) -> None:
+    packets = np.arange(2, dtype=np.uint8)[:, None].repeat(PACKET, 1)
+    sender = Sender(packets, np.array([PACKET, 20]))
+    ours, peers = (sockets[0], six[0]), (sockets[1], six[1])
+    remotes = np.array([number(peers[0]), remote_number("::1", peers[1].getsockname()[1])], np.uint64)
+    addresses = np.array([[0, 0], [0, 1]], np.uint64)
+    if is_connected:
+        ours[1].connect(peers[1].getsockname())
+    plan = sender.prepare(
+        np.arange(2),
+        remotes,
+        np.arange(2),
+        [end.fileno() for end in ours],
+        np.array([False, is_connected]),
+        addresses,
+    )
+    sender.send(plan)
+    assert peers[0].recv(999) == bytes(PACKET)
+    assert peers[1].recv(999) == bytes([1]) * 20
+    assert sender.refused == 0
+
+
+def test_a_released_ipv6_socket_hears_everybody_on_its_old_port(six) -> None:
+    free, friend, stranger = six
+    address = free.getsockname()
+    free.close()
+    six[0] = ours = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    ours.bind(address)
+    ours.setblocking(False)
+    ours.connect(friend.getsockname())
+    mmsg.release(ours.fileno())
+    assert ours.getsockname()[1] == address[1]
+    stranger.sendto(b"now", address)
+    assert ours.recv(9) == b"now"
+
+
+def test_what_passes_from_call_to_call_is_sent_to_its_peer_but_for_what_is_dropped(sockets) -> None:
+    ours, peers = sockets[:2], sockets[2:4]
+    sender, relayed = Sender(np.zeros((2, PACKET), np.uint8)), Relayed()
+    sender.address(np.arange(2), np.array([number(end) for end in peers], np.uint64), np.arange(2))
+    for slot, payload in ((0, b"one"), (-1, b"dropped"), (1, b"two"), (0, b"three")):
+        row = relayed.take_rows(1).start
+        relayed.put(row, payload)
+        relayed.slots[row] = slot
+    sender.send_relayed(relayed, np.arange(2), [end.fileno() for end in ours])
+    assert [peers[0].recv(999)[12:] for _ in range(2)] == [b"one", b"three"]
+    assert peers[1].recv(999)[12:] == b"two"
+    with pytest.raises(BlockingIOError):
+        peers[1].recv(999)
