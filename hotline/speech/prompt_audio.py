@@ -20,6 +20,7 @@ from typing import Final
 
 from hotline.errors import ConfigError
 from hotline.speech.band import TELEPHONE_RATE_HZ, Samples, from_pcm16, to_pcm16
+from hotline.speech.tones import make_sound
 
 TEXTS: Final = "texts.toml"
 MANIFEST: Final = "manifest.json"
@@ -27,7 +28,6 @@ TONES: Final = "tones"
 RECIPE: Final = 1
 """Raise it when the rendering changes, so that every prompt is made anew."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-_TONE: Final = re.compile(r"(?:(?P<frequency_hz>\d+) ?Hz|silence), ?(?P<length_ms>\d+) ?ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +100,9 @@ def read_prompts(text: str, *, file: str) -> list[Prompt]:
             prompts.append(Prompt(language, name, spoken, SPEAKERS[language]))
         for name, sound in tones.items():
             _check(name, sound, TONES, file)
-            read_tone(sound, file=file)
+            make_sound(sound, file=file)
             prompts.append(Prompt(language, name, sound, None))
     return prompts
-
-
-def read_tone(sound: str, *, file: str) -> tuple[float, float]:
-    """Read ``1000 Hz, 400 ms`` or ``silence, 350 ms``.
-
-    :returns: frequency in Hz, 0 for silence; length in seconds.
-    :raises ConfigError: for anything else.
-    """
-    found = _TONE.fullmatch(sound)
-    if found is None:
-        raise ConfigError(f"{sound!r} is no tone; write '1000 Hz, 400 ms' or 'silence, 350 ms'", file=file)
-    return float(found["frequency_hz"] or 0), int(found["length_ms"]) / 1000
 
 
 def _check(name: str, text: object, table: str, file: str) -> None:

@@ -26,11 +26,11 @@ from hotline.speech.prompt_audio import (
     find_stale,
     read_manifest,
     read_prompts,
-    read_tone,
     write_manifest,
     write_wav,
 )
 from hotline.speech.pronunciation import english, mandarin
+from hotline.speech.tones import make_sound
 from hotline.speech.voice import Kokoro, Voice
 
 SENTENCE_PAUSE_S: Final = 0.32
@@ -52,16 +52,15 @@ _SENTENCE: Final = re.compile(r"[^。！？.!?]+[。！？.!?]*")
 _PHONEMES: Final[dict[str, Callable[[str], str]]] = {"zh": mandarin, "en": english}
 
 
-def sound_of(prompt: Prompt, voice: Voice, *, file: str = TEXTS) -> band.Samples:
+def sound_of(prompt: Prompt, voice: Voice | None, *, file: str = TEXTS) -> band.Samples:
     """Speak a prompt, or make its tone, at 8 kHz and the level of all prompts.
 
+    :param voice: None will do for a tone.
     :raises ConfigError: when it cannot be spoken.
     """
     if prompt.speaker is None:
-        frequency_hz, length_s = read_tone(prompt.text, file=file)
-        if not frequency_hz:
-            return np.zeros(round(length_s * band.TELEPHONE_RATE_HZ), np.float32)
-        return band.set_peak(band.tone(frequency_hz, length_s), band.PEAK / 2)
+        return make_sound(prompt.text, file=file)
+    assert voice is not None
     parts: list[band.Samples] = []
     for sentence in _SENTENCE.findall(prompt.text):
         spoken = _speak(sentence, prompt.language, prompt.speaker, voice)
@@ -129,7 +128,8 @@ def render_prompts_blocking(
     for prompt in prompts:
         if not again and prompt.path not in stale:
             continue
-        voice = voice or new_voice()
+        if prompt.speaker is not None:
+            voice = voice or new_voice()
         try:
             sound = sound_of(prompt, voice, file=str(source))
         except ConfigError as error:

@@ -7,8 +7,9 @@ import pytest
 
 from hotline.errors import ConfigError
 from hotline.speech import band, prompt_audio
-from hotline.speech.prompt_audio import find_stale, read_manifest, read_prompts, read_tone, read_wav
+from hotline.speech.prompt_audio import find_stale, read_manifest, read_prompts, read_wav
 from hotline.speech.render import main, middle_of_three, render_prompts_blocking
+from hotline.speech.tones import read_tone
 
 FOLDER = Path(__file__).parents[2] / "ivr_flows" / "prompts"
 
