@@ -72,6 +72,7 @@ class Exchange:
         self.trunks = AccessList(
             read_trunks(settings.site.config_dir / TRUNKS_FILE, area_code=sip.area_code, numbers=sip.numbers)
         )
+        self.trunk_calls = TrunkCalls(self.trunks.trunks)
         self.phones, self.bindings = house.phones, LocalBindings()
         phones = settings.phones
         self.authentication = Authentication(
@@ -89,6 +90,7 @@ class Exchange:
             self.bindings,
             self.authentication,
             _tell_notice,
+            self.trunk_calls,
         )
         self.user_agent = UserAgent(
             UserAgentConfig(
@@ -96,6 +98,7 @@ class Exchange:
                 area_code=sip.area_code,
                 max_calls=sip.max_calls,
                 registrar=self.registrar,
+                admission=self.gate,
             ),
             new_call_id,
             new_token,
@@ -110,7 +113,6 @@ class Exchange:
             public_ips=(sip.public_ip, sip.public_ip6),
             front_door=FrontDoor(self.gate.knows, self._peers),
         )
-        self.trunk_calls = TrunkCalls(self.trunks.trunks)
         self.lines = TrunkLines(
             reactor, self.edge, self.trunks, self.trunk_calls, self.user_agent.calls_of, new_token
         )

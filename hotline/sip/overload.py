@@ -24,21 +24,22 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-LONG_S: Final = 0.02
-"""A queue that stands so long means too much work. It is 1/25 of T1: nobody repeats anything yet."""
-SHORT_S: Final = 0.005
+LONG_S: Final = 0.05
+"""A queue that stands so long means too much work. It is a tenth of T1: nobody repeats anything yet, and
+more than another program on the same core makes us wait."""
+SHORT_S: Final = 0.02
 """A shorter wait means that there is room."""
-CRITICAL_S: Final = 0.4
-"""Just below T1: everything but calls is refused at once, and calls by leaps."""
+STALE_S: Final = 0.2
+"""While a queue stands, new work that waited for so long is refused whatever the share: it clears what
+gathered in a stall of the machine, before anybody repeats it."""
 EVERY_S: Final = 0.25
 """How often the share is set."""
 FEWEST: Final = 8
 """Measures in that time, or nothing is concluded: at fewer than 32 a second nobody is overloaded."""
-RISE: Final = 0.05
-FALL: Final = 0.03
-"""Steps of the share where calls are refused: small, so that it settles close below the limit."""
+STEP: Final = 0.03
+"""Of the share where calls are refused: small, so that it settles close below the limit."""
 LEAP: Final = 0.25
-"""Step below that, where nobody is hurt, and at CRITICAL_S."""
+"""Of the share below that, where nobody is hurt."""
 CALLS: Final = 2.0
 """Share from which on calls are refused."""
 TOP: Final = 3.0
@@ -70,11 +71,18 @@ class Overload:
         self._measures = [0] * len(Waits)
         self._measured_at = self._next_at = float("-inf")
         self._debts = [0.0, 0.0, 0.0]
+        self._last_s = 0.0
+
+    @property
+    def refuses_calls(self) -> bool:
+        """Tell whether calls are refused."""
+        return self.share > CALLS
 
     def measure(self, waited_s: float, now: float, kind: Waits = Waits.DATAGRAM) -> None:
         """Note how long something waited for us."""
         self._freshest_s[kind] = min(self._freshest_s[kind], waited_s)
         self._measures[kind] += 1
+        self._last_s = waited_s
         self._measured_at = now
         if now >= self._next_at:
             self._set(now)
@@ -87,8 +95,10 @@ class Overload:
         if self.share == 0.0:
             return False
         if now - self._measured_at > CALM_S:
-            self.share = 0.0
+            self.share = self._last_s = 0.0
             return False
+        if self._last_s >= STALE_S:
+            return True
         rank = RANKS.get(method, 0)
         self._debts[rank] += min(1.0, max(0.0, self.share - rank))
         if self._debts[rank] < 1.0:
@@ -103,9 +113,7 @@ class Overload:
         self._measures = [0] * len(Waits)
         self._next_at = now + EVERY_S
         self.wait_s = max(waits_s, default=0.0)
-        if self.wait_s >= CRITICAL_S:
-            self.share = min(TOP, max(self.share, CALLS) + LEAP)
-        elif self.wait_s >= LONG_S:
-            self.share = min(TOP, self.share + (RISE if self.share >= CALLS else LEAP))
+        if self.wait_s >= LONG_S:
+            self.share = min(TOP, self.share + (STEP if self.share >= CALLS else LEAP))
         elif self.wait_s <= SHORT_S:
-            self.share = max(0.0, self.share - (FALL if self.share > CALLS else LEAP))
+            self.share = max(0.0, self.share - (STEP if self.share > CALLS else LEAP))

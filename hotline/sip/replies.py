@@ -123,7 +123,8 @@ class Replies:
 
         :param local_ip: of the media port; empty or a wildcard: the one that the peer reaches.
         """
-        return self._config.public_ip or (flow.own_ip if local_ip in WILDCARDS else local_ip)
+        public_ip = self._config.public_ip or flow.public_ip
+        return public_ip or (flow.own_ip if local_ip in WILDCARDS else local_ip)
 
     def host(self, flow: Flow) -> str:
         """Tell our own address as the peer must write it."""

@@ -40,6 +40,10 @@ log = structlog.get_logger("hotline.sip")
 
 T = TypeVar("T")
 
+OVERLOADED: Final = (
+    "new calls are refused in part (503); if this comes often, give the product a core of its own, or share "
+    "the line among several machines"
+)
 BEAT_S: Final = 0.025
 """Between two measures of the loop: ten in the time after which the share of refusals is set."""
 PASSING_ERRORS: Final = frozenset({EAGAIN, ENOBUFS})
@@ -130,6 +134,7 @@ class SipEdge:
         self._beat = Alarm(reactor, self._measure_loop)
         self._beat_due = 0.0
         self._is_flushing = False
+        self._is_overloaded = False
         self._is_stopped = False
         user_agent.sheds = self.overload.sheds
 
@@ -215,7 +220,7 @@ class SipEdge:
 
         :param age_s: how long it waited for us in the socket.
         """
-        self.overload.measure(age_s, self.reactor.seconds())
+        self._measure(age_s, Waits.DATAGRAM)
         if self.admits(data, flow.remote[0], "udp"):
             self._guarded("datagram", self._datagram, data, flow)
 
@@ -342,9 +347,19 @@ class SipEdge:
 
     def _measure_loop(self) -> None:
         now = self.reactor.seconds()
-        self.overload.measure(max(0.0, now - self._beat_due), now, Waits.LOOP)
+        self._measure(max(0.0, now - self._beat_due), Waits.LOOP)
         self._beat_due = now + BEAT_S
         self._beat.set(self._beat_due)
+
+    def _measure(self, waited_s: float, kind: Waits) -> None:
+        overload = self.overload
+        overload.measure(waited_s, self.reactor.seconds(), kind)
+        if overload.refuses_calls is not self._is_overloaded:
+            self._is_overloaded = overload.refuses_calls
+            if self._is_overloaded:
+                log.warning("sip.overloaded", wait_ms=round(1000 * overload.wait_s), remedy=OVERLOADED)
+            else:
+                log.info("sip.overload_ended", shed=self.user_agent.counts.shed)
 
     def _ring(self) -> None:
         self._guarded("timer", self._timer)

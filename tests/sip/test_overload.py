@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotline.sip.overload import CALM_S, CRITICAL_S, EVERY_S, LONG_S, SHORT_S, TOP, Overload, Waits
+from hotline.sip.overload import CALM_S, EVERY_S, LONG_S, SHORT_S, STALE_S, TOP, Overload, Waits
 
 
 def run(
@@ -75,12 +76,18 @@ def test_a_share_is_spread_evenly() -> None:
     assert fates[:4] == fates[4:8]
 
 
-def test_just_below_the_first_repetition_all_but_calls_is_refused_at_once() -> None:
+def test_while_a_queue_stands_what_is_stale_is_refused_and_the_fresh_goes_by_the_share() -> None:
     overload = Overload()
-    now = run(overload, CRITICAL_S, 2 * EVERY_S)
-    assert refused(overload, "OPTIONS", now) == 100
-    assert refused(overload, "REGISTER", now) == 100
-    assert 0 < refused(overload, "INVITE", now) < 100
+    now = run(overload, STALE_S, 2 * EVERY_S)
+    assert refused(overload, "INVITE", now) == 100
+    overload.measure(0.0, now)
+    assert refused(overload, "INVITE", now) == 0
+
+
+def test_one_stale_message_alone_is_served() -> None:
+    overload = Overload()
+    overload.measure(1.0, 0.0)
+    assert not overload.sheds("INVITE", 0.0)
 
 
 def test_room_is_used_again_step_by_step() -> None:
@@ -115,16 +122,19 @@ def test_the_share_stays_in_its_bounds_whatever_is_measured(
         assert 0.0 <= overload.share <= TOP
 
 
-def serve(calls_per_s: int) -> tuple[float, float]:
+def serve(calls_per_s: int, stall_s: float = 0.0) -> tuple[float, float]:
     """Serve calls of 1 ms each and refusals of 0.1 ms for half a minute.
 
+    :param stall_s: how long the machine stands still, every five seconds.
     :returns: the share of what could be served at best, and the 99th percentile of the wait in seconds,
         both of the second half.
     """
-    overload, done, waits_s = Overload(), 0.0, []
+    overload, done, next_stall, waits_s = Overload(), 0.0, 16.0, []
     for number in range(calls_per_s * 30):
         arrived = number / calls_per_s
         now = max(done, arrived)
+        if stall_s and now > next_stall:
+            now, next_stall = now + stall_s, next_stall + 5
         overload.measure(now - arrived, now)
         if overload.sheds("INVITE", now):
             done = now + 0.0001
@@ -132,12 +142,17 @@ def serve(calls_per_s: int) -> tuple[float, float]:
         done = now + 0.001
         if arrived > 15:
             waits_s.append(done - arrived)
-    best_per_s = (1 - calls_per_s * 0.0001) / (0.001 - 0.0001)
+    best_per_s = min(calls_per_s, (1 - calls_per_s * 0.0001) / (0.001 - 0.0001))
     return len(waits_s) / 15 / best_per_s, sorted(waits_s)[len(waits_s) * 99 // 100]
 
 
-def test_at_twice_the_limit_nearly_all_that_can_be_served_is_served_and_at_once() -> None:
-    for calls_per_s in (1100, 2000):
-        used, wait_s = serve(calls_per_s)
-        assert used > 0.94
-        assert wait_s < 0.1
+@pytest.mark.parametrize("calls_per_s", [1100, 1500, 2000])
+def test_past_the_limit_nearly_all_that_can_be_served_is_served_and_at_once(calls_per_s: int) -> None:
+    used, wait_s = serve(calls_per_s)
+    assert used > 0.95
+    assert wait_s < 0.15
+
+
+def test_stalls_of_the_machine_cost_little_more_than_they_last() -> None:
+    assert serve(500, stall_s=0.8)[0] > 0.9
+    assert serve(100, stall_s=0.8)[0] > 0.99
