@@ -16,7 +16,7 @@ is believed (see docs/decisions/102-who-is-believed.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -29,18 +29,22 @@ from hotline.sip.inspection import Refusal
 from hotline.sip.message import Request
 from hotline.sip.numbers import called_number
 from hotline.sip.phones import Phone, PhoneBook
-from hotline.sip.rate import TokenBucket, source_key
+from hotline.sip.rate import source_key
 from hotline.sip.trunk import Trunk
+from hotline.sip.trunk_calls import TrunkCalls
 
 NOTE_EVERY_S: Final = 3600.0
 """One notice of a kind a source an hour."""
 MAX_NOTED: Final = 4096
-RETRY_AFTER_S: Final = 5
-"""What a carrier is told when its line is full: soon, for a call takes minutes and many end in seconds."""
 
 
 class TrunkList(Protocol):
     """What the gate asks of the trunks (``hotline.sip.trunk.AccessList``)."""
+
+    @property
+    def trunks(self) -> Sequence[Trunk]:
+        """All trunks."""
+        ...
 
     def trunk_of(self, ip: str) -> Trunk | None:
         """Find the trunk that an address calls from; None for a stranger."""
@@ -83,6 +87,7 @@ class Gate:
     """Fills ``hotline.sip.admission.Admission``.
 
     :param calls_of: how many calls an origin has.
+    :param calls: the caps of the trunks, where calls out count as well; None: caps of its own.
     :param on_notice: told ``(kind, source, detail)`` of what a person should see, once an hour a source.
     """
 
@@ -94,11 +99,12 @@ class Gate:
         bindings: Bindings,
         door: Authentication,
         on_notice: Callable[[str, str, str], None] = lambda _kind, _source, _detail: None,
+        calls: TrunkCalls | None = None,
     ) -> None:
         self.counts = GateCounts()
+        self._calls = calls or TrunkCalls(trunks.trunks)
         self._config, self._trunks, self._phones = config, trunks, phones
         self._bindings, self._door, self._on_notice = bindings, door, on_notice
-        self._rates: dict[str, TokenBucket] = {}
         self._noted: dict[tuple[str, str], float] = {}
 
     def knows(self, ip: str, now: float) -> bool:
@@ -180,19 +186,17 @@ class Gate:
         if called_number(request.uri, numbers, trunk.area_code) is None:
             self.counts.other_numbers += 1
             return Refusal(404)
-        if standing(trunk.name) >= trunk.max_calls:
+        stand = standing(trunk.name)
+        refusal = self._calls.admit_in(trunk.name, stand, now)
+        if refusal is None:
+            return None
+        if stand >= trunk.max_calls:
             self.counts.trunk_full += 1
             self._note("trunk.full", trunk.name, f"{trunk.max_calls} calls stand", now)
-            return Refusal(503, (("Retry-After", str(RETRY_AFTER_S)),))
-        rate = self._rates.get(trunk.name)
-        if rate is None or rate.per_s != trunk.calls_per_second:
-            rate = TokenBucket(trunk.calls_per_second, max(1.0, trunk.calls_per_second))
-            self._rates[trunk.name] = rate
-        if not rate.takes(now):
+        else:
             self.counts.trunk_too_fast += 1
             self._note("trunk.too_fast", trunk.name, f"more than {trunk.calls_per_second:g} calls/s", now)
-            return Refusal(503, (("Retry-After", str(RETRY_AFTER_S)),))
-        return None
+        return refusal
 
     # -- whose it is ------------------------------------------------------------------------------------
 
