@@ -11,9 +11,11 @@ from hotline.call.messages import (
     CallerConfirmed,
     CallerLeft,
     CallInput,
+    FindTargets,
     OfferedWritten,
     OpenRequest,
     RequestOpened,
+    TargetsFound,
 )
 from hotline.events.ids import CallId, RecordingId, RequestNumber
 from hotline.flows import read_flow
@@ -97,6 +99,10 @@ class Bench:
         for command in new:
             self.tag = command.tag if isinstance(command, Play) else self.tag
         self.commands += new
+        for command in new:
+            if isinstance(command, FindTargets):  # no telephone is registered here
+                self.call.handle(TargetsFound(self.call.call_id, command.tag, ()), self.now)
+                self._collect()
 
 
 def written(flow: Flow = FLOW) -> Bench:

@@ -376,6 +376,7 @@ async def test_each_recording_keeps_the_time_when_it_began(world: World) -> None
     world.press("#")
     await world.close_recording(first)
     world.press("0")  # while the number is read: a person, please
+    await world.settle()
     second = await world.record()
     began.append(world.clock.seconds())
     await world.wait(3)
