@@ -20,6 +20,7 @@ from hotline.sip.our_requests import OurRequests
 from hotline.sip.reoffers import Reoffers
 from hotline.sip.replies import Replies
 from hotline.sip.session_timer import Due
+from hotline.sip.timers import PATIENCE
 from hotline.sip.transaction_layer import Server, TransactionLayer
 from hotline.sip.voice_terms import VoiceTerms
 
@@ -124,10 +125,6 @@ class CallBook:
     def forget(self, leg: CallLeg) -> None:
         """Drop a leg: it is over, another fork was answered, or the INVITE failed (13.2.2.3)."""
         self._agenda.put(leg, None)
-        if leg.reinvite is not None:
-            # It got provisional responses only, and the peer's BYE overtook the rest: no timer ends it.
-            self._layer.forget(leg.reinvite)
-            leg.reinvite = None
         if self._dialogs.get(leg.dialog.key) is leg:
             del self._dialogs[leg.dialog.key]
         if self._legs.get(leg.call_id) is leg:
@@ -221,6 +218,10 @@ class CallBook:
                 self.events.append(CallEnded(leg.call_id, cause, leg.end_status, leg.end_reason))
         self._agenda.put(leg, leg.next_timer())
         if leg.machine.is_over:
+            if leg.reinvite is not None:
+                # It got provisional responses only, and a BYE overtook the rest. Its 2xx would still be
+                # acknowledged, but no timer of its own ends it.
+                self._layer.give_up(leg.reinvite, now + PATIENCE)
             self.forget(leg)
 
     def _act(self, leg: CallLeg, action: Action, now: float, with_: Means) -> None:

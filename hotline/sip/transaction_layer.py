@@ -48,6 +48,8 @@ class Client:
     transaction: Transaction
     call_id: CallId | None = None
     hears: Hears | None = None
+    gives_up: float | None = None
+    """When it is forgotten although it is open; None: when its own timers say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,11 @@ class TransactionLayer:
         self._settle(client)
         return client
 
+    def give_up(self, client: Client, due: float) -> None:
+        """Wait for the final response to an INVITE of ours until then, and no longer."""
+        client.gives_up = due
+        self._settle(client)
+
     def forget(self, client: Client) -> None:
         """Give a request of ours up (9.1: an INVITE whose CANCEL brought no final response)."""
         self._clients.pop(client.key, None)
@@ -247,6 +254,9 @@ class TransactionLayer:
     def handle_timer(self, now: float) -> None:
         """Fire what is due, in order of time."""
         while (side := self._agenda.take_due(now)) is not None:
+            if isinstance(side, Client) and _is_given_up(side, now):
+                self.forget(side)
+                continue
             side.transaction.handle_timer(now)
             sent = len(self._outbox)
             self._settle(side)
@@ -272,7 +282,10 @@ class TransactionLayer:
             self._outbox.append(Outgoing(side.flow, data, side.call_id))
         told = transaction.take_told()
         self._failed += [Failed(side, outcome) for outcome in told if outcome is not Outcome.MESSAGE]
-        self._agenda.put(side, transaction.next_timer())
+        due = transaction.next_timer()
+        if due is None and isinstance(side, Client) and transaction.state is S.PROCEEDING:
+            due = side.gives_up
+        self._agenda.put(side, due)
         if transaction.is_over:
             if isinstance(side, Client):
                 self._clients.pop(side.key, None)
@@ -286,6 +299,10 @@ class TransactionLayer:
             merge = _merge_key(server.request)
             if self._merged.get(merge) == server.key:
                 del self._merged[merge]
+
+
+def _is_given_up(client: Client, now: float) -> bool:
+    return client.gives_up is not None and client.gives_up <= now and client.transaction.state is S.PROCEEDING
 
 
 def _merge_key(request: Request) -> Key:
