@@ -37,6 +37,8 @@ class Origin:
     """Name of the trunk, or user of the telephone."""
     trusts_identity: bool = True
     """Its P-Asserted-Identity counts (RFC 3325)."""
+    area_code: str = ""
+    """Completes the local numbers that it tells, without the trunk zero; empty: as the house is set."""
     voice: VoicePolicy = ANY_VOICE
     early_media: bool = False
     """Free announcements go out as early media (183) instead of an answer."""

@@ -157,7 +157,7 @@ class OutsideRequests:
     def _called(self, request: Request, origin: Origin) -> str | None:
         """Tell what a request calls, in our own form; None for what its sender may not reach."""
         config, uri = self._config, request.uri
-        ours = called_number(uri, config.numbers, config.area_code)
+        ours = called_number(uri, config.numbers, origin.area_code or config.area_code)
         if ours is not None:
             return ours
         if origin.kind is OriginKind.PHONE:

@@ -142,6 +142,7 @@ class Trunk:
             OriginKind.TRUNK,
             self.name,
             trusts_identity=self.trusts_identity,
+            area_code=self.area_code,
             voice=self.voice,
             early_media=self.early_media,
             reliable=self.reliable,

@@ -57,7 +57,7 @@ class AccountSettings(_Table):
     password_file: Path | None = None
     """File that holds the password, and nothing else."""
     contact_user: User = ""
-    """User part of the Contact: what the carrier writes into calls to us."""
+    """User part of the Contact: what the carrier writes into calls to us, so one of our called numbers."""
     preferred_identity: str = ""
     """URI for P-Preferred-Identity, as `sip:+861096156@ims.example` or `tel:+861096156`."""
 
@@ -128,15 +128,15 @@ class TrunkSettings(AccountSettings):
     session_expires_s: Annotated[int, Field(ge=0, le=86_400)] = 1800
     """Session timer of our calls (RFC 4028); 0: none is asked for."""
     min_se_s: Annotated[int, Field(ge=90, le=86_400)] = 90
-    """Shortest session timer that we take."""
+    """Shortest session timer that our calls may be given (Min-SE)."""
     refresher: Refresher = "either"
-    """Who keeps the session timer running: `us`, `them`, `either`."""
+    """Who keeps the session timer of our calls running: `us`, `them`, `either`."""
     max_calls: Annotated[int, Field(ge=1, le=10_000)] = 30
     """Calls at a time, both ways together; more are refused with 503."""
     calls_per_second: Annotated[float, Field(gt=0, le=1000)] = 5.0
     """New calls a second, each way; a second's worth may come at once. Carriers cap it."""
     keepalive_s: Annotated[float, Field(ge=0, le=3600)] = 25.0
-    """Pause between OPTIONS to each proxy; 0: none are sent, and a silent proxy is noticed by calls only."""
+    """Pause between OPTIONS to each proxy; 0: none are sent, and each call finds out anew who is silent."""
     redirects: Redirects = "refuse"
     """A 3xx to our call: `refuse`, or follow it to `own_proxies` only."""
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from hotline.errors import ConfigError
 from hotline.sip.dialling import ClientSecret
-from hotline.sip.numbers import normalise_number
+from hotline.sip.numbers import find_number, normalise_number
 from hotline.sip.trunk import Network, ProxyAddress, Transport, Trunk, TrunkAccount
 from hotline.sip.uri import MAX_PORT, is_ipv6
 from hotline.sip.voice_terms import VoicePolicy
@@ -100,7 +100,7 @@ class _Reading:
                     f"{number!r} is no number of the house; write it as in [sip] numbers: "
                     f"{', '.join(self._numbers)}",
                 )
-        accounts = self._accounts(name, given, proxies, callers)
+        accounts = self._accounts(name, given, proxies, callers, area_code)
         if given.srtp == "required" and any(proxy.transport in {"udp", "tcp"} for proxy in proxies):
             raise self.wrong(
                 name, "srtp", "the keys of required SRTP would travel in the clear: reach each proxy by ;tls"
@@ -152,7 +152,12 @@ class _Reading:
         return ConfigError(f"{where}{message}", file=self._file, line=self._line(trunk, key))
 
     def _accounts(
-        self, name: str, given: TrunkSettings, proxies: tuple[ProxyAddress, ...], callers: tuple[str, ...]
+        self,
+        name: str,
+        given: TrunkSettings,
+        proxies: tuple[ProxyAddress, ...],
+        callers: tuple[str, ...],
+        area_code: str,
     ) -> tuple[TrunkAccount, ...]:
         one_of_its_own = AccountSettings.model_construct(
             **{key: getattr(given, key) for key in AccountSettings.model_fields}
@@ -172,6 +177,15 @@ class _Reading:
                 domain, registrar = (
                     f"[{text.strip('[]')}]" if ":" in text else text for text in (domain, registrar)
                 )
+            contact_user = table.contact_user or given.contact_user or user
+            ours = given.numbers or self._numbers
+            if given.mode == "registered" and ours and not find_number(contact_user, ours, area_code):
+                raise self.wrong(
+                    name,
+                    "contact_user",
+                    f"calls would come to {contact_user!r}, which is no number of ours: write contact_user = "
+                    f"{ours[0]!r}, or name it in [sip] numbers",
+                )
             password = self._password(name, table, given)
             auth_user = table.auth_user or given.auth_user or user
             found.append(
@@ -179,7 +193,7 @@ class _Reading:
                     user=user,
                     domain=domain,
                     registrar=registrar,
-                    contact_user=table.contact_user or user,
+                    contact_user=contact_user,
                     secret=ClientSecret(auth_user, password) if password else None,
                     preferred_identity=table.preferred_identity or given.preferred_identity,
                 )

@@ -108,7 +108,7 @@ def test_check_tells_what_the_file_says(tmp_path: Path) -> None:
         'caller_numbers = ["65240000"]\n'
         '[trunks.local]\nnetworks = ["127.0.0.1"]\nnumbers = ["96156"]\n'
         '[trunks.t]\nmode = "registered"\nproxies = ["10.1.1.1:5070;tcp"]\n'
-        'user = "u"\nregistrar = "r.example"\n',
+        'user = "u"\ncontact_user = "96156"\nregistrar = "r.example"\n',
     )
     result = CliRunner().invoke(app, ["trunk", "check", *option])
     assert (result.exit_code, result.output.splitlines()) == (

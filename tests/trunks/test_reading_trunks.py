@@ -49,7 +49,7 @@ def test_the_examples_of_the_shipped_file_are_right(tmp_path: Path) -> None:
     assert unicom.caller_numbers == ("+861065240000",)
     assert unicom.voice.codecs == ("PCMA",)
     assert telecom.mode == "registered"
-    assert [account.contact_user for account in telecom.accounts] == ["+861065240001", "+861065240002"]
+    assert [account.contact_user for account in telecom.accounts] == ["96156", "96156"]
     assert telecom.accounts[1].secret == ClientSecret(
         "+861065240002@bj.ctcims.example", "secret of telecom-2"
     )
@@ -69,7 +69,7 @@ def test_an_account_needs_no_table_of_its_own() -> None:
 
 
 def test_the_domain_is_the_proxy_when_nothing_else_is_named() -> None:
-    [trunk] = read('[trunks.t]\nmode = "registered"\nproxies = ["10.0.0.9"]\nuser = "a"')
+    [trunk] = read('[trunks.t]\nmode = "registered"\nproxies = ["10.0.0.9"]\nuser = "96156"')
     assert (trunk.accounts[0].domain, trunk.accounts[0].registrar) == ("10.0.0.9", "10.0.0.9")
 
 
@@ -136,6 +136,10 @@ def test_a_short_code_shown_by_our_calls_gets_the_area_code() -> None:
         (
             "[trunks.t]\nproxies = ['10.0.0.1']\n[[trunks.t.accounts]]\nuser = 'a'\nauth = 'b'",
             "trunks.toml:5: [trunks.t] auth: unknown key; did you mean 'auth_user'?",
+        ),
+        (
+            "[trunks.t]\nproxies = ['10.0.0.1']\nmode = 'registered'\nuser = '65240001'",
+            "contact_user: calls would come to '65240001', which is no number of ours: write contact_user",
         ),
         ("[trunks.t]\nnetworks = [", "this is not TOML"),
     ],
