@@ -1,0 +1,102 @@
+"""Before a request costs anything: silence, overload, draining, and what each kind of source may call."""
+
+from __future__ import annotations
+
+import pytest
+from sip_bench import OFFER, Bench, a_request, an_invite
+
+from hotline.sip.admission import Origin, OriginKind, Silence
+from hotline.sip.events import CallArrived
+from hotline.sip.message import Response
+
+
+class Only:
+    """Takes everybody for one origin, and notes how often it was asked."""
+
+    def __init__(self, decided: Origin | Silence) -> None:
+        self.decided, self.asked, self.standing = decided, 0, 0
+
+    def knows(self, _ip: str, _now: float) -> bool:
+        return True
+
+    def admit(self, _request: object, _flow: object, _now: float, standing: object) -> Origin | Silence:
+        self.asked += 1
+        self.standing = standing("unicom")  # type: ignore[operator]
+        return self.decided
+
+
+@pytest.mark.parametrize("method", ["INVITE", "REGISTER", "OPTIONS", "BYE", "DANCE"])
+def test_silence_says_nothing_and_remembers_nothing(method: str) -> None:
+    bench = Bench(admission=Only(Silence.SILENCE))
+    assert bench.hear(a_request(method, body=OFFER if method == "INVITE" else "")) == []
+    assert (bench.ua.transactions, bench.events()) == (0, [])
+    assert bench.ua.counts.silenced == 1
+
+
+def test_a_repetition_is_not_decided_again() -> None:
+    only = Only(Origin(OriginKind.TRUNK, "unicom"))
+    bench = Bench(admission=only)
+    bench.hear(an_invite())
+    bench.hear(an_invite())
+    assert (only.asked, bench.ua.counts.repetitions) == (1, 1)
+
+
+def test_who_is_asked_knows_how_many_calls_stand() -> None:
+    only = Only(Origin(OriginKind.TRUNK, "unicom"))
+    bench = Bench(admission=only)
+    bench.hear(an_invite())
+    bench.hear(an_invite(call_id="another", branch="z9hG4bKother"))
+    assert only.standing == 1
+    assert bench.ua.calls_of("unicom") == 2
+
+
+def test_a_telephone_may_call_anything() -> None:
+    bench = Bench(admission=Only(Origin(OriginKind.PHONE, "1001")))
+    bench.hear(an_invite(uri="sip:1002@192.0.2.1"))
+    bench.hear(an_invite(uri="sip:01065551234@192.0.2.1", call_id="b", branch="z9hG4bKb"))
+    bench.hear(an_invite(uri="sip:+861096156@192.0.2.1", call_id="c", branch="z9hG4bKc"))
+    called = [event.called for event in bench.events() if isinstance(event, CallArrived)]
+    assert called == ["1002", "01065551234", "96156"]
+
+
+def test_a_carrier_reaches_our_numbers_only() -> None:
+    bench = Bench(admission=Only(Origin(OriginKind.TRUNK, "unicom")))
+    assert bench.statuses(an_invite(uri="sip:1002@192.0.2.1")) == [100, 404]
+
+
+def test_an_identity_that_is_not_trusted_does_not_count() -> None:
+    bench = Bench(admission=Only(Origin(OriginKind.PHONE, "1001", trusts_identity=False)))
+    bench.hear(an_invite(headers="P-Asserted-Identity: <sip:+861099999999@192.0.2.7>"))
+    [arrived] = bench.events()
+    assert isinstance(arrived, CallArrived)
+    assert arrived.caller == "+861065241234"
+
+
+def test_overload_sheds_new_requests_before_anybody_is_asked() -> None:
+    only = Only(Origin())
+    bench = Bench(admission=only)
+    _, tag = bench.talking()
+    bench.ua.sheds = lambda method, _now: method == "INVITE"
+    [refusal] = bench.hear(an_invite(call_id="more", branch="z9hG4bKmore"))
+    assert isinstance(refusal, Response)
+    assert (refusal.status, refusal.headers.get("Retry-After")) == (503, "10")
+    assert refusal.to_tag
+    assert only.asked == 1
+    assert bench.ua.counts.shed == 1
+    assert bench.statuses(a_request("OPTIONS", branch="z9hG4bKopt")) == [200]
+    assert bench.statuses(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre")) == [100, 200]  # a call goes on
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
+def test_a_house_that_drains_takes_nothing_new(method: str) -> None:
+    bench = Bench()
+    _, tag = bench.talking()
+    bench.ua.draining = True
+    request = a_request(
+        method, call_id="more", branch="z9hG4bKmore", body=OFFER if method == "INVITE" else ""
+    )
+    refusal = bench.hear(request)[-1]
+    assert isinstance(refusal, Response)
+    assert (refusal.status, refusal.headers.get("Retry-After")) == (503, "10")
+    assert bench.statuses(a_request("INFO", to_tag=tag, cseq=2, branch="z9hG4bKi")) == [200]
+    assert bench.statuses(a_request("BYE", to_tag=tag, cseq=3, branch="z9hG4bKb")) == [200]
