@@ -411,9 +411,7 @@ def test_a_second_product_on_one_data_folder_leaves_the_first_alone(base: Path, 
             timeout=SERVE_S,
         )  # fmt: skip
         assert done.returncode == cli.MISTAKE
-        assert (
-            f"recordings folder {tmp_path / 'var' / 'recordings'}: is hotline running already?" in done.stderr
-        )
+        assert f"hotline is running already with the data folder {tmp_path / 'var'} (process " in done.stderr
         assert first.stop() == 0
         assert not [line for line in first.log if line.get("level") in {"error", "critical"}]
     finally:
