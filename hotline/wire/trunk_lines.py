@@ -43,7 +43,7 @@ LEAVE_S: Final = 3.0
 FAULT_PAUSE_S: Final = 5.0
 """After a fault of our own: its cause may stand until then, and must not come back at once for ever."""
 
-_WORDS: Final = {
+WORDS: Final = {
     "TrunkUp": "trunk.up",
     "TrunkDown": "trunk.down",
     "TrunkSilent": "trunk.silent",
@@ -199,7 +199,7 @@ class TrunkLines:
 
     def _tell(self, event: TrunkEvent) -> None:
         is_good = isinstance(event, (TrunkUp, TrunkHeard, TrunkRegistered))
-        (log.info if is_good else log.warning)(_WORDS[type(event).__name__], **asdict(event))
+        (log.info if is_good else log.warning)(WORDS[type(event).__name__], **asdict(event))
 
     def _staying(self) -> list[TrunkClient]:
         return [client for client in self.clients.values() if not client.is_gone]
