@@ -3,11 +3,13 @@
     python benchmarks/media_tick.py [--calls 50,200,1000] [--seconds 5] [--json FILE]
 
 The real plane process serves N calls, each with a port of its own and 50 packets a second each
-way, first playing a prompt, then recording. A second process is the N callers; plane and callers
-have a core each where there are two. CPU is user and system time of all threads of the plane.
-``floor`` is a C program that only moves the same packets (media_floor.c; needs gcc).
+way, first playing a prompt, then recording, then bridged in pairs and still recorded. A second process
+is the N callers; plane and callers have a core each where there are two. CPU is user and system time of
+all threads of the plane. ``floor`` is a C program that only moves the same packets (media_floor.c;
+needs gcc). ``bridge delay`` is from a caller's sendmmsg to the packet's arrival at the other's socket.
 
-The run fails when a recording is not, byte for byte, what its caller sent.
+The run fails when a recording is not, byte for byte, what its caller sent, or when somebody in a bridge
+hears anything but the other's very bytes (and silence before the first of them).
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ from typing import Any
 import numpy as np
 
 from hotline.events.ids import CallId, RecordingId
+from hotline.media.packets import Batch
 from hotline.media.plan import (
+    Bridge,
     ClosePort,
     Codec,
     MediaEvent,
@@ -51,7 +55,9 @@ from hotline.wire.mmsg import Receiver, Sender
 
 QUARTERS = 4
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h
-Heard = tuple[int, tuple[float, float]]
+Heard = tuple[int, tuple[float, float], tuple[float, float], int]
+"""Packets that came; lateness (p99, maximum) and bridge delay (p50, p99) in ms; wrong packets in bridges."""
+SILENCE = 0xD5
 WARM_UP_S = 1.0
 CYCLE = 64  # frames of noise that a caller repeats
 
@@ -73,9 +79,18 @@ def noise(caller: int) -> np.ndarray:
 
 
 def be_callers(
-    ports: list[int], remotes: list[int], talk_from: float, until: float, heard: Queue[Heard], cpu: int | None
+    ports: list[int],
+    remotes: list[int],
+    talk_from: float,
+    bridge_from: float,
+    until: float,
+    heard: Queue[Heard],
+    cpu: int | None,
 ) -> None:
-    """Send a packet every 20 ms for every call; count what comes back, and time the first call's packets."""
+    """Send a packet every 20 ms for every call; count what comes back, and time the first call's packets.
+
+    From ``bridge_from`` on (the plane may be a little behind) call 2n hears call 2n + 1.
+    """
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
     count = len(remotes)
@@ -84,6 +99,7 @@ def be_callers(
         end.bind(("127.0.0.1", port))
         end.setblocking(False)
     sounds = np.stack([noise(n) for n in range(count)])
+    starts = np.ascontiguousarray(sounds[:, :, :4]).view("<u4")[:, :, 0]
     packets = np.zeros((count, 12 + FRAME), np.uint8)
     half, words = packets.view(">u2"), packets.view(">u4")
     half[:, 0], words[:, 2] = 0x8008, np.arange(count) + 7
@@ -96,7 +112,9 @@ def be_callers(
     meter, stamps = ends[0], []
     meter.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     reads[0] = reads[0][1:]
-    frame, got = 0, 0
+    frame, got, wrong = 0, 0, 0
+    sent_at: list[float] = []
+    unbridged = 0
     due = talk_from
     while due < until:
         for quarter in range(QUARTERS):
@@ -104,26 +122,62 @@ def be_callers(
             slots = quarters[quarter]
             packets[slots, 12:] = sounds[slots, frame % CYCLE]
             half[slots, 1], words[slots, 1] = frame & 0xFFFF, frame * FRAME
+            if quarter == 1:
+                sent_at.append(time.clock_gettime(time.CLOCK_REALTIME))
             sender.send(plans[quarter])
             for batch in receiver.batches(reads[quarter]):
                 got += len(batch.length)
+                if due > bridge_from + WARM_UP_S / 2:
+                    wrong += wrong_rows(batch, sounds, starts)
             if quarter == 0:
                 stamps += arrivals(meter)
+                unbridged = unbridged if due > bridge_from else len(stamps)
             due += 0.02 / QUARTERS
         frame += 1
-    heard.put((got + len(stamps), lateness_ms(stamps)))
+    lateness = lateness_ms([(number, at) for number, at, _ in stamps[:unbridged]])
+    delays = delay_ms([(payload, at) for _, at, payload in stamps[unbridged:]], sounds, sent_at)
+    heard.put((got + len(stamps), lateness, delays, wrong))
 
 
-def arrivals(meter: socket.socket) -> list[tuple[int, float]]:
-    """Read what waits: sequence number and the kernel's time of arrival of each packet."""
-    told: list[tuple[int, float]] = []
+def wrong_rows(batch: Batch, sounds: np.ndarray, starts: np.ndarray) -> int:
+    """Count the packets that are neither a frame of the caller at the other end nor silence."""
+    others = batch.port_index ^ 1 if len(sounds) > 1 else batch.port_index
+    payload = batch.data[:, 12 : 12 + FRAME]
+    beginnings = batch.data.view("<u4")[
+        :, 3
+    ]  # four bytes are enough to find the frame; then all are compared
+    frame = (starts[others] == beginnings[:, None]).argmax(axis=1)
+    is_same = (sounds[others, frame] == payload).all(axis=1)
+    return int(np.count_nonzero(~is_same & (payload != SILENCE).any(axis=1)))
+
+
+def delay_ms(
+    stamps: list[tuple[bytes, float]], sounds: np.ndarray, sent_at: list[float]
+) -> tuple[float, float]:
+    """Give the median and 99th percentile of the time that frames of call 1 took to call 0."""
+    if len(sounds) < 2:
+        return 0.0, 0.0
+    places = {sound.tobytes(): place for place, sound in enumerate(sounds[1])}
+    sent, delays = np.array(sent_at), []
+    for payload, at in stamps:
+        if (place := places.get(payload)) is not None:
+            mine = sent[place::CYCLE]
+            delays.append(at - mine[np.searchsorted(mine, at) - 1])
+    if not delays:
+        return 0.0, 0.0
+    return float(np.median(delays) * 1000), float(np.percentile(delays, 99) * 1000)
+
+
+def arrivals(meter: socket.socket) -> list[tuple[int, float, bytes]]:
+    """Read what waits: sequence number, the kernel's time of arrival, and payload of each packet."""
+    told: list[tuple[int, float, bytes]] = []
     while True:
         try:
             data, control, _, _ = meter.recvmsg(2048, 64)
         except BlockingIOError:
             return told
         seconds, nanoseconds = struct.unpack("qq", control[0][2])
-        told.append((int.from_bytes(data[2:4], "big"), seconds + nanoseconds / 1e9))
+        told.append((int.from_bytes(data[2:4], "big"), seconds + nanoseconds / 1e9, data[12:]))
 
 
 def lateness_ms(stamps: list[tuple[int, float]]) -> tuple[float, float]:
@@ -153,6 +207,16 @@ def free_range(count: int) -> int:
     raise SystemExit("no free ports")
 
 
+async def collect(waiting: list[MediaEvent], kind: type, count: int) -> list[Any]:
+    """Wait for so many events of a kind."""
+    async with asyncio.timeout(30):
+        while sum(isinstance(event, kind) for event in waiting) < count:
+            if failed := [event for event in waiting if isinstance(event, MediaFailed)]:
+                raise SystemExit(failed[0].reason)
+            await asyncio.sleep(0.01)
+    return [event for event in waiting if isinstance(event, kind)]
+
+
 async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) -> dict[str, float]:
     waiting: list[MediaEvent] = []
     low = free_range(calls)
@@ -173,24 +237,17 @@ async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) ->
         for task in Path(f"/proc/{pid}/task").iterdir():
             os.sched_setaffinity(int(task.name), {cores[0]})
 
-    async def collect(kind: type, count: int) -> list[Any]:
-        async with asyncio.timeout(30):
-            while sum(isinstance(event, kind) for event in waiting) < count:
-                if failed := [event for event in waiting if isinstance(event, MediaFailed)]:
-                    raise SystemExit(failed[0].reason)
-                await asyncio.sleep(0.01)
-        return [event for event in waiting if isinstance(event, kind)]
-
     remotes = list(range(low + 1, low + 2 * calls, 2))
     names = [CallId(f"c{n}") for n in range(calls)]
     for name, port in zip(names, remotes, strict=True):
         plane.send(OpenPort(name, "127.0.0.1", port, Codec.PCMA, 101))
-    by_name = {event.call_id: event.local_port for event in await collect(PortOpened, calls)}
-    heard: Queue[Heard] = get_context("spawn").Queue()
+    by_name = {event.call_id: event.local_port for event in await collect(waiting, PortOpened, calls)}
     talk_from = time.monotonic() + 3.0
-    until = talk_from + 2 * (WARM_UP_S + seconds) + 1.0
+    heard: Queue[Heard] = get_context("spawn").Queue()
+    bridge_from = talk_from + 2 * (WARM_UP_S + seconds) + 0.5
+    until = bridge_from + WARM_UP_S + seconds + 0.5
     cpu = cores[1] if len(cores) > 1 else None
-    args = ([by_name[name] for name in names], remotes, talk_from, until, heard, cpu)
+    args = ([by_name[name] for name in names], remotes, talk_from, bridge_from, until, heard, cpu)
     callers = get_context("spawn").Process(target=be_callers, args=args)
     callers.start()
 
@@ -207,20 +264,34 @@ async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) ->
     for name in names:
         plane.send(Record(name, RecordingId(f"{name}-1"), 600.0))
     record_us = await watch(time.monotonic())
-    got, (late_p99, late_max) = await asyncio.get_running_loop().run_in_executor(None, heard.get)
+    await asyncio.sleep(bridge_from - time.monotonic())
+    for one, other in zip(names[::2], names[1::2], strict=False):
+        plane.send(Bridge(one, other))
+    bridge_us = await watch(bridge_from)
+    (
+        got,
+        (late_p99, late_max),
+        (delay_p50, delay_p99),
+        wrong,
+    ) = await asyncio.get_running_loop().run_in_executor(None, heard.get)
     await asyncio.sleep(0.1)
     for name in names:
         plane.send(ClosePort(name))
-    closed = await collect(RecordingClosed, calls)
+    closed = await collect(waiting, RecordingClosed, calls)
     for event in closed:
         check(np.fromfile(folder / "recordings" / event.path, np.uint8), int(event.call_id[1:]))
     await plane.stop()
     callers.join()
+    if wrong:
+        raise SystemExit(f"{wrong} packets in bridges were not what the other caller said")
     missing = max(0.0, 1 - got / ((until - talk_from) * 50 * calls))
     return {
         "calls": calls,
         "prompt_us": prompt_us,
         "record_us": record_us,
+        "bridge_us": bridge_us,
+        "delay_p50_ms": delay_p50,
+        "delay_p99_ms": delay_p99,
         "missing": missing,
         "late_p99_ms": late_p99,
         "late_max_ms": late_max,
@@ -249,7 +320,8 @@ def floor_us(calls: int, seconds: float, folder: Path, cores: list[int]) -> floa
     heard: Queue[Heard] = get_context("spawn").Queue()
     talk_from = time.monotonic() + 3.0
     cpu = cores[1] if len(cores) > 1 else None
-    args = (list(range(low, low + 2 * calls, 2)), remotes, talk_from, talk_from + seconds + 4, heard, cpu)
+    until = talk_from + seconds + 4
+    args = (list(range(low, low + 2 * calls, 2)), remotes, talk_from, until + 1, until, heard, cpu)
     callers = get_context("spawn").Process(target=be_callers, args=args)
     callers.start()
     time.sleep(talk_from - time.monotonic())
@@ -275,7 +347,10 @@ def main() -> None:
     chosen = options.parse_args()
     cores = sorted(os.sched_getaffinity(0))[:2]
     rows = []
-    print("calls  prompt us  record us  core  missing  late p99, max ms  floor us  prompt/floor")
+    print(
+        "calls  prompt us  record us  bridge us  core  missing  late p99, max ms"
+        "  bridge delay p50, p99 ms  floor us  prompt/floor"
+    )
     for calls in map(int, chosen.calls.split(",")):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -287,9 +362,10 @@ def main() -> None:
             floor = floor_us(calls, chosen.seconds, folder, cores)
         ratio = f"{row['prompt_us'] / floor:12.2f}" if floor else "no gcc"
         print(
-            f"{calls:5} {row['prompt_us']:10.0f} {row['record_us']:10.0f}"
-            f" {row['record_us'] * calls / 1e6:5.2f}"
+            f"{calls:5} {row['prompt_us']:10.0f} {row['record_us']:10.0f} {row['bridge_us']:10.0f}"
+            f" {row['bridge_us'] * calls / 1e6:5.2f}"
             f" {row['missing']:8.2%} {row['late_p99_ms']:8.1f} {row['late_max_ms']:8.1f}"
+            f" {row['delay_p50_ms']:16.1f} {row['delay_p99_ms']:8.1f}"
             f" {floor or 0:9.0f} {ratio}",
             flush=True,
         )

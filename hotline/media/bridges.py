@@ -80,9 +80,10 @@ class Bridges:
         :param rows: of the batch; :param sources: the slot of each.
         """
         is_heard = self._relay.target[sources] != NOBODY
-        rows, sources = rows[is_heard], sources[is_heard]
-        if not len(rows):
-            return
+        if not is_heard.all():
+            rows, sources = rows[is_heard], sources[is_heard]
+            if not len(rows):
+                return
         is_recoded = self._is_recoded[sources]
         if is_recoded.any():
             for row, source in zip(rows[is_recoded].tolist(), sources[is_recoded].tolist(), strict=True):

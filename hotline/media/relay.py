@@ -115,7 +115,8 @@ class Relay:
         """
         targets = self.target[sources]
         is_heard = self._roster.may_send(targets)
-        rows, sources, targets = rows[is_heard], sources[is_heard], targets[is_heard]
+        if not is_heard.all():
+            rows, sources, targets = rows[is_heard], sources[is_heard], targets[is_heard]
         words = batch.data.view(">u4")[rows, :2].astype(np.uint32)
         sequence, stamp = (words[:, 0] & 0xFFFF).astype(np.uint16), words[:, 1]
         for row in np.nonzero(self._is_fresh[targets])[0].tolist():
@@ -155,15 +156,15 @@ class Relay:
             packets[there, HEADER:width] = np.take_along_axis(laws, packets[there, HEADER:width], axis=1)
 
     def _advance(self, targets: Slots, ahead: NDArray[np.int64], ends: NDArray[np.uint32]) -> None:
+        out = self._out
         np.maximum.at(self._gain, targets, ahead + 1)
         np.maximum.at(self._reach, targets, (ends - self._end[targets]).view(np.int32).astype(np.int64))
-        gain = self._gain[targets]
+        gain = self._gain[targets]  # a target that stands here twice gets the same twice
         self._span[targets] = np.minimum(self._span[targets] + gain, LONGEST_SPAN)
-        mine = np.unique(targets)
-        self._out.sequence[mine] += self._gain[mine].astype(np.uint16)
-        self._end[mine] += self._reach[mine].astype(np.uint32)
-        self._gain[mine] = self._reach[mine] = self._quiet[mine] = 0
-        self._out.mark[mine] = 0
+        out.sequence[targets] += gain.astype(np.uint16)
+        self._end[targets] += self._reach[targets].astype(np.uint32)
+        self._gain[targets] = self._reach[targets] = self._quiet[targets] = 0
+        out.mark[targets] = 0
 
     def pass_one(
         self,
