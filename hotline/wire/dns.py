@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -18,7 +19,7 @@ from twisted.names import dns, hosts
 from twisted.names.client import Resolver
 from twisted.names.error import DNSNameError, DNSQueryTimeoutError, DomainError, ResolverError
 
-from hotline.sip.flow import Transport
+from hotline.sip.flow import Transport, numeric
 from hotline.sip.locate import Kind, Naptr, Outcome, Question, Record, Reply, Search, Srv
 from hotline.sip.name_cache import NameCache
 from hotline.sip.uri import Uri
@@ -28,6 +29,7 @@ log = structlog.get_logger("hotline.sip")
 
 TRIES_S: Final = (1, 2)
 """Seconds that each try of a question may take, for each name server."""
+RESOLV_CONF: Final = Path("/etc/resolv.conf")
 LONGEST_S: Final = 8.0
 """Seconds after which a question ends whatever the name servers do: several of them, tried in turn."""
 MAX_ALIASES: Final = 4
@@ -64,12 +66,8 @@ class NameServers:
     ) -> None:
         self._reactor, self._longest_s = reactor, longest_s
         self._cache = NameCache()
-        self._hosts: Any = None
-        if servers:
-            self._resolver = _Resolver(servers=list(servers), timeout=tuple(tries_s), reactor=reactor)
-        else:
-            self._resolver = _Resolver(resolv="/etc/resolv.conf", timeout=tuple(tries_s), reactor=reactor)
-            self._hosts = _Hosts()
+        self._servers, self._tries_s = tuple(servers), tuple(tries_s)
+        self._hosts: Any = None if servers else _Hosts()
         self._asked: dict[Question, asyncio.Future[Reply]] = {}
         self.questions = 0
         """Questions that went to a name server."""
@@ -123,17 +121,30 @@ class NameServers:
         return _reply(question, answers)
 
     async def _from_servers(self, question: Question) -> Reply:
+        # Made anew for each question: one that is kept reads the machine's file every minute for ever.
+        servers = self._servers or machine_servers()
+        resolver = _Resolver(servers=list(servers), timeout=self._tries_s, reactor=self._reactor)
         name = question.name
         for _ in range(MAX_ALIASES):
             query = dns.Query(name.encode("idna"), _TYPES[question.kind])
-            deferred = self._resolver.query(query)
-            answers, _, _ = await deferred.asFuture(asyncio.get_running_loop())
+            answers, _, _ = await resolver.query(query).asFuture(asyncio.get_running_loop())
             reply = _reply(question, answers)
             alias = next((str(a.payload.name) for a in answers if a.type == dns.CNAME), None)
             if reply.outcome is Outcome.FOUND or alias is None:
                 return reply
             name = alias
         return Reply(question, Outcome.NOTHING)
+
+
+def machine_servers(file: Path = RESOLV_CONF) -> tuple[tuple[str, int], ...]:
+    """Read the name servers of the machine (resolv.conf(5)); its own where none is named."""
+    try:
+        rows = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        rows = []
+    words = [row.split() for row in rows]
+    found = [row[1].partition("%")[0] for row in words if len(row) > 1 and row[0] == "nameserver"]
+    return tuple((ip, dns.PORT) for ip in found if numeric(ip) is not None) or (("127.0.0.1", dns.PORT),)
 
 
 def _reply(question: Question, answers: Sequence[Any]) -> Reply:

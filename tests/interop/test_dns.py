@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from twisted.names import authority, dns, server
 
 from hotline.sip.locate import Kind, Outcome, Question
 from hotline.sip.uri import parse_uri
-from hotline.wire.dns import NameServers
+from hotline.wire.dns import NameServers, machine_servers
 
 pytestmark = pytest.mark.interop
 
@@ -174,5 +175,21 @@ def test_a_name_that_cannot_be_asked_for_is_not_there() -> None:
         names = NameServers(reactor, [address])
         assert (await names.ask(Question("a..b", Kind.A))).outcome is Outcome.NOTHING
         assert (await names.ask(Question("x" * 80, Kind.A))).outcome is Outcome.NOTHING
+
+    with_server(work)
+
+
+def test_the_name_servers_of_the_machine_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "resolv.conf"
+    file.write_text("# ours\nsearch example\nnameserver 10.1.1.53\nnameserver fe80::1%eth0\nnameserver x\n")
+    assert machine_servers(file) == (("10.1.1.53", 53), ("fe80::1", 53))
+    assert machine_servers(tmp_path / "none") == (("127.0.0.1", 53),)
+
+
+def test_no_timer_is_left_behind() -> None:
+    async def work(reactor: Any, address: tuple[str, int]) -> None:
+        before = len(reactor.getDelayedCalls())
+        await NameServers(reactor, [address]).locate(parse_uri(f"sip:{ZONE}"), tokens("x"))
+        assert len(reactor.getDelayedCalls()) == before
 
     with_server(work)
