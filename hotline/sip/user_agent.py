@@ -131,8 +131,14 @@ class UserAgent:
         self._request(message, flow, now)
         self._settle_failed(now)
 
-    def handle_malformed(self, malformed: MalformedRequest, flow: Flow, now: float) -> None:  # noqa: ARG002 - one form
-        """Refuse a request that cannot be carried out, without remembering it (8.2.7)."""
+    def handle_malformed(self, malformed: MalformedRequest, flow: Flow, now: float) -> None:
+        """Refuse a request that cannot be carried out, without remembering it (8.2.7).
+
+        A stranger hears nothing: even a 400 would tell a scanner that somebody is here.
+        """
+        if not self.config.admission.knows(flow.remote[0], now):
+            self.counts.silenced += 1
+            return
         via = malformed.via
         response = malformed.response(to_tag=self._outside.stateless_tag(malformed, str(via)))
         if response is not None and via is not None:

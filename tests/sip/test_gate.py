@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 from registrar_rig import REALM, a_phone, answer
-from sip_bench import a_request, an_invite
+from sip_bench import Bench, a_request, an_invite
 
 from hotline.sip.admission import Origin, OriginKind, Silence
 from hotline.sip.authentication import Authentication
 from hotline.sip.bindings import LocalBindings
+from hotline.sip.events import CallArrived
 from hotline.sip.flow import Flow
 from hotline.sip.gate import NOTE_EVERY_S, Gate, GateConfig
 from hotline.sip.inspection import HeaderFields, Refusal
-from hotline.sip.message import Request, parse_message
+from hotline.sip.message import Request, Response, parse_message
 from hotline.sip.phones import PhoneBook
 from hotline.sip.registrar import Registrar, RegistrarConfig
 from hotline.sip.trunk import AccessList, Trunk
@@ -343,3 +344,48 @@ def test_guessing_at_the_gate_locks_out_at_the_registrar_as_well() -> None:
     refusal = house.call()
     assert isinstance(refusal, Refusal)
     assert house.door.counts.locked_out >= 1
+
+
+# -- through the user agent -----------------------------------------------------------------------------
+
+
+def test_what_a_stranger_sends_amiss_is_not_answered() -> None:
+    """svmap registers with a Contact that is none; a 400 would tell it that somebody is here."""
+    house = House()
+    bench = Bench(admission=house.gate, registrar=house.registrar)
+    amiss = a_request("REGISTER", uri="sip:192.0.2.1", contact="None")
+    assert bench.hear(amiss, STRANGER) == []
+    [refused] = bench.hear(amiss, CARRIER)
+    assert isinstance(refused, Response)
+    assert refused.status == 400
+
+
+def test_a_flood_of_registrations_leaves_nothing_in_memory() -> None:
+    house = House()
+    bench = Bench(admission=house.gate, registrar=house.registrar)
+    for number in range(200):
+        [challenged] = bench.hear(
+            a_request("REGISTER", uri="sip:house.example", branch=f"z9hG4bK{number}", call_id=f"{number}"),
+            STRANGER,
+        )
+        assert isinstance(challenged, Response)
+        assert challenged.status == 401
+    assert bench.ua.transactions == 0
+
+
+def test_a_telephones_call_goes_through_with_its_password() -> None:
+    house = House()
+    house.register(user="1002", password="other secret")
+    bench = Bench(admission=house.gate, registrar=house.registrar)
+    [challenged] = bench.hear(invite_of("1002"), DESK)
+    assert isinstance(challenged, Response)
+    challenge = challenged.headers.get_all("WWW-Authenticate")[0]
+    credentials = answer(
+        challenge, password="other secret", user="1002", method="INVITE", uri="sip:96156@192.0.2.1"
+    )
+    [trying] = bench.hear(invite_of("1002", headers=f"Authorization: {credentials}", cseq=2), DESK)
+    assert isinstance(trying, Response)
+    assert trying.status == 100
+    [arrived] = bench.ua.take_events()
+    assert isinstance(arrived, CallArrived)
+    assert arrived.origin.name == "1002"
