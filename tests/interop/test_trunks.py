@@ -47,7 +47,8 @@ class Line:
 
 
 @pytest.fixture
-def line(tmp_path: Path) -> Iterator[Line]:
+def line(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Line]:
+    over = f";{getattr(request, 'param', 'udp')}"
     callee = free_port()
     first = Kamailio(tmp_path / "first", free_port(), callee=callee)
     second = Kamailio(tmp_path / "second", free_port(), callee=callee, expires_s=90)
@@ -57,7 +58,7 @@ def line(tmp_path: Path) -> Iterator[Line]:
     (config / "trunks.toml").write_text(
         "[trunks.telecom]\n"
         'mode = "registered"\n'
-        f'proxies = ["127.0.0.1:{first.port}", "127.0.0.1:{second.port}"]\n'
+        f'proxies = ["127.0.0.1:{first.port}{over}", "127.0.0.1:{second.port}{over}"]\n'
         f'registrar = "{DOMAIN}"\n'
         f'user = "{NUMBER}"\n'
         f'auth_user = "{PRIVATE_USER}"\n'
@@ -92,11 +93,12 @@ def call_in(line: Line, through: Kamailio, folder: Path) -> None:
     assert done.returncode == 0, f"{told}\n{done.stdout[-2000:]}\n{through.log()}\n{line.product.log[-10:]}"
 
 
+@pytest.mark.parametrize("line", ["udp", "tcp"], indirect=True)
 def test_a_registered_trunk_brings_calls_in(line: Line, tmp_path: Path) -> None:
     """The authentication user is not the From user, the registrar's domain not the proxy."""
     told = line.product.wait_for("trunk.registered", trunk="telecom")
     assert (told["account"], told["expires_s"]) == (f"sip:{NUMBER}@{DOMAIN}", 600)
-    assert told["through"] == f"udp:127.0.0.1:{line.first.port}"
+    assert told["through"].endswith(f":127.0.0.1:{line.first.port}")
     line.product.wait_for("trunk.up")
     call_in(line, line.first, tmp_path / "sipp")
     calls = wait_until(
@@ -115,17 +117,17 @@ def test_the_second_proxy_takes_over_when_the_first_is_killed(line: Line, tmp_pa
     line.product.wait_for("trunk.registered", through=f"udp:127.0.0.1:{line.first.port}")
     began = time.monotonic()
     line.first.kill()
-    line.product.wait_for("trunk.silent", proxy=f"127.0.0.1:{line.first.port}", within_s=40)
+    line.product.wait_for("trunk.silent", proxy=f"127.0.0.1:{line.first.port};udp", within_s=40)
     told = line.product.wait_for("trunk.registered", through=f"udp:127.0.0.1:{line.second.port}", within_s=40)
     assert time.monotonic() - began < 40
     assert told["expires_s"] == 90, "the second registrar grants less than we ask for"
     call_in(line, line.second, tmp_path / "sipp")
     view = line.view()
     assert view["state"] == "degraded"
-    assert view["alarms"][0].startswith(f"127.0.0.1:{line.first.port} answers nothing")
+    assert view["alarms"][0].startswith(f"127.0.0.1:{line.first.port};udp answers nothing")
     line.first.start()
     line.product.wait_for(
-        "trunk.heard", after=len(line.product.log) - 1, proxy=f"127.0.0.1:{line.first.port}"
+        "trunk.heard", after=len(line.product.log) - 1, proxy=f"127.0.0.1:{line.first.port};udp"
     )
 
 
