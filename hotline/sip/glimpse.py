@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from hotline.sip.flow import Address
 from hotline.sip.grammar import printable
@@ -31,8 +31,7 @@ STATIC_CODECS: Final[Mapping[str, str]] = {
 """Payload types that need no rtpmap (RFC 3551, 6)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeenMessage:
+class SeenMessage(NamedTuple):
     """One message that passed the edge."""
 
     at: float

@@ -21,6 +21,7 @@ import struct
 import zlib
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Final
 
@@ -49,12 +50,14 @@ def key_of(call_id: bytes) -> int:
 
 def record_of(seen: SeenMessage) -> bytes:
     """Write a message as it stands in a file."""
-    head = (
-        f"@ {seen.at:.6f} {'>' if seen.is_sent else '<'} {seen.transport} "
-        f"{host_text(seen.local[0])}:{seen.local[1]} {host_text(seen.remote[0])}:{seen.remote[1]} "
-        f"{len(seen.data)}{' ' if seen.call else ''}{seen.call}\n"
-    )
-    return head.encode() + seen.data + b"\n"
+    at, is_sent, transport, local, remote, data, call = seen
+    way = f"{'>' if is_sent else '<'} {transport} {_written(local)} {_written(remote)}"
+    return f"@ {at:.6f} {way} {len(data)}{' ' if call else ''}{call}\n".encode() + data + b"\n"
+
+
+@lru_cache(maxsize=1024)
+def _written(address: Address) -> str:
+    return f"{host_text(address[0])}:{address[1]}"
 
 
 class KeptFiles:
@@ -91,7 +94,7 @@ class KeptFiles:
         for seen, record in zip(batch, records, strict=True):
             entries.append(_ENTRY.pack(key_of(call_id_of(seen.data)), at))
             if seen.call:
-                entries.append(_ENTRY.pack(key_of(_LEG.sub("", seen.call).encode()), at))
+                entries.append(_ENTRY.pack(key_of(_ours(seen)), at))
             at += len(record)
         _append(self._messages, b"".join(records))
         _append(self._index, b"".join(entries))
@@ -177,7 +180,8 @@ def find_blocking(folder: Path, names: Collection[str]) -> list[SeenMessage]:
 
 
 def _ours(seen: SeenMessage) -> bytes:
-    return _LEG.sub("", seen.call).encode()
+    call = seen.call
+    return (_LEG.sub("", call) if "-leg" in call else call).encode()
 
 
 def _find(folder: Path, names: Collection[bytes]) -> Iterator[SeenMessage]:

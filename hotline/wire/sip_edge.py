@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from errno import EAGAIN, ENOBUFS
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
 from twisted.internet.error import MessageLengthError
@@ -74,8 +74,7 @@ class SipCounts:
     """Our own faults, survived; each is in the log with its trace."""
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """A message that passed the edge, for those who look on."""
 
     at: float

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,17 +51,17 @@ def test_a_call_is_found_again_by_its_call_ids(kept: KeptFiles, tmp_path: Path) 
 
 
 def round_off(one: SeenMessage) -> SeenMessage:
-    return replace(one, at=round(one.at, 6))
+    return one._replace(at=round(one.at, 6))
 
 
 def test_our_own_id_finds_all_legs_of_a_call(kept: KeptFiles, tmp_path: Path) -> None:
     kept.write(
         [
             seen(0, request("INVITE", 1)),
-            replace(seen(1, response(200, "OK", "INVITE", 1), sent=True), call="20261102-1004-0a"),
-            replace(seen(2, request("INVITE", 1, call="second"), sent=True), call="20261102-1004-0a-leg1"),
+            seen(1, response(200, "OK", "INVITE", 1), sent=True)._replace(call="20261102-1004-0a"),
+            seen(2, request("INVITE", 1, call="second"), sent=True)._replace(call="20261102-1004-0a-leg1"),
             seen(3, response(180, "Ringing", "INVITE", 1, call="second")),
-            replace(seen(4, request("INVITE", 1, call="other"), sent=True), call="20261102-1004-0b-leg1"),
+            seen(4, request("INVITE", 1, call="other"), sent=True)._replace(call="20261102-1004-0b-leg1"),
         ]
     )
     for names in ({"20261102-1004-0a"}, {"20261102-1004-0a", "a@carrier"}):
