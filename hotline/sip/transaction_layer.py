@@ -13,6 +13,7 @@ from hotline.events.ids import CallId
 from hotline.sip.agenda import Agenda
 from hotline.sip.counts import UserAgentCounts
 from hotline.sip.flow import Flow, Outgoing
+from hotline.sip.large_request import LargeRequests
 from hotline.sip.message import Headers, Request, Response
 from hotline.sip.transaction import I, Kind, Outcome, S, Transaction
 
@@ -50,6 +51,8 @@ class Client:
     hears: Hears | None = None
     gives_up: float | None = None
     """When it is forgotten although it is open; None: when its own timers say."""
+    falls_back: Flow | None = None
+    """Where it goes when nobody takes the TCP that it was too large to do without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class TransactionLayer:
         self._clients: dict[Key, Client] = {}
         self._merged: dict[Key, Key] = {}
         self._agenda: Agenda[Server | Client] = Agenda()
+        self._large = LargeRequests()
         self._outbox: list[Outgoing] = []
         self._failed: list[Failed] = []
 
@@ -180,14 +184,14 @@ class TransactionLayer:
         sides: list[Server | Client] = [*self._servers.values(), *self._clients.values()]
         for side in sides:
             if side.flow.is_reliable and side.flow.connection == connection:
-                self._step(side, I.TRANSPORT_ERROR, now)
+                self._lose(side, now)
 
     def lose_flow(self, flow: Flow, now: float) -> None:
         """Tell the transactions of a flow that what was to go over it could not be sent (18.4)."""
         sides: list[Server | Client] = [*self._servers.values(), *self._clients.values()]
         for side in sides:
             if side.flow == flow:
-                self._step(side, I.TRANSPORT_ERROR, now)
+                self._lose(side, now)
 
     # -- from above -------------------------------------------------------------------------------
 
@@ -223,11 +227,13 @@ class TransactionLayer:
         :param hears: told what comes of it, by whoever asks this layer for responses and failures.
         """
         kind = Kind.INVITE_CLIENT if request.method == "INVITE" else Kind.CLIENT
-        client = Client(
-            client_key(request), request, flow, Transaction(kind, flow.is_reliable), call_id, hears
-        )
+        data = request.to_bytes()
+        way = self._large.way(request, len(data), flow, now)
+        client = Client(client_key(request), request, way, Transaction(kind, way.is_reliable), call_id, hears)
+        if way is not flow:
+            client.falls_back, data = flow, request.to_bytes()
         self._clients[client.key] = client
-        client.transaction.start(request.to_bytes(), now)
+        client.transaction.start(data, now)
         self._settle(client)
         return client
 
@@ -271,6 +277,18 @@ class TransactionLayer:
         """Hand out the transactions that failed, once."""
         taken, self._failed = self._failed, []
         return taken
+
+    def _lose(self, side: Server | Client, now: float) -> None:
+        waits = {S.CALLING, S.TRYING}
+        if not isinstance(side, Client) or side.falls_back is None or side.transaction.state not in waits:
+            self._step(side, I.TRANSPORT_ERROR, now)
+            return
+        # Nobody took TCP: the request goes over UDP after all, however large (18.1.1).
+        side.flow, side.falls_back = side.falls_back, None
+        self._large.back(side.request, side.flow, now)
+        side.transaction = Transaction(side.transaction.kind, is_reliable=False)
+        side.transaction.start(side.request.to_bytes(), now)
+        self._settle(side)
 
     def _step(self, side: Server | Client, given: I, now: float, data: bytes = b"") -> list[Outcome]:
         side.transaction.handle(given, now, data)
