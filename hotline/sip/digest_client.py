@@ -139,7 +139,7 @@ class DigestClient:
             f'response="{digest(_octets(f"{a1}:{space.nonce}:{middle}{digest(_octets(a2))}"))}"',
         ]
         written = space.challenge.param("algorithm")
-        if written is not None:
+        if written:
             parts.append(f"algorithm={written}")
         if space.qop:
             parts += [f'cnonce="{space.cnonce}"', f"qop={space.qop}", f"nc={count}"]

@@ -61,10 +61,11 @@ def parse_refer_to(text: str) -> ReferTo:
     if len(found) > 1:
         raise unreadable("Refer-To", text)
     replaces = parse_replaces(_decoded(found[0])) if found else None
+    if not uri.is_sip:  # a tel URI has no method; a parameter of that name is its own
+        return ReferTo(uri, display_name=address.display_name)
     method = (uri.param("method") or "INVITE").upper()
     params = tuple((name, value) for name, value in uri.params if name.lower() != "method")
-    bare = replace(uri, params=params, headers=()) if uri.is_sip else uri
-    return ReferTo(bare, method, replaces, address.display_name)
+    return ReferTo(replace(uri, params=params, headers=()), method, replaces, address.display_name)
 
 
 def parse_referred_by(text: str) -> NameAddr:

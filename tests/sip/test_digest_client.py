@@ -121,6 +121,12 @@ def test_what_cannot_be_answered_is_not_tried(challenge: str) -> None:
     assert client.headers("REGISTER", URI) == ()
 
 
+def test_an_algorithm_without_a_name_is_not_given_back() -> None:
+    client = a_client()
+    assert client.take(challenged(f'Digest {NONCE}, algorithm=""'), a_register())
+    assert answer(client).param("algorithm") is None
+
+
 def test_no_other_response_is_a_challenge() -> None:
     assert not a_client().take(challenged(f"Digest {NONCE}", status=403), a_register())
 

@@ -82,7 +82,8 @@ def test_other_headers_of_refer_to_are_left_out() -> None:
 
 
 def test_a_telephone_number_may_be_referred_to() -> None:
-    assert str(parse_refer_to("<tel:+861065241234>").uri) == "tel:+861065241234"
+    refer_to = parse_refer_to("<tel:+861065241234;method=BYE>")
+    assert (str(refer_to.uri), refer_to.method) == ("tel:+861065241234;method=BYE", "INVITE")
 
 
 @pytest.mark.parametrize(
