@@ -201,8 +201,10 @@ class Bridge:
     def may_give(self, leg_id: CallId) -> bool:
         """Tell whether a leg's partner may go over to another call."""
         partner = self.partner(leg_id)
-        if partner is None or (partner is self.near and self.keeps_near):
+        if partner is None or (self.keeps_near and self.near.leg_id in (leg_id, partner.leg_id)):
             return False
+        if partner is self.near and self.far is None:
+            return False  # it waits for an answer itself
         return (self.state, I.GIVEN) in TRANSITIONS and partner.state in (L.STANDING, L.RINGING, L.DIALLED)
 
     def may_take(self, place: CallId) -> bool:

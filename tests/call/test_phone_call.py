@@ -328,6 +328,23 @@ def test_two_callers_are_not_joined(house: House) -> None:
     assert (house.hears(first), house.hears(second)) == (agent, other)
 
 
+def test_a_caller_s_own_leg_is_never_what_a_transfer_replaces(house: House) -> None:
+    caller, agent = talking(house)
+    near, _far = connected(house, "1002", "1003")
+    house.transfer(near, "caller", replaces=caller)
+    assert house.reports == [(near, 603)]
+    assert house.hears(caller) == agent
+
+
+def test_whoever_waits_for_an_answer_is_not_handed_over(house: House) -> None:
+    near = house.phone("1001", "1002")
+    second, _ = connected(house, "1003", "01065241234", 10)
+    house.transfer(second, "1002", replaces=house.leg_to("1002"))
+    assert house.reports == [(second, 603)]
+    house.answer(house.leg_to("1002"))
+    assert house.hears(near) == house.leg_to("1002")
+
+
 def test_three_telephones_join_two_of_them(house: House) -> None:
     near, far = connected(house, "1001", "1002")
     second, colleague = connected(house, "1001", "1003", 10)
