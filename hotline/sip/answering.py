@@ -105,8 +105,7 @@ class Answering:
         sdp = sdp_of(request)
         if sdp is not None:
             leg.offer = parse_sdp(sdp)
-            leg.voice.plan = leg.voice.choose(leg.offer)
-            if leg.voice.plan is None:
+            if not leg.voice.sketch(leg.offer):
                 return self._replies.unfit(server, leg.offer, leg.voice)
         self._book.add(leg, server, now)
         self._counts.calls_in += 1
@@ -163,10 +162,11 @@ class Answering:
             voice = leg.voice
             voice.local_ip, voice.local_port = self._replies.voice_ip(local_ip, server.source), local_port
             if leg.offer is not None:
-                if voice.choose(leg.offer) is None:
+                answer = voice.answer(leg.offer)
+                if answer is None:
                     self._refuse_unfit(leg, server, now)
                     return False
-                body = voice.answer(leg.offer)
+                body = answer
             elif leg.reliable is not None:  # an offer of ours needs the PRACK to be answered (RFC 3262, 5)
                 body = voice.offer()
             leg.answered_early = leg.reliable is not None
@@ -188,10 +188,11 @@ class Answering:
         body = b""
         if not leg.answered_early:
             voice.local_ip, voice.local_port = self._replies.voice_ip(local_ip, server.source), local_port
-            if leg.offer is not None and voice.choose(leg.offer) is None:
+            answer = voice.answer(leg.offer) if leg.offer is not None else voice.offer()
+            if answer is None:
                 self._refuse_unfit(leg, server, now)
                 return False
-            body = voice.answer(leg.offer) if leg.offer is not None else voice.offer()
+            body = answer
         headers = (
             *self._replies.contact(leg),
             *headers_of(leg.session_expires),

@@ -140,7 +140,7 @@ class DialogRequests:
             self._refuse(server, agreed, now)
             return
         before = leg.voice.terms
-        body = leg.voice.answer(offer) if offer is not None else leg.voice.offer()
+        body = (leg.voice.answer(offer) if offer is not None else leg.voice.offer()) or b""
         response = self._replies.reply(server, 200, self._refreshed(leg, server.request, agreed, now), body)
         self._book.move(leg, Given.REINVITE, now, server, response)
         self._book.move_voice(leg, before)
@@ -163,7 +163,7 @@ class DialogRequests:
             self._refuse(server, agreed, now)
             return
         before = leg.voice.terms
-        body = leg.voice.answer(offer) if offer is not None else b""
+        body = (leg.voice.answer(offer) if offer is not None else None) or b""
         headers = self._refreshed(leg, server.request, agreed, now)
         self._respond(server, self._replies.reply(server, 200, headers, body), now)
         self._book.settle(leg, now)
@@ -204,7 +204,7 @@ class DialogRequests:
         self._counts.pracks_received += 1
         if leg.awaits_answer and sdp is not None:
             voice.take_answer(sdp)
-        body = voice.answer(offer) if offer is not None else b""
+        body = (voice.answer(offer) if offer is not None else None) or b""
         self._respond(server, self._replies.reply(server, 200, self._replies.contact(leg), body), now)
         self._book.move_voice(leg, before)
         if leg.reliable.may_answer and leg.machine.allows(Given.PRACK):

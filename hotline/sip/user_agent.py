@@ -177,7 +177,7 @@ class UserAgent:
     def take_events(self) -> list[SipEvent]:
         """Hand out what the layer above must know, once."""
         taken, self._book.events = self._book.events, []
-        return [cleared(event) for event in taken]
+        return [cleared(event) for event in taken] if taken else taken
 
     # -- calls that come to us --------------------------------------------------------------------
 

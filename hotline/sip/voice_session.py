@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2s
 
 from hotline.errors import RemoteProtocolError
 from hotline.sip.offer import AnswerPlan, choose_answer, make_offer, read_answer
-from hotline.sip.sdp import SessionDescription, parse_sdp
+from hotline.sip.sdp import Connection, SessionDescription, parse_sdp
 from hotline.sip.voice_terms import ANY_VOICE, VoicePolicy, VoiceTerms
 
 
@@ -41,6 +41,8 @@ class VoiceSession:
     our_offer: SessionDescription | None = None
     """Ours, sent and not yet answered."""
     last_body: bytes = b""
+    _sketched: SessionDescription | None = None
+    """The offer that ``plan`` answers on paper."""
 
     @property
     def terms(self) -> VoiceTerms | None:
@@ -62,17 +64,34 @@ class VoiceSession:
             previous=self.plan,
         )
 
-    def answer(self, offer: SessionDescription) -> bytes:
-        """Write the answer to an offer that ``choose`` can take; it counts from now on.
+    def sketch(self, offer: SessionDescription) -> bool:
+        """Agree on paper, before we know our own port; ``answer`` to the same offer then only writes it.
+
+        :returns: False when nothing fits.
+        """
+        plan = self.choose(offer)
+        if plan is None:
+            return False
+        self.plan, self._sketched = plan, offer
+        return True
+
+    def answer(self, offer: SessionDescription) -> bytes | None:
+        """Write the answer to an offer; it counts from now on.
 
         The version of the o= line grows when what we say changes, and only then (RFC 3264, 8).
+
+        :returns: None when nothing fits; then nothing changed.
         """
-        plan = self._chosen(offer)
-        if self.last_body and plan.body != self.last_body:
+        plan = self._finished(offer) or self.choose(offer)
+        if plan is None:
+            return None
+        body = plan.body
+        if self.last_body and body != self.last_body:
             self.version += 1
-            plan = self._chosen(offer)
-        self.plan, self.last_body = plan, plan.body
-        return self.last_body
+            plan = self.choose(offer) or plan
+            body = plan.body
+        self.plan, self.last_body = plan, body
+        return body
 
     def offer(self) -> bytes:
         """Write an offer of our own, which is open from now on."""
@@ -129,10 +148,23 @@ class VoiceSession:
         """Tell whether what the media plane must know differs from earlier terms."""
         return self.terms != before
 
-    def _chosen(self, offer: SessionDescription) -> AnswerPlan:
-        plan = self.choose(offer)
-        assert plan is not None, "choose() was asked before"
-        return plan
+    def _finished(self, offer: SessionDescription) -> AnswerPlan | None:
+        """Write our own address into what was agreed on paper for this very offer."""
+        plan, sketched, self._sketched = self.plan, self._sketched, None
+        if plan is None or sketched is not offer:
+            return None
+        local, family = plan.local, "IP6" if ":" in self.local_ip else "IP4"
+        if local.origin.address_type != family:
+            return None
+        media = list(local.media)
+        media[plan.index] = replace(media[plan.index], port=self.local_port)
+        written = replace(
+            local,
+            origin=replace(local.origin, address=self.local_ip),
+            connection=Connection("IN", family, self.local_ip),
+            media=tuple(media),
+        )
+        return replace(plan, local=written)
 
     def _offered(self) -> bytes:
         return make_offer(
