@@ -16,6 +16,8 @@ from hotline.sip.timers import PATIENCE, T1
 class State(Enum):
     """Where a call stands on the SIP side."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     OFFERED = "offered"
     """100 was sent; the layer above decides."""
     PROGRESSED = "progressed"
@@ -41,6 +43,8 @@ class State(Enum):
 
 class Given(Enum):
     """What may happen to a call."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     ACCEPT = "accept"
     ACCEPT_LATER = "accept, PRACK still missing"
@@ -75,6 +79,8 @@ class Given(Enum):
 class Action(Enum):
     """What a call does on a move."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     SEND_PROGRESS = "send 18x"
     REPEAT_PROGRESS = "send 18x again"
     SEND_OK = "send 200"
@@ -108,6 +114,8 @@ class Cause(Enum):
 
 class CallTimer(Enum):
     """The timers of a call."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     REPEAT = "repeat"
     """Sends the 200 again: T1, doubled up to T2, over every transport (13.3.1.4)."""

@@ -21,6 +21,8 @@ PATIENCE: Final = 64 * T1
 class Timer(Enum):
     """A timer of one transaction; C is a proxy's and is not used here."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     A = "A"
     """Retransmits an INVITE (17.1.1.2); doubles without a cap."""
     B = "B"

@@ -26,6 +26,8 @@ from hotline.sip.timers import FIRST, LONGEST, NEVER_WHEN_RELIABLE, ZERO_WHEN_RE
 class Kind(Enum):
     """Which of the four machines."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     INVITE_CLIENT = "INVITE client (RFC 3261 figure 5, RFC 6026 7.2)"
     CLIENT = "non-INVITE client (RFC 3261 figure 6)"
     INVITE_SERVER = "INVITE server (RFC 3261 figure 7, RFC 6026 7.1)"
@@ -34,6 +36,8 @@ class Kind(Enum):
 
 class S(Enum):
     """State of a transaction."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     CALLING = "Calling"
     TRYING = "Trying"
@@ -46,6 +50,8 @@ class S(Enum):
 
 class I(Enum):  # noqa: E742 - one letter, as in the tables
     """What may happen to a transaction, apart from its timers."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     REQUEST = "request again"
     ACK = "ACK"
@@ -60,6 +66,8 @@ class I(Enum):  # noqa: E742 - one letter, as in the tables
 
 class A(Enum):
     """What a transaction does on a move."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     SEND = "send"
     """Send the bytes that came with the input, and keep them for repetition."""
