@@ -16,7 +16,8 @@ from typing import Final, Literal
 
 from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.dialling import ClientSecret
-from hotline.sip.flow import numeric
+from hotline.sip.flow import Flow, numeric
+from hotline.sip.locate import Destination
 from hotline.sip.numbers import DialForm, dial_string
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import VoicePolicy
@@ -151,6 +152,15 @@ class Trunk:
     def dial_string(self, number: str) -> str:
         """Write a number as this trunk dials it; see ``numbers.dial_string``."""
         return dial_string(number, self.area_code, form=self.dial_form, mobile_zero=self.mobile_zero)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One address of a proxy, and the flow to it."""
+
+    proxy: ProxyAddress
+    destination: Destination
+    flow: Flow
 
 
 class AccessList:

@@ -13,17 +13,15 @@ from functools import partial
 from typing import Final
 
 from hotline.sip import proxy_watch, registration
-from hotline.sip.flow import Flow, host_text
+from hotline.sip.flow import Flow
 from hotline.sip.headers import NameAddr
 from hotline.sip.locate import Destination
 from hotline.sip.message import Headers, Request, Response
 from hotline.sip.proxy_watch import ProxyWatch
 from hotline.sip.registration import Registration, contact_uri
-from hotline.sip.trunk import ProxyAddress, Trunk, TrunkAccount
+from hotline.sip.trunk import ProxyAddress, Trunk, TrunkAccount, Way
 from hotline.sip.trunk_calls import TrunkCounts
 from hotline.sip.trunk_events import (
-    AccountView,
-    ProxyView,
     TrunkDown,
     TrunkEvent,
     TrunkHeard,
@@ -35,22 +33,16 @@ from hotline.sip.trunk_events import (
     TrunkUp,
     TrunkView,
 )
+from hotline.sip.trunk_view import account_view, alarms_of, name_of, proxy_view
 from hotline.sip.uri import Uri
 
 MAX_WAYS: Final = 8
 """Addresses of one proxy that are watched."""
 SOONEST_LOOK_UP_S: Final = 30.0
 """A name is not looked up more often, whatever its time to live."""
+LATEST_LOOK_UP_S: Final = 300.0
+"""Nor less often; a numeric address neither: our own address towards it may have changed."""
 NO_COUNTS: Final = TrunkCounts()
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One address of a proxy, and the flow to it."""
-
-    proxy: ProxyAddress
-    destination: Destination
-    flow: Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +92,7 @@ class TrunkClient:
         """
         if self._is_leaving:
             return
-        self._look_up_at[proxy] = now + max(SOONEST_LOOK_UP_S, ttl_s)
+        self._look_up_at[proxy] = now + min(max(SOONEST_LOOK_UP_S, ttl_s), LATEST_LOOK_UP_S)
         if not ways:
             if self._unknown.get(proxy) != reason:
                 self._events.append(TrunkUnknownName(self.trunk.name, str(proxy), reason))
@@ -109,19 +101,21 @@ class TrunkClient:
             self._settle(now)
             return
         self._unknown.pop(proxy, None)
-        before = {way.destination for way in self._all_ways()}
+        before = {way.destination: way for way in self._all_ways()}
         self._ways[proxy] = list(ways[:MAX_WAYS])
         after = {way.destination: way for way in self._all_ways()}
-        for destination, way in after.items():
-            if destination not in self._watches:
-                self._watches[destination] = self._watch(way, now)
-        for destination in before - set(after):
+        for destination in set(before) - set(after):
             del self._watches[destination]
-            for account in self.registrations:
-                account.lose_way(destination, now)
+        for destination in after:
+            if destination not in self._watches:
+                self._watches[destination] = self._watch(destination, now)
+        for destination, way in before.items():
+            if destination not in after or after[destination].flow.own_ip != way.flow.own_ip:
+                for account in self.registrations:
+                    account.lose_way(destination, now)  # gone, or our Contact there is no more ours
         for account in self.registrations:
             account.start(now)
-            if set(after) - before:
+            if set(after) - set(before):
                 account.gain_way(now)
         self._settle(now)
 
@@ -150,7 +144,7 @@ class TrunkClient:
 
     def next_timer(self) -> float | None:
         """Tell when ``handle_timer`` wants to be called; None: never."""
-        dues = [due for due in self._look_up_at.values() if due != float("inf")]
+        dues = list(self._look_up_at.values())
         if not self._is_leaving:
             dues += [due for watch in self._watches.values() if (due := watch.next_timer()) is not None]
         dues += [due for account in self.registrations if (due := account.next_timer()) is not None]
@@ -242,8 +236,8 @@ class TrunkClient:
             self.trunk.mode,
             state,
             now - self._since,
-            tuple(self._proxy_view(way, now) for way in self._all_ways()),
-            tuple(_account_view(account, now) for account in self.registrations),
+            tuple(proxy_view(way, watch, now) for way, watch in self._watched()),
+            tuple(account_view(account, now) for account in self.registrations),
             calls,
             self.trunk.max_calls,
             counts.calls_in,
@@ -261,10 +255,11 @@ class TrunkClient:
                 found.setdefault(way.destination, way)
         return list(found.values())
 
-    def _watch(self, way: Way, now: float) -> ProxyWatch:
-        return ProxyWatch(
-            self.trunk.keepalive_s, partial(self._probe, way), partial(self._heard_of, way), now
-        )
+    def _way_to(self, destination: Destination) -> Way:
+        return next(way for way in self._all_ways() if way.destination == destination)
+
+    def _watch(self, to: Destination, now: float) -> ProxyWatch:
+        return ProxyWatch(self.trunk.keepalive_s, partial(self._probe, to), partial(self._heard_of, to), now)
 
     def _register(self, index: int, now: float) -> Registration:
         account = self.trunk.accounts[index]
@@ -278,7 +273,8 @@ class TrunkClient:
             now,
         )
 
-    def _probe(self, way: Way, _: float) -> None:
+    def _probe(self, to: Destination, _: float) -> None:
+        way = self._way_to(to)
         uri = Uri("sip", host=way.proxy.uri.host, port=way.proxy.port)
         account = self.trunk.accounts[0] if self.trunk.accounts else None
         us = account.address_of_record if account else contact_uri("hotline", way.flow)
@@ -290,7 +286,7 @@ class TrunkClient:
         headers.add("Accept", "application/sdp")
 
         def heard(response: Response | None, now: float) -> None:
-            watch = self._watches.get(way.destination)
+            watch = self._watches.get(to)
             if watch is None:
                 return
             if response is not None:
@@ -318,28 +314,27 @@ class TrunkClient:
         self._asks.append(Ask(self._count, request, flow))
         return self._count
 
-    def _heard_of(self, way: Way, action: proxy_watch.Action, now: float) -> None:
-        name, proxy = self.trunk.name, _name_of(way)
+    def _heard_of(self, to: Destination, action: proxy_watch.Action, now: float) -> None:
+        name, proxy = self.trunk.name, name_of(self._way_to(to))
         match action:
             case proxy_watch.Action.TELL_HEARD:
                 self._events.append(TrunkHeard(name, proxy))
                 for account in self.registrations:
                     account.gain_way(now)
             case proxy_watch.Action.TELL_SILENT:
-                silent_s = self._watches[way.destination].silent_s(now)
+                silent_s = self._watches[to].silent_s(now)
                 self._events.append(TrunkSilent(name, proxy, silent_s))
                 if not any(watch.is_usable for watch in self._watches.values()):
                     self._look_up_soon(now)
                 for account in self.registrations:
-                    account.lose_way(way.destination, now)
+                    account.lose_way(to, now)
             case proxy_watch.Action.TELL_BUSY:
                 pass
 
     def _look_up_soon(self, now: float) -> None:
         # The carrier may have moved its proxies: what the names stood for is asked anew.
         for proxy, due in self._look_up_at.items():
-            if due != float("inf"):
-                self._look_up_at[proxy] = min(due, now + SOONEST_LOOK_UP_S)
+            self._look_up_at[proxy] = min(due, now + SOONEST_LOOK_UP_S)
 
     def _told(self, index: int, action: registration.Action, _: float) -> None:
         account = self.registrations[index]
@@ -363,7 +358,7 @@ class TrunkClient:
         self._told_up, self._since = is_up, now
         name = self.trunk.name
         if is_up:
-            self._events.append(TrunkUp(name, _name_of(self.ways()[0])))
+            self._events.append(TrunkUp(name, name_of(self.ways()[0])))
         else:
             self._events.append(TrunkDown(name, "; ".join(self._alarms(now)) or "nothing answers"))
 
@@ -381,38 +376,7 @@ class TrunkClient:
         )
 
     def _alarms(self, now: float) -> tuple[str, ...]:
-        found = [f"{name}: {reason}" for name, reason in self._unknown.items()]
-        for way in self._all_ways():
-            watch = self._watches[way.destination]
-            if watch.state is proxy_watch.State.SILENT:
-                found.append(f"{_name_of(way)} answers nothing since {watch.silent_s(now):.0f} s")
-            elif watch.state is proxy_watch.State.BUSY:
-                found.append(f"{_name_of(way)} answers 503")
-        for account in self.registrations:
-            if account.has_failed:
-                what = "not renewed" if account.is_registered(now) else "not registered"
-                found.append(f"{account.account.address_of_record} is {what}: {account.last}")
-        return tuple(found)
+        return alarms_of(self._unknown, self._watched(), self.registrations, now)
 
-    def _proxy_view(self, way: Way, now: float) -> ProxyView:
-        watch = self._watches[way.destination]
-        return ProxyView(
-            str(way.proxy),
-            str(way.destination),
-            watch.state.value,
-            now - watch.since,
-            None if watch.answered_at is None else now - watch.answered_at,
-            None if watch.rtt_s is None else watch.rtt_s * 1000,
-        )
-
-
-def _account_view(account: Registration, now: float) -> AccountView:
-    left_s = account.until - now if account.until is not None and account.until > now else None
-    who = str(account.account.address_of_record)
-    return AccountView(who, account.state.value, now - account.since, left_s, account.last)
-
-
-def _name_of(way: Way) -> str:
-    """Write a proxy for people: its name, and its address where that differs."""
-    address = f"{host_text(way.destination.ip)}:{way.destination.port}"
-    return f"{way.proxy} ({address})" if way.proxy.host != way.destination.ip else str(way.proxy)
+    def _watched(self) -> list[tuple[Way, ProxyWatch]]:
+        return [(way, self._watches[way.destination]) for way in self._all_ways()]

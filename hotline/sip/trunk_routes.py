@@ -19,9 +19,9 @@ from hotline.sip.headers import NameAddr
 from hotline.sip.inspection import HeaderFields
 from hotline.sip.numbers import COUNTRY, find_number, normalise_number
 from hotline.sip.session_timer import TimerWish
-from hotline.sip.trunk import NumberClass, Trunk, TrunkAccount
+from hotline.sip.trunk import NumberClass, Trunk, TrunkAccount, Way
 from hotline.sip.trunk_calls import TrunkCalls
-from hotline.sip.trunk_client import TrunkClient, Way
+from hotline.sip.trunk_client import TrunkClient
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import VoicePolicy
 

@@ -18,9 +18,9 @@ from hotline.errors import OutsideError
 from hotline.sip.flow import Address, Flow, Transport
 from hotline.sip.locate import Destination, Search
 from hotline.sip.message import Response
-from hotline.sip.trunk import AccessList, ProxyAddress, Trunk
+from hotline.sip.trunk import AccessList, ProxyAddress, Trunk, Way
 from hotline.sip.trunk_calls import TrunkCalls
-from hotline.sip.trunk_client import TrunkClient, Way
+from hotline.sip.trunk_client import TrunkClient
 from hotline.sip.trunk_events import (
     TrunkEvent,
     TrunkHeard,

@@ -151,7 +151,7 @@ def test_a_name_is_looked_up_again_when_it_is_too_old() -> None:
     bench.client.located(FIRST, [way(FIRST)], 300.0, bench.now)
     assert bench.client.take_look_ups() == []
     bench.client.handle_timer(bench.now + 301)
-    assert bench.client.take_look_ups() == [FIRST]
+    assert FIRST in bench.client.take_look_ups()
 
 
 def test_a_proxy_that_moved_is_followed() -> None:
@@ -162,6 +162,23 @@ def test_a_proxy_that_moved_is_followed() -> None:
     assert "TrunkRegistered" in kinds(bench.run(1))
     assert through(bench) == ["10.0.0.3", "10.0.0.2"]
     assert bench.requests("REGISTER")[-1][0] == "10.0.0.3"
+
+
+def test_an_address_of_ours_that_changed_is_registered_at_once() -> None:
+    bench = Bench()
+    bench.run(10)
+    bench.requests("REGISTER")
+    here = way(FIRST)
+    moved = replace(here, flow=replace(here.flow, local=("10.0.0.77", 5060)))
+    bench.client.located(FIRST, [moved], float("inf"), bench.now)
+    bench.run(1)
+    assert bench.carrier.bindings[AOR][0] == "sip:+861065240001@10.0.0.77:5060"
+
+
+def test_numeric_proxies_are_looked_at_again_for_our_own_address() -> None:
+    bench = Bench(STATIC)
+    bench.client.handle_timer(bench.now + 301)
+    assert bench.client.take_look_ups() == list(STATIC.proxies)
 
 
 # -- REGISTER -------------------------------------------------------------------------------------
@@ -324,7 +341,6 @@ def test_the_house_takes_its_registration_back_when_it_closes() -> None:
     bench = Bench()
     bench.run(10)
     bench.client.leave(bench.now)
-    bench._settle()
     bench.run(1)
     assert (bench.carrier.bindings, bench.client.is_gone, bench.client.next_timer()) == ({}, True, None)
 
@@ -334,7 +350,6 @@ def test_closing_does_not_wait_for_a_silent_registrar() -> None:
     bench.run(10)
     bench.carrier.silent = {"10.0.0.1", "10.0.0.2"}
     bench.client.leave(bench.now)
-    bench._settle()
     bench.run(10)
     assert bench.client.is_gone
 
@@ -403,7 +418,6 @@ def test_whatever_the_carrier_does_we_are_registered_again_when_it_is_well(
     asked = [request for _, request in carrier.heard if isinstance(request, Request)]
     assert len(asked) < 4000
     bench.client.leave(bench.now)
-    bench._settle()
     bench.run(40)
     assert (carrier.bindings, bench.client.next_timer()) == ({}, None)
     assert not bench.client._waits

@@ -12,8 +12,8 @@ from hotline.sip.flow import Flow
 from hotline.sip.headers import Credentials, parse_credentials
 from hotline.sip.locate import Destination
 from hotline.sip.message import Request, Response, parse_message, response_to
-from hotline.sip.trunk import ProxyAddress, Trunk, TrunkAccount
-from hotline.sip.trunk_client import TrunkClient, Way
+from hotline.sip.trunk import ProxyAddress, Trunk, TrunkAccount, Way
+from hotline.sip.trunk_client import TrunkClient
 from hotline.sip.trunk_events import TrunkEvent
 
 REALM = "ims.example"
@@ -130,6 +130,7 @@ class Bench:
     def run(self, seconds: float) -> list[TrunkEvent]:
         """Let time pass; gives the events of it."""
         end, before = self.now + seconds, len(self.events)
+        self._settle()
         while True:
             dues = [due for due, _, _ in self._answers]
             timer = self.client.next_timer()
