@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -320,3 +321,70 @@ def test_the_context_of_a_local_number_is_read(sender: str, number: str) -> None
 def test_the_raw_identity_is_fit_to_log() -> None:
     call = a_call(sender="<sip:张\u202e@trunk.example>")
     assert caller_identity(call, BEIJING, trusted=False).raw == "sip:张@trunk.example"
+
+
+HEADERS = {
+    "P-Asserted-Identity": "{}",
+    "Remote-Party-ID": "{};party=calling;screen=yes;privacy=off",
+    "From": "{};tag=1",
+}
+WRITTEN = {
+    "+8613{}": ["+8613{}", "008613{}", "8613{}", "13{}", "013{}"],
+    "+8610{}": ["+8610{}", "008610{}", "8610{}", "010{}", "{}"],
+    "+8621{}": ["+8621{}", "008621{}", "8621{}", "021{}"],
+    "+86755{}": ["+86755{}", "0086755{}", "0755{}"],
+    "+852{}": ["+852{}", "00852{}"],
+}
+
+
+@given(st.data())
+@settings(max_examples=200)
+def test_a_caller_is_the_same_however_her_carrier_writes_her(data: st.DataObject) -> None:
+    area = data.draw(st.sampled_from(sorted(WRITTEN)))
+    digits = data.draw(st.integers(20_000_000, 89_999_999))
+    tail = f"0{digits}" if area == "+8613{}" else str(digits)
+    text = data.draw(st.sampled_from(WRITTEN[area])).format(tail)
+    uri = data.draw(
+        st.sampled_from(
+            [
+                "<sip:{}@10.0.0.1>",
+                "<sip:{}@ims.example:5061;user=phone>",
+                "<tel:{}>",
+                '"Li" <sip:{}@h.example>',
+            ]
+        )
+    ).format(text)
+    header = data.draw(st.sampled_from(sorted(HEADERS)))
+    value = HEADERS[header].format(uri)
+    call = (
+        a_call(sender=value)
+        if header == "From"
+        else a_call((header, value), sender="<sip:x@h.example>;tag=1")
+    )
+    caller = caller_identity(call, BEIJING, trusted=True)
+    assert caller.number == area.format(tail)
+    assert caller.raw in uri
+    assert not caller.withheld
+    assert normalise_number(dial_string(caller.number, BEIJING), BEIJING) == caller.number
+
+
+@given(
+    st.sampled_from(["id", "user", "header", "id;critical", "session;id", "ID", "user, id"]),
+    st.booleans(),
+    st.sampled_from(
+        ["<sip:13800138000@h.example>;tag=1", '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=1']
+    ),
+)
+def test_a_withheld_number_is_known_and_marked(privacy: str, trusted: bool, sender: str) -> None:
+    lines = (("P-Asserted-Identity", "<tel:+8613900139000>"), ("Privacy", privacy))
+    caller = caller_identity(a_call(*lines, sender=sender), BEIJING, trusted=trusted)
+    assert caller.withheld
+    assert caller.number == ("+8613900139000" if trusted else "" if "invalid" in sender else "+8613800138000")
+
+
+@given(st.text(max_size=40), st.booleans())
+def test_no_identity_header_breaks_a_call(value: str, trusted: bool) -> None:
+    value = re.sub(r"[\r\n\x00]", "", value)
+    for header in ("P-Asserted-Identity", "Remote-Party-ID", "Privacy"):
+        caller = caller_identity(a_call((header, value)), BEIJING, trusted=trusted)
+        assert re.fullmatch(r"\+?[0-9]*", caller.number)
