@@ -255,6 +255,11 @@ class Bridge:
             yield self.near.leg_id
         yield from (leg.leg_id for leg in self._others())
 
+    def peer_of(self, leg_id: CallId) -> str:
+        """Tell the user or number at the end of a leg; empty for a leg that is not here."""
+        leg = self._leg(leg_id)
+        return leg.peer if leg is not None else ""
+
     @property
     def peers(self) -> Iterator[str]:
         """Users and numbers at the ends of the legs that are here."""

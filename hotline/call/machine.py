@@ -187,6 +187,10 @@ class Call:
         yield self.call_id
         yield from self._connection.leg_ids
 
+    def peer_of(self, leg_id: CallId) -> str:
+        """Tell the user or number at the end of a leg; empty for a leg that is not here."""
+        return self.bridge.peer_of(leg_id) if self.bridge is not None else ""
+
     @property
     def peers(self) -> Iterator[str]:
         """Users and numbers at the ends of the call."""

@@ -117,6 +117,10 @@ class PhoneCall:
         else:
             yield from self.bridge.leg_ids
 
+    def peer_of(self, leg_id: CallId) -> str:
+        """Tell the user or number at the end of a leg; empty for a leg that is not here."""
+        return self.bridge.peer_of(leg_id) if self.bridge is not None else ""
+
     @property
     def peers(self) -> Iterator[str]:
         """Users and numbers at its ends."""

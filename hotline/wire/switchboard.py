@@ -86,6 +86,14 @@ class Switchboard:
         line = self._by_leg.get(leg_id)
         return line.call.call_id if line is not None else None
 
+    def answer_phone(self, user: str) -> bool:
+        """Have a user's ringing telephone answer by itself, or take its call off hold (``Event: talk``).
+
+        :returns: False when none of his telephones rings, or none can do that.
+        """
+        legs = [leg_id for leg_id, line in self._by_leg.items() if line.call.peer_of(leg_id) == user]
+        return self._sip.act(lambda agent, now: any([agent.notify_talk(leg_id, now) for leg_id in legs]))
+
     # -- what comes in ------------------------------------------------------------------------------
 
     def on_sip(self, event: SipEvent) -> None:
@@ -291,10 +299,25 @@ class Switchboard:
                 self._sip.act(lambda agent, now: agent.progress(leg_id, status, now, ip, port))
             case say.ReportTransfer(leg_id, status):
                 self._sip.act(lambda agent, now: agent.transfer_progress(leg_id, status, now))
-            case say.NoteLeg(leg_id, call_id, peer, what, cause, status):
-                self._records.note_leg(leg_id, call_id, what, peer, cause=cause, status=status)
+            case say.NoteLeg():
+                self._note_leg(command)
             case say.JoinCalls(leg_id, replaces):
                 self._join(leg_id, replaces)
+
+    def _note_leg(self, note: say.NoteLeg) -> None:
+        sip_call_id = ""
+        if note.what in ("arrived", "answered"):
+            legs = self._sip.act(lambda agent, _now: agent.legs)
+            sip_call_id = next((leg.dialog.call_id for leg in legs if leg.call_id == note.call_id), "")
+        self._records.note_leg(
+            note.call_id,
+            note.call,
+            note.what,
+            note.peer,
+            sip_call_id=sip_call_id,
+            cause=note.cause,
+            status=note.status,
+        )
 
     def _hang_up(self, leg_id: CallId) -> None:
         self._sip.act(lambda agent, now: agent.hang_up(leg_id, now))

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from call_rig import FLOW, an_arrival
-
 from hotline.call.destinations import Destination
 from hotline.call.join import AnyCall, join
 from hotline.call.machine import Call
@@ -61,6 +59,7 @@ from hotline.sip.flow import Flow as SipFlow
 from hotline.sip.headers import NameAddr
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import VoiceTerms
+from tests.call.call_rig import FLOW, an_arrival
 
 HOUSE = "198.51.100.1"
 VOICE = VoiceTerms("192.0.2.50", 50000, "PCMA", 8, 101)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from bridge_rig import HELD, HOUSE, VOICE, House
 
 from hotline.call.bridge_states import LEAVING_S
 from hotline.call.messages import Answer, CallerConfirmed, Refuse
@@ -13,6 +12,7 @@ from hotline.media.plan import Aim, Bridge, MediaFailed, OpenPort, PortOpened, R
 from hotline.sip.events import CallEnded, MediaMoved, TransferAsked
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import VoiceTerms
+from tests.call.bridge_rig import HELD, HOUSE, VOICE, House
 
 WORDS = dict.fromkeys(
     ["hello", "speak", "bye", "beep", "pause", "hold_music", "ringback", *(f"digit_{d}" for d in range(10))],

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bridge_rig import HELD, VOICE, House
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_bridge import FLOW
 
 from hotline.call.messages import OpenRequest
 from hotline.events.ids import CallId
 from hotline.media.plan import MediaFailed, PortOpened, Record
 from hotline.sip.events import CallAnswered, CallEnded, CallRinging, MediaMoved, TransferAsked
 from hotline.sip.uri import Uri
+from tests.call.bridge_rig import HELD, VOICE, House
+from tests.call.test_bridge import FLOW
 
 KINDS = (
     "resident", "phone", "ring", "early", "answer", "answer", "answer", "held answer", "decline", "bye",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from call_rig import CALL, FLOW, Bench, a_recording
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +32,7 @@ from hotline.media.plan import (
     SpeechStarted,
     StopRecording,
 )
+from tests.call.call_rig import CALL, FLOW, Bench, a_recording
 
 LIVE = (S.TALKING, S.CLOSING, S.SETTLING)
 MOVES = st.one_of(

@@ -4,20 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from call_rig import (
-    CALL,
-    FLOW,
-    NUMBER,
-    Bench,
-    a_recording,
-    an_arrival,
-    answered,
-    opened,
-    opening,
-    recording,
-    talking,
-    written,
-)
 
 from hotline.call.machine import _ACTIONS, Call
 from hotline.call.messages import (
@@ -53,6 +39,20 @@ from hotline.media.plan import (
     StopRecording,
 )
 from hotline.sip.voice_terms import VoiceTerms
+from tests.call.call_rig import (
+    CALL,
+    FLOW,
+    NUMBER,
+    Bench,
+    a_recording,
+    an_arrival,
+    answered,
+    opened,
+    opening,
+    recording,
+    talking,
+    written,
+)
 
 SHORT = replace(FLOW, longest_s=60.0)
 FAILED = WriteFailed(CALL, "disk full")

@@ -6,7 +6,6 @@ from enum import Enum
 from pathlib import Path
 
 import pytest
-from call_rig import REPO
 
 from hotline.call import bridge, legs, phone_call
 from hotline.call.bridge_states import TRANSITIONS as BRIDGE_MOVES
@@ -18,6 +17,7 @@ from hotline.call.phone_states import S as PhoneState
 from hotline.call.reference import BEGIN, END, bridge_graph, states_graph, states_reference
 from hotline.call.states import TRANSITIONS, S
 from hotline.ivr.draw import to_svg
+from tests.call.call_rig import REPO
 
 PAGE = REPO / "docs" / "call.md"
 

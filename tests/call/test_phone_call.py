@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from bridge_rig import VOICE, House
-from call_rig import an_arrival
-from test_bridge import FLOW, talking
 
 from hotline.call.messages import (
     Answer,
@@ -21,6 +18,9 @@ from hotline.events.ids import CallId
 from hotline.media.plan import Bridge, MediaFailed, OpenPort
 from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.events import CallEnded
+from tests.call.bridge_rig import VOICE, House
+from tests.call.call_rig import an_arrival
+from tests.call.test_bridge import FLOW, talking
 
 PHONE = CallId("20261123-0009")
 
