@@ -72,6 +72,11 @@ class Bridges:
         elif self._relay.target[source.slot] != target.slot:
             self._relay.join(source.slot, target.slot)
 
+    @property
+    def has_links(self) -> bool:
+        """Tell whether any leg hears another."""
+        return self._relay.links > 0
+
     # -- packets ------------------------------------------------------------------------------------
 
     def pass_on(self, batch: Batch, rows: Slots, sources: Slots) -> None:

@@ -15,10 +15,9 @@ activity hears, for calls whose ``EventKeys`` has not counted a key.
 
 from __future__ import annotations
 
-import re
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from typing import Final, assert_never
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +25,12 @@ from numpy.typing import NDArray
 from hotline.errors import LocalProtocolError, OutsideError, RemoteProtocolError
 from hotline.events.ids import CallId
 from hotline.media.bridges import Bridges
-from hotline.media.coded import CodedVoice, Coder, Heard, MakeCoder, clock_ratio
+from hotline.media.coded import CodedVoice, Coder, MakeCoder, clock_ratio
 from hotline.media.demux import STRANGER
 from hotline.media.dtmf import EventKeys
-from hotline.media.g711 import CODECS, EXPANDED, LAWS, codec_index, encode, law_of
+from hotline.media.g711 import CODECS, EXPANDED, LAWS, codec_index, law_of
 from hotline.media.leg import Leg
+from hotline.media.legs import Legs
 from hotline.media.outgoing import PACKET, Outgoing
 from hotline.media.packets import Batch
 from hotline.media.plan import (
@@ -38,7 +38,6 @@ from hotline.media.plan import (
     Bridge,
     ClosePort,
     Codec,
-    DigitPressed,
     MediaCommand,
     MediaEvent,
     MediaFailed,
@@ -56,28 +55,21 @@ from hotline.media.plan import (
 )
 from hotline.media.prompts import PromptBank
 from hotline.media.protection import MakeProtection, Protection
-from hotline.media.recording import AppendSamples, OpenRecording, RecorderOrder, SealRecording
+from hotline.media.reception import Reception
+from hotline.media.recording import RecorderOrder
+from hotline.media.recordings import Recordings
 from hotline.media.relay import Relay
 from hotline.media.relayed import Relayed
 from hotline.media.roster import Address, Roster
 from hotline.media.rtp import (
     FRAME,
-    FRAME_MS,
     HEADER,
-    RATE_HZ,
-    RtpPacket,
     address_words,
     ip_version,
-    parse_packet,
     remote_number,
 )
-from hotline.media.timelines import DECODED, Taken, Timelines
+from hotline.media.timelines import DECODED, Timelines
 from hotline.media.vad import VoiceActivity
-
-ODD_PACKETS: Final = 512  # of one batch; more are dropped, so that a flood cannot hold up a tick
-CODED_PACKETS: Final = 24  # of one call in one batch, which costs up to 0.1 ms each: a stall of half a second
-REFUSED: Final = -2  # in a batch's slots: not what its call's keys say
-_FILE_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
 
 Slots = NDArray[np.int64]
 NewToken = Callable[[int], int]
@@ -122,23 +114,16 @@ class Plane:
         self.roster = Roster([self._groups[ip] for ip in port_ips], calls_per_port)
         """Who sends and listens where; for the edge to read."""
         slots = self.roster.slots
-        self._calls: dict[CallId, Leg] = {}
-        self._by_slot: list[Leg | None] = [None] * slots
-        self._coded: dict[int, Leg] = {}
-        self._is_coded = np.zeros(slots, np.bool_)
-        self._secured = 0
-        self._is_secured = np.zeros(slots, np.bool_)
-        self._is_recording = np.zeros(slots, np.bool_)
-        self._ticks_left = np.zeros(slots, np.int64)
-        self._speech_frames = np.zeros(slots, np.int32)
+        self._legs = Legs(slots)
         self._lines, self._out, self._voice = Timelines(slots), Outgoing(slots, bank), VoiceActivity(slots)
         self._relay = Relay(self.roster, self._out)
         self._bridges = Bridges(self._relay, self._out, slots)
         self._events: list[MediaEvent] = []
-        self._orders: list[RecorderOrder] = []
         self._complaints: list[tuple[CallId, str]] = []
         self.counts: Counter[str] = self._lines.counts
         """Packets that were not heard, by reason: also ``stranger``, ``malformed``, ``flood``, ``forged``."""
+        self._recordings = Recordings(self._lines, self._legs.by_slot)
+        self._reception = Reception(self._legs, self.roster, self._lines, self._bridges, self.counts)
 
     # -- for the edge -------------------------------------------------------------------------------
 
@@ -154,9 +139,9 @@ class Plane:
 
     def uneven(self, slots: Slots) -> Slots:
         """Give those slots whose packets differ in length from tick to tick."""
-        if not self._coded and not self._secured:
+        if not self._legs.coded and not self._legs.secured:
             return slots[:0]
-        uneven: Slots = slots[self._is_coded[slots] | self._is_secured[slots]]
+        uneven: Slots = slots[self._legs.is_coded[slots] | self._legs.is_secured[slots]]
         return uneven
 
     def take_relayed(self) -> Relayed:
@@ -165,9 +150,9 @@ class Plane:
         Rows whose slot is negative are nothing to send.
         """
         relayed = self._relay.out
-        if self._secured and relayed.count:
-            for row in np.nonzero(self._is_secured[relayed.slots[: relayed.count]])[0].tolist():
-                leg = self._by_slot[relayed.slots[row]]
+        if self._legs.secured and relayed.count:
+            for row in np.nonzero(self._legs.is_secured[relayed.slots[: relayed.count]])[0].tolist():
+                leg = self._legs.by_slot[relayed.slots[row]]
                 sealed = leg.protection.protect(relayed.packet(row)) if leg and leg.protection else None
                 if sealed is None:
                     relayed.slots[row] = STRANGER
@@ -182,12 +167,12 @@ class Plane:
 
     def port_index(self, call_id: CallId) -> int | None:
         """Give the index of a call's port; None when the call is over."""
-        call = self._calls.get(call_id)
+        call = self._legs.by_call.get(call_id)
         return int(self.roster.port_index[call.slot]) if call is not None else None
 
     def is_idle(self) -> bool:
         """Tell whether no call is open."""
-        return not self._calls
+        return not self._legs.by_call
 
     def take_events(self) -> list[MediaEvent]:
         """Take what happened, in order."""
@@ -196,8 +181,7 @@ class Plane:
 
     def take_orders(self) -> list[RecorderOrder]:
         """Take what the recorder is to do, in order."""
-        orders, self._orders = self._orders, []
-        return orders
+        return self._recordings.take_orders()
 
     def take_complaints(self) -> list[tuple[CallId, str]]:
         """Take what went wrong without harm to the call, for the log."""
@@ -208,7 +192,7 @@ class Plane:
 
     def command(self, command: MediaCommand) -> None:
         """Carry out a command; what cannot be done is answered by MediaFailed, never raised."""
-        call = self._calls.get(command.call_id)
+        call = self._legs.by_call.get(command.call_id)
         match command:
             case OpenPort():
                 self._open_port(command, call)
@@ -229,7 +213,7 @@ class Plane:
             case Record():
                 self._record(call, command)
             case StopRecording():
-                self._stop_recording(call)
+                self._recordings.end(call)
             case ClosePort():
                 self._close_port(call)
             case _:
@@ -237,7 +221,7 @@ class Plane:
 
     def close_all(self) -> None:
         """End every call's media, closing its recording."""
-        for call in list(self._calls.values()):
+        for call in list(self._legs.by_call.values()):
             self._close_port(call)
 
     def _fail(self, call_id: CallId, reason: str) -> None:
@@ -265,7 +249,7 @@ class Plane:
             return
         call = Leg(command.call_id, slot, ip_version(local_ip), declared, command.may_latch)
         call.waits_for_source = command.may_latch
-        self._calls[call.call_id] = self._by_slot[slot] = call
+        self._legs.add(call)
         self._lines.open(slot, codec_index(law_of(command.codec)), DECODED)
         self._voice.reset(slot)
         self._out.open(
@@ -304,14 +288,8 @@ class Plane:
             call.keys = EventKeys(call.ratio)
         self._lines.agree(slot, codec_index(call.law), DECODED if coded else call.payload_type)
         self._out.use_codec(slot, codec_index(call.law), call.payload_type, FRAME * call.ratio)
-        self._is_coded[slot] = coded is not None
-        if coded is None:
-            self._coded.pop(slot, None)
-        else:
-            self._coded[slot] = call
-        self._secured += (protection is not None) - (call.protection is not None)
         call.srtp, call.protection = terms.srtp, protection
-        self._is_secured[slot] = protection is not None
+        self._legs.sort(call)
         self.roster.hold(slot, not call.sends)
 
     def _aim(self, call: Leg, command: Aim) -> None:
@@ -340,10 +318,10 @@ class Plane:
             return  # the same address again: a source found behind a NAT stays
         call.declared = declared
         self.roster.move(call.slot, *declared)
-        self._wait_for_source(call, call.may_latch)
+        self._reception.wait_for_source(call, call.may_latch)
 
     def _bridge(self, call: Leg, command: Bridge) -> None:
-        other = self._calls.get(command.other)
+        other = self._legs.by_call.get(command.other)
         if other is None or other is call:
             whom = "itself" if other is call else f"{command.other}, which has no port"
             self._fail(call.call_id, f"the call cannot be bridged with {whom}")
@@ -352,10 +330,6 @@ class Plane:
             self._stop_playing(one)
             self.roster.begin(one.slot)
         self._bridges.build(call, other)
-
-    def _wait_for_source(self, call: Leg, is_waiting: bool) -> None:
-        call.waits_for_source = is_waiting
-        self.roster.wait_for_source(call.slot, is_waiting)
 
     def _play(self, call: Leg, command: Play) -> None:
         call.queue.clear()
@@ -389,194 +363,34 @@ class Plane:
         self._bridges.update(call)
 
     def _record(self, call: Leg, command: Record) -> None:
-        if not _FILE_NAME.fullmatch(command.recording_id):
-            self._fail(call.call_id, f"{command.recording_id!r} cannot be the name of a recording")
-            return
-        self._stop_recording(call)
-        call.recording = OpenRecording(
-            command.recording_id,
-            call.law,
-            longest_samples=max(0, round(command.longest_s * RATE_HZ)),
-        )
-        self._is_recording[call.slot] = True
-        self._ticks_left[call.slot] = max(0, round(command.longest_s * 1000 / FRAME_MS))
-        self._speech_frames[call.slot] = 0
-        self._lines.mark(call.slot)
-
-    def _stop_recording(self, call: Leg) -> None:
-        recording, slot = call.recording, call.slot
-        if recording is None:
-            return
-        first = int(self._lines.first[slot])
-        if first < self._lines.edge[slot]:
-            self._append(call, self._lines.copy_rest(slot, first))
-        call.recording = None
-        self._is_recording[slot] = False
-        self._lines.settle(slot)
-        speech_ms = min(int(self._speech_frames[slot]) * FRAME_MS, recording.length_samples * 1000 // RATE_HZ)
-        self._orders.append(SealRecording(call.call_id, recording.recording_id, recording.codec, speech_ms))
-
-    def _append(self, call: Leg, samples: NDArray[np.uint8]) -> None:
-        recording = call.recording
-        assert recording is not None
-        samples = samples[: recording.longest_samples - recording.length_samples]
-        if not len(samples):
-            return
-        if recording.codec is not call.law:
-            samples = LAWS[codec_index(call.law), codec_index(recording.codec)][samples]
-        recording.length_samples += len(samples)
-        self._orders.append(
-            AppendSamples(call.call_id, recording.recording_id, recording.codec, samples.tobytes())
-        )
+        try:
+            self._recordings.begin(call, command)
+        except LocalProtocolError as error:
+            self._fail(call.call_id, str(error))
 
     def _close_port(self, call: Leg) -> None:
-        self._stop_recording(call)
+        self._recordings.end(call)
         self._bridges.end(call)
-        slot = call.slot
-        self._out.stop(slot)
-        self._coded.pop(slot, None)
-        self._secured -= call.protection is not None
-        self._is_coded[slot] = self._is_secured[slot] = False
-        del self._calls[call.call_id]
-        self._by_slot[slot] = None
-        self.roster.give_back(slot)
+        self._out.stop(call.slot)
+        self._legs.remove(call)
+        self.roster.give_back(call.slot)
 
-    # -- packets ------------------------------------------------------------------------------------
+    # -- packets, and every 20 ms -------------------------------------------------------------------
 
     def receive(self, batch: Batch) -> None:
         """Take in datagrams as they were read from the sockets; their rows may be rewritten."""
-        slots = self.roster.find(batch)
-        if self._secured:
-            self._open_secured(batch, slots)
-        taken, rows = self._lines.accept(batch, slots)
-        if self._relay.links and len(taken):
-            self._bridges.pass_on(batch, taken, slots[taken])
-        if self._secured:
-            rows = rows[slots[rows] != REFUSED]
-        if self._coded:
-            rows = self._receive_coded(batch, slots, rows)
-        is_stranger = (slots[rows] == STRANGER) & self.roster.is_unwanted(batch, rows)
-        self.counts["stranger"] += int(np.count_nonzero(is_stranger))
-        rows = rows[~is_stranger]
-        self.counts["flood"] += max(0, len(rows) - ODD_PACKETS)
-        for row in rows[:ODD_PACKETS].tolist():
-            self._receive_one(batch, row, is_opened=slots[row] != STRANGER)
-
-    def _open_secured(self, batch: Batch, slots: Slots) -> None:
-        """Put what was protected in its plain form where it lies."""
-        for row in np.nonzero((slots >= 0) & self._is_secured[slots])[0].tolist():
-            leg = self._by_slot[slots[row]]
-            length = int(batch.length[row])
-            packet = None
-            if leg is not None and leg.protection is not None and length >= HEADER:
-                packet = leg.protection.open(batch.data[row, :length].tobytes())
-            if packet is None:
-                self.counts["forged"] += 1
-                slots[row] = REFUSED
-            else:
-                batch.data[row, : len(packet)] = np.frombuffer(packet, np.uint8)
-                batch.length[row] = len(packet)
-
-    def _receive_coded(self, batch: Batch, slots: Slots, rows: Slots) -> Slots:
-        """Take the packets of calls that are not G.711, each call only so many; give all other rows."""
-        is_mine = (slots[rows] >= 0) & self._is_coded[slots[rows]]
-        left: dict[int, int] = {}
-        for row in rows[is_mine].tolist():
-            slot = int(slots[row])
-            left[slot] = left.get(slot, CODED_PACKETS) - 1
-            if left[slot] < 0:
-                self.counts["flood"] += 1
-            else:
-                self._receive_one(batch, row, is_opened=True)
-        others: Slots = rows[~is_mine]
-        return others
-
-    def _receive_one(self, batch: Batch, row: int, *, is_opened: bool) -> None:
-        remote, port_index = int(batch.remote[row]), int(batch.port_index[row])
-        address = (
-            (0, 0) if batch.address is None else (int(batch.address[row, 0]), int(batch.address[row, 1]))
-        )
-        slot, is_known = self.roster.find_one(remote, address, port_index)
-        call = self._by_slot[slot] if slot != STRANGER else None
-        data: bytes | None = batch.data[row, : max(0, int(batch.length[row]))].tobytes()
-        if data and call is not None and call.protection is not None and not is_opened:
-            data = call.protection.open(data)
-            if data is None:
-                self.counts["forged"] += 1
-                return
-        try:
-            packet = parse_packet(data or b"")
-        except RemoteProtocolError:
-            self.counts["malformed"] += 1
-            return
-        is_agreed = call is not None and packet.payload_type in (call.payload_type, call.event_payload_type)
-        if call is None or not (is_known or is_agreed):
-            self.counts["stranger"] += 1
-            return
-        if is_agreed:
-            self._settle_source(call, (remote, address), is_known=is_known)
-        if packet.payload_type == call.event_payload_type:
-            self._press(call, packet)
-        elif call.coded is not None:
-            self._hear_coded(call, call.coded, packet)
-        else:
-            self._hear(call, packet)
-
-    def _settle_source(self, call: Leg, source: tuple[int, Address], *, is_known: bool) -> None:
-        """The first agreed packet fixes the sender, once, and lets us send."""
-        if not is_known:
-            self.roster.move(call.slot, *source)
-        if call.waits_for_source:
-            self._wait_for_source(call, False)
-        self.roster.begin(call.slot)
-
-    def _press(self, call: Leg, packet: RtpPacket) -> None:
-        key = call.keys.press(packet.timestamp, packet.payload)
-        if key is not None:
-            self._events.append(DigitPressed(call.call_id, key))
-        if call.coded is not None:
-            self._place_heard(call, packet.ssrc, call.coded.take(packet, is_voice=False))
-        self._bridges.pass_key(call, packet)
-
-    def _hear(self, call: Leg, packet: RtpPacket) -> None:
-        taken = self._lines.accept_one(call.slot, packet)
-        if call.other is not None and taken is not Taken.NOT:
-            if taken is Taken.ANEW:
-                self._bridges.begin_anew(call)
-            self._bridges.pass_one(call, packet)
-
-    def _hear_coded(self, call: Leg, coded: CodedVoice, packet: RtpPacket) -> None:
-        if packet.payload_type != call.payload_type:
-            self.counts["ignored"] += 1
-            self._place_heard(call, packet.ssrc, coded.take(packet, is_voice=False))
-        elif self._lines.is_overlapping(call.slot, packet.ssrc):
-            self.counts["overlapping"] += 1
-        else:
-            is_anew = coded.is_anew(packet)
-            if is_anew:
-                self._bridges.begin_anew(call)
-            self._place_heard(call, packet.ssrc, coded.take(packet))
-            self._bridges.pass_one(call, packet)
-
-    def _place_heard(self, call: Leg, ssrc: int, pieces: list[Heard]) -> None:
-        for piece in pieces:
-            call.heard = call.heard + 1 & 0xFFFF
-            octets = encode(piece.samples, call.law).tobytes()
-            stamp = piece.timestamp & 0xFFFFFFFF
-            self._lines.accept_one(call.slot, RtpPacket(DECODED, False, call.heard, stamp, ssrc, octets))
-            self._bridges.pass_heard(call, piece)
-
-    # -- every 20 ms --------------------------------------------------------------------------------
+        self._reception.receive(batch)
+        self._events += self._reception.take_pressed()
 
     def tick(self, phase: int) -> None:
         """Move the calls of a phase on by 20 ms: listen, hand blocks over, make the next packets."""
         slots = self.roster.open(phase)
         if not len(slots):
             return
-        if self._coded:
-            self._hurry_coded(slots)
+        if self._legs.coded:
+            self._reception.tick(slots)
         self._listen(slots)
-        self._record_tick(slots)
+        self._recordings.tick(slots)
         resting = self.roster.resting(phase)
         if len(resting):
             self._out.pass_time(resting)
@@ -588,15 +402,9 @@ class Plane:
                 self._finish_packet(slot)
             self._end_prompts(sends)
 
-    def _hurry_coded(self, slots: Slots) -> None:
-        for slot in slots[self._is_coded[slots]].tolist():
-            call = self._coded[slot]
-            if call.coded is not None and call.coded.is_waiting:
-                self._place_heard(call, call.coded.ssrc, call.coded.wait())
-
     def _finish_packet(self, slot: int) -> None:
         """Encode and protect what ``fill`` made in A-law and in the clear."""
-        call, out = self._by_slot[slot], self._out
+        call, out = self._legs.by_slot[slot], self._out
         assert call is not None
         row, length = out.packets[slot], PACKET
         if call.coded is not None:
@@ -615,32 +423,15 @@ class Plane:
     def _listen(self, slots: Slots) -> None:
         for ready, frames in self._lines.read(slots):
             for slot in self._voice.feed(ready, frames, self._lines.codec[ready]).tolist():
-                call = self._by_slot[slot]
+                call = self._legs.by_slot[slot]
                 if call is not None:
                     kind = SpeechStarted if self._voice.is_speech[slot] else SpeechEnded
                     self._events.append(kind(call.call_id))
-            self._speech_frames[ready] += self._voice.is_speech[ready] & self._is_recording[ready]
-
-    def _record_tick(self, slots: Slots) -> None:
-        due, starts, blocks = self._lines.take_due(slots)
-        is_wanted = self._is_recording[due]
-        for slot, start, block in zip(
-            due[is_wanted].tolist(), starts[is_wanted].tolist(), blocks[is_wanted], strict=True
-        ):
-            call, first = self._by_slot[slot], int(self._lines.first[slot])
-            if call is None or first >= start + len(block):
-                continue
-            self._lines.settle(slot)
-            self._append(call, block[max(0, first - start) :])
-        self._ticks_left[slots] -= 1
-        for slot in slots[self._is_recording[slots] & (self._ticks_left[slots] <= 0)].tolist():
-            call = self._by_slot[slot]
-            if call is not None:
-                self._stop_recording(call)
+            self._recordings.note_speech(ready, self._voice.is_speech[ready])
 
     def _end_prompts(self, slots: Slots) -> None:
         for slot in self._out.finished(slots):
-            call = self._by_slot[slot]
+            call = self._legs.by_slot[slot]
             if call is not None:
                 self._play_next(call)
                 if not self._out.is_playing(slot):

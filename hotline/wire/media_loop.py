@@ -169,6 +169,7 @@ class MediaLoop:
         if phase < plane.roster.phases:
             self._relist(phase)  # a caller may have been found behind her NAT, or have spoken first
             plane.tick(phase)
+            self._relist(phase)  # whom a quiet call left to us is among those that the tick made packets for
             uneven = plane.uneven(plane.roster.sending(phase))
             if len(uneven):
                 self._sender.resize(uneven)

@@ -206,6 +206,24 @@ async def test_two_phones_hear_each_other_and_stay_recorded(rig: Rig) -> None:
 
 
 @on_a_plane
+async def test_no_number_is_skipped_or_sent_twice_when_the_other_falls_quiet(rig: Rig) -> None:
+    one, two = await a_phone(), await a_phone(ssrc=7)
+    a, b = await rig.open("a", one), await rig.open("b", two)
+    rig.plane.send(Bridge(A, B))
+    for turn in range(4):
+        sound = os.urandom(12 * FRAME)
+        await one.talk(a, sound, stamp=1000 + turn * 40 * FRAME)
+        await asyncio.sleep(0.4)
+        assert sound in two.heard_audio()
+    two.say(b, 0, bytes(FRAME))
+    await asyncio.sleep(0.3)
+    for phone in (one, two):
+        numbers = [int.from_bytes(packet[2:4], "big") for packet in phone.heard]
+        assert {(b - a) & 0xFFFF for a, b in itertools.pairwise(numbers)} == {1}
+        assert len(numbers) > 60
+
+
+@on_a_plane
 async def test_a_bridge_holds_a_packet_for_a_step_at_most(rig: Rig) -> None:
     one, two = await a_phone(), await a_phone(ssrc=7)
     a, _ = await rig.open("a", one), await rig.open("b", two)
