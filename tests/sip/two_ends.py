@@ -26,6 +26,7 @@ from hotline.sip.events import (
     CallConfirmed,
     CallEnded,
     MediaMoved,
+    ReofferFailed,
     SipEvent,
     TransferAsked,
 )
@@ -43,6 +44,7 @@ CLEARED_S = 90.0
 """From the first BYE to the moment when nothing may be left: a transaction and its memory."""
 MOST_STEPS = 20_000
 """Moments of one wait at which something happens; a script has some hundred."""
+FOREVER_S = 100_000.0
 LOSS_THAT_KILLS = 0.3
 """Share of lost messages from which on a call may end because nobody got through."""
 
@@ -81,6 +83,8 @@ class Known:
     """Final status that the layer above gave; 0 before."""
     stands: bool = False
     ended: CallEnded | None = None
+    wanted: tuple[bool, bool] | None = None
+    """Directions (sends, receives) of the last re-offer that was not refused."""
 
 
 @dataclass
@@ -94,11 +98,29 @@ class Script:
     timer: TimerWish | None
     takes_update: bool
     security: str
+    outage: tuple[float, float] | None
+    """From when to when nothing gets through; None: the line holds."""
+
+    @property
+    def is_rough(self) -> bool:
+        """Tell whether a call may end because nobody got through."""
+        return self.loss >= LOSS_THAT_KILLS or self.outage is not None
+
+    @property
+    def is_dead(self) -> bool:
+        """Tell whether the line dies for ever: the two ends cannot learn of each other."""
+        return self.outage is not None and self.outage[1] == FOREVER_S
 
     @classmethod
     def of(cls, chance: random.Random) -> Script:
+        loss = chance.choice([0.0, 0.05, 0.15, 0.3])
+        outage = None
+        if loss < 0.1 and chance.random() < 0.3:
+            start = chance.uniform(0.0, 40.0)
+            outage = (start, chance.choice([start + 5.0, start + 15.0, FOREVER_S]))
         return cls(
-            loss=chance.choice([0.0, 0.05, 0.15, 0.3]),
+            loss=loss,
+            outage=outage,
             copies=chance.choice([0.0, 0.1, 0.3]),
             longest_s=chance.choice([0.02, 0.3, 1.2]),
             reliable=chance.choice(["never", "supported", "supported"]),
@@ -244,6 +266,7 @@ class World:
             return
         leg = end.ua._book.get(call_id)
         port = next(self._ports) if self.chance.random() < 0.3 or leg is None else leg.voice.local_port
+        known.wanted = (sends, receives) if known.stands else None
         self.story.append(f"{self.now:9.3f} {side.value:4} reoffers {call_id} {sends=} {receives=} {port=}")
         try:
             end.ua.reoffer(
@@ -306,6 +329,8 @@ class World:
                 known.terms = terms
             case CallEnded():
                 known.ended, known.stands = event, False
+            case ReofferFailed():
+                known.wanted = None
             case TransferAsked(call_id=call_id):
                 self._transfer(end, call_id)
 
@@ -400,9 +425,10 @@ def _play(world: World) -> None:
     for _ in range(chance.choice([0, 2, 4, 8, 12])):
         _one_move(world)
     world.run_until(world.now + QUIET_S)
-    check_agreement(world)
+    if not world.script.is_dead:
+        check_agreement(world)
     for pair in sorted(world.dialled):
-        sides = [chance.choice(list(Side))] if chance.random() < 0.7 else list(Side)
+        sides = list(Side) if world.script.is_dead or chance.random() < 0.3 else [chance.choice(list(Side))]
         for side in sides:
             for known in world.ends[side].legs.values():
                 if known.pair == pair:
@@ -452,8 +478,8 @@ def _check_outcome(world: World, ours: Known, theirs: Known | None) -> None:
     said = theirs.said if theirs is not None else 0
     if said == 200 and ours.stands:
         return
-    if world.script.loss >= LOSS_THAT_KILLS:
-        return  # nine messages of ten may be lost in a row: a call may die of it
+    if world.script.is_rough:
+        return
     if said == 200:
         raise Fault(f"it was answered, but does not stand: {ours} {theirs}")
     if ours.ended is None or ours.ended.cause != "failed":
@@ -469,6 +495,9 @@ def _check_voice(world: World, ours: Known, theirs: Known) -> None:
     if (one.codec, one.sends, one.receives) != (other.codec, other.receives, other.sends):
         raise Fault(f"they understand each other otherwise: {one} and {other}")
     voices = world.leg_of(ours).voice, world.leg_of(theirs).voice
+    for known, voice in zip((ours, theirs), voices, strict=True):
+        if known.wanted not in (None, (voice.sends, voice.receives)):
+            raise Fault(f"a change got lost: {known} {voice}")
     if (one.remote_port, other.remote_port) != (voices[1].local_port, voices[0].local_port):
         raise Fault(f"voice goes where nobody listens: {one} and {other}")
     if (one.srtp is None) != (other.srtp is None):
