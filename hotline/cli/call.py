@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from hotline.cli.console import DEFAULT_CONFIG, ConfigOption, load_settings, run
+from hotline.cli.console import DEFAULT_CONFIG, ConfigOption, complain, load_settings, run
 from hotline.cli.shown import colours_of_terminal, put, table
-from hotline.errors import ConfigError
+from hotline.errors import ConfigError, OutsideError
 from hotline.settings import Settings
 from hotline.sip.flow import host_text
 from hotline.sip.glimpse import SeenMessage, glimpse
 from hotline.sip.grammar import printable
 from hotline.sip.ladder import build_ladder, duration, ladder_text
 from hotline.sip.ladder_svg import ladder_svg
+from hotline.sip.pcap import pcap
 from hotline.tickets.masking import mask
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ def call_show(
     raw: Annotated[bool, typer.Option("--raw", help="Print whole messages, without secrets.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Write numbers of callers in full.")] = False,
     svg: Annotated[Path | None, typer.Option(help="Write the ladder as a drawing into this file.")] = None,
+    capture: Annotated[
+        Path | None,
+        typer.Option("--pcap", help="Write the messages as a capture file, for Wireshark or sngrep."),
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Tell all about a call: its record, its ladder, what was said in SIP, its events."""
@@ -84,9 +89,17 @@ def call_show(
     title = f"Call {story.call.call_id if story else name}"
     ladder = build_ladder(messages, _names(story, messages) if story else {})
     if svg is not None:
-        _write(svg, ladder_svg(ladder, title=title, zone=zone))
+        _write(svg, ladder_svg(ladder, title=title, zone=zone).encode())
+    if capture is not None:
+        _write(capture, pcap(messages))
     parts = [
-        title + "\n" + (_record(story, zone, full=full) if story else "no call record: it was refused\n")
+        title
+        + "\n"
+        + (
+            _record(story, zone, full=full)
+            if story
+            else "there is no record of it: it was refused, or the store cannot be read\n"
+        )
     ]
     if messages:
         width = shutil.get_terminal_size((80, 24)).columns
@@ -108,7 +121,11 @@ def _look_up(settings: Settings, name: str) -> tuple[CallStory | None, list[Seen
         async with open_store(settings) as (store, _desk):
             return await store.call_story(name)
 
-    story = run(work())
+    story = None
+    try:
+        story = run(work())
+    except OutsideError as error:  # what passed is kept elsewhere, and a broken store is when it is needed
+        complain(error)
     names = {name}
     if story:
         names = {story.call.call_id, story.call.sip_call_id, *(leg.sip_call_id for leg in story.legs)} - {""}
@@ -138,11 +155,11 @@ def _why_no_messages(settings: Settings) -> str:
     )
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, octets: bytes) -> None:
     try:
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(octets)
     except OSError as error:
-        raise ConfigError(f"the drawing cannot be written: {error.strerror}", file=str(file)) from error
+        raise ConfigError(f"the file cannot be written: {error.strerror}", file=str(file)) from error
 
 
 def _caller(call: CallOnRecord, *, full: bool) -> str:

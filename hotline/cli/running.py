@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
+from datetime import datetime
 from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -18,10 +20,12 @@ LOOK_EVERY_S: Final = 0.5
 
 def status(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Say whether hotline runs, since when, and how many calls it has; exit code 2 when it does not run."""
-    with ControlClient(load_settings(config).site.data_dir) as client:
+    settings = load_settings(config)
+    with ControlClient(settings.site.data_dir) as client:
         about = client.about
+    since = datetime.fromisoformat(about["since"]).astimezone(ZoneInfo(settings.site.time_zone))
     put(
-        f"hotline is {about['state']}: process {about['pid']}, since {about['since']}, "
+        f"hotline is {about['state']}: process {about['pid']}, since {since:%Y-%m-%d %H:%M:%S %Z}, "
         f"SIP port {about.get('sip_port', '-')}, {about.get('legs', 0)} SIP calls"
     )
 

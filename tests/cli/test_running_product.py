@@ -24,6 +24,7 @@ from examples.product import ROOT, Product, free_port
 from hotline import cli
 from tests.faults.udp_phone import UdpPhone
 from tests.sip.test_hep import decoded
+from tests.sip.test_pcap import read
 
 pytestmark = pytest.mark.slow
 
@@ -97,8 +98,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             assert phone.pump_until(lambda: call.is_over, 10)
             time.sleep(0.5)
             copies = [server.recv(65536) for _ in range(6)]
-            with urllib.request.urlopen(f"http://127.0.0.1:{page}/metrics", timeout=10) as read:
-                metrics = read.read().decode()
+            with urllib.request.urlopen(f"http://127.0.0.1:{page}/metrics", timeout=10) as asked:
+                metrics = asked.read().decode()
             for looker in lookers:
                 looker.send_signal(signal.SIGINT)
             traced, raw = (looker.communicate(timeout=20)[0] for looker in lookers)
@@ -177,7 +178,16 @@ def test_the_ladder_is_drawn_into_a_file(night: Night, tmp_path: Path) -> None:
         assert f">{step}<" in drawing
     code, said = run(night.product, "call", "show", night.call_id, "--svg", str(tmp_path / "no" / "call.svg"))
     assert code == 2
-    assert "the drawing cannot be written" in said
+    assert "the file cannot be written" in said
+
+
+def test_the_messages_are_written_into_a_capture_file(night: Night, tmp_path: Path) -> None:
+    file = tmp_path / "call.pcap"
+    assert run(night.product, "call", "show", night.call_id, "--pcap", str(file))[0] == 0
+    packets = list(read(file.read_bytes()))
+    assert len(packets) == len(STEPS)
+    assert packets[0][3].startswith(b"INVITE ")
+    assert b"5ec4e7" not in file.read_bytes()
 
 
 def test_a_call_that_nobody_knows_is_said_to_be_unknown(night: Night) -> None:

@@ -1,0 +1,73 @@
+"""`hotline call` without a running product: what is on record, and what is left when the record is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hotline.cli import app
+from hotline.errors import ConfigError
+from hotline.wire.signalling_files import KeptFiles
+from tests.sip.seen import a_connected_call, request, response, seen
+
+Ask = Callable[..., str]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A data folder in which a call's messages were kept."""
+    kept = KeptFiles(tmp_path / "signalling", 3650, 64 << 20)
+    kept.write(sorted(a_connected_call(), key=lambda one: one.at))
+    kept.write(
+        [
+            seen(300, request("INVITE", 1, call="刺探")),
+            seen(300.1, response(404, "Not Found", "INVITE", 1, call="刺探"), sent=True),
+        ]
+    )
+    kept.close()
+    return tmp_path
+
+
+@pytest.fixture
+def ask(site: Path) -> Ask:
+    def run(*words: str, **settings: str) -> str:
+        environment = {"HOTLINE__SITE__DATA_DIR": str(site), "COLUMNS": "80"} | {
+            f"HOTLINE__{key.upper()}": value for key, value in settings.items()
+        }
+        done = CliRunner().invoke(app, ["call", *words], env=environment)
+        if isinstance(done.exception, Exception):
+            raise done.exception
+        return done.output
+
+    return run
+
+
+def test_a_refused_call_has_no_record_but_its_ladder(ask: Ask) -> None:
+    said = ask("show", "刺探")
+    assert "Call 刺探" in said
+    assert "it was refused" in said
+    assert "404 Not Found" in said
+
+
+def test_both_legs_are_found_only_by_what_they_share(ask: Ask) -> None:
+    assert "re-INVITE" not in ask("show", "a@carrier")
+    assert "re-INVITE" in ask("show", "leg-2@house")
+
+
+def test_a_broken_store_does_not_hide_what_passed(ask: Ask, site: Path) -> None:
+    (site / "hotline.sqlite3").write_bytes(b"this is a letter" * 1000)
+    said = ask("show", "a@carrier")
+    assert "the store's file is damaged" in said
+    assert "INVITE 96156 ×2" in said
+
+
+def test_an_unknown_call_is_told_with_where_to_look(ask: Ask) -> None:
+    with pytest.raises(ConfigError, match=r"nothing is on record about 'x'.*`hotline call list`"):
+        ask("show", "x")
+
+
+def test_there_may_be_no_calls_yet(ask: Ask) -> None:
+    assert ask("list") == "no calls yet\n"
