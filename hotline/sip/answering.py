@@ -109,8 +109,9 @@ class Answering:
                 return self._replies.unfit(server, leg.offer, leg.voice)
         self._book.add(leg, server, now)
         self._counts.calls_in += 1
-        trusted = origin.trusts_identity and config.trusts(server.source)
-        caller = caller_identity(request, origin.area_code or config.area_code, trusted=trusted)
+        caller = caller_identity(
+            request, origin.area_code or config.area_code, trusted=origin.trusts_identity
+        )
         self._book.events.append(
             CallArrived(
                 call_id=leg.call_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,10 +9,6 @@ from hotline.sip.admission import Admission, OpenAdmission
 from hotline.sip.flow import Flow
 from hotline.sip.inspection import HeaderFields, Refusal
 from hotline.sip.message import Request
-
-
-def _always(_: Flow) -> bool:
-    return True
 
 
 class RegisterService(Protocol):
@@ -65,7 +60,5 @@ class UserAgentConfig:
     A finished one is kept for 32 s and takes some 7 KB: 600 requests a second, 140 MB."""
     retry_after_s: int = 10
     """Seconds in the Retry-After of our 503."""
-    trusts: Callable[[Flow], bool] = _always
-    """Peers whose P-Asserted-Identity counts (RFC 3325); a telephone on the open network is none."""
     registrar: RegisterService | None = None
     """None: REGISTER is answered 405."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
-from hotline.errors import LocalProtocolError, RemoteProtocolError
+from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
 from hotline.sip.agenda import Agenda
+from hotline.sip.attempts import Attempt, Branch, OutgoingCall, dialog_of, is_elsewhere, preference
 from hotline.sip.body import sdp_of
 from hotline.sip.call_book import CallBook
 from hotline.sip.call_headers import ANSWERED_ELSEWHERE
@@ -28,19 +29,15 @@ from hotline.sip.dialog import Dialog
 from hotline.sip.digest_client import DigestClient
 from hotline.sip.events import CallEnded, CallRinging
 from hotline.sip.failure import Failure, best_of, failure_of
-from hotline.sip.flow import numeric
-from hotline.sip.headers import NameAddr
 from hotline.sip.inspection import HeaderFields
-from hotline.sip.message import Request, Response
+from hotline.sip.message import Response
 from hotline.sip.our_requests import OurRequests
-from hotline.sip.outgoing_call import AttemptMachine, Heard, Move, Stage
+from hotline.sip.outgoing_call import Heard, Move, Stage
 from hotline.sip.reliable import Arrival
 from hotline.sip.replies import Replies
-from hotline.sip.session_timer import MIN_SE_S, TimerWish
-from hotline.sip.transaction_layer import Client, TransactionLayer
-from hotline.sip.uri import Uri
+from hotline.sip.session_timer import MIN_SE_S
+from hotline.sip.transaction_layer import TransactionLayer
 from hotline.sip.voice_session import VoiceSession, session_id_of
-from hotline.sip.voice_terms import VoiceTerms
 
 TRIES_NEXT: Final = frozenset({408, 430, 503})
 """Errors that speak of the way and not of the person: the branch's next target is tried (RFC 3263, 4.3;
@@ -49,53 +46,6 @@ MOST_REDIRECTIONS: Final = 5
 """Places that 3xx responses may add to one branch: two that point at each other must end."""
 ELSEWHERE: Final = (("Reason", str(ANSWERED_ELSEWHERE)),)
 """In the CANCEL to telephones that rang in vain, so that they note no missed call (RFC 3326)."""
-
-
-@dataclass(eq=False, slots=True)
-class Attempt:
-    """One INVITE of ours."""
-
-    call: OutgoingCall
-    branch: Branch
-    target: DialTarget
-    voice: VoiceSession
-    """As the INVITE offered it; each fork goes on from a copy."""
-    machine: AttemptMachine = field(default_factory=AttemptMachine)
-    invite: Client | None = None
-    forks: dict[str, CallLeg] = field(default_factory=dict)
-    """Dialogs that its responses made, by their tag."""
-    cancel_headers: HeaderFields = ()
-    credentials: HeaderFields = ()
-
-
-@dataclass(eq=False, slots=True)
-class Branch:
-    """Places that are tried one after another."""
-
-    targets: deque[DialTarget]
-    dialog: Dialog
-    """Call-ID, our tag and CSeq, which all attempts of the branch share (8.1.3.4, 8.1.3.5)."""
-    attempt: Attempt | None = None
-    failure: Failure | None = None
-    """Why all of them failed; None while one is tried."""
-    redirections: int = 0
-    digest: DigestClient | None = None
-    """Answers challenges; None: we have no secret."""
-    timer: TimerWish | None = None
-    """The session timer to ask for."""
-
-
-@dataclass(eq=False, slots=True)
-class OutgoingCall:
-    """A call of ours that nobody answered yet."""
-
-    order: DialOrder
-    branches: list[Branch]
-    ring_due: float
-    is_over: bool = False
-    """It was answered, or failed, or we hung up: what still comes is only cleared away."""
-    told: tuple[int, VoiceTerms | None] = (0, None)
-    """Status and early voice told last."""
 
 
 class Dialler:
@@ -179,6 +129,7 @@ class Dialler:
         while (attempt := self._cancels.take_due(now)) is not None:
             for move in attempt.machine.handle_timer(now):
                 self._do(attempt, move, None, now)
+            self._rest(attempt)
 
     # -- one attempt ------------------------------------------------------------------------------
 
@@ -234,7 +185,12 @@ class Dialler:
     def _move(self, attempt: Attempt, heard: Heard, response: Response | None, now: float) -> None:
         for move in attempt.machine.handle(heard, now):
             self._do(attempt, move, response, now)
+        self._rest(attempt)
+
+    def _rest(self, attempt: Attempt) -> None:
         self._cancels.put(attempt, attempt.machine.next_timer())
+        if attempt.machine.state is Stage.OVER:
+            self._drop_forks(attempt)  # early dialogs end with their INVITE (12.3)
 
     def _do(self, attempt: Attempt, move: Move, response: Response | None, now: float) -> None:
         match move:
@@ -326,14 +282,14 @@ class Dialler:
             return leg
         assert attempt.invite is not None
         request, target = attempt.invite.request, attempt.target
-        dialog = _dialog_of(request, response)
+        dialog = dialog_of(request, response)
         leg = attempt.forks[tag] = CallLeg(
             call_id=attempt.call.order.call_id,
             machine=CallMachine(State.EARLY),
             dialog=dialog,
             contact_user=attempt.call.order.from_.uri.user or "hotline",
             flow=target.flow,
-            is_behind_nat=_is_elsewhere(dialog.remote_target, target),
+            is_behind_nat=is_elsewhere(dialog.remote_target, target),
             voice=replace(attempt.voice),
             origin=attempt.call.order.origin,
             credentials=attempt.credentials,
@@ -347,15 +303,14 @@ class Dialler:
     def _settle_dialog(self, leg: CallLeg, attempt: Attempt, response: Response) -> None:
         # The 2xx says it finally: a provisional response may have come by another way (13.2.2.4).
         assert attempt.invite is not None
-        final = _dialog_of(attempt.invite.request, response)
+        final = dialog_of(attempt.invite.request, response)
         leg.dialog.remote_target, leg.dialog.route_set = final.remote_target, final.route_set
-        leg.is_behind_nat = _is_elsewhere(final.remote_target, attempt.target)
+        leg.is_behind_nat = is_elsewhere(final.remote_target, attempt.target)
 
     # -- one call ---------------------------------------------------------------------------------
 
     def _try_on(self, attempt: Attempt, response: Response | None, now: float) -> None:
         call, branch = attempt.call, attempt.branch
-        self._drop_forks(attempt)
         if call.is_over:
             return
         failure = failure_of(response)
@@ -391,7 +346,7 @@ class Dialler:
         """Add the places that a 3xx names and the layer above allows, best first (8.1.3.4)."""
         allows = call.order.allows_redirect
         found = []
-        for contact in sorted(response.contacts, key=_preference, reverse=True):
+        for contact in sorted(response.contacts, key=preference, reverse=True):
             target = allows(contact.uri) if allows is not None else None
             if target is not None and branch.redirections < MOST_REDIRECTIONS:
                 branch.redirections += 1
@@ -436,42 +391,3 @@ class Dialler:
             remote_target=order.to.uri,
             route_set=(),
         )
-
-
-def _dialog_of(request: Request, response: Response) -> Dialog:
-    """Make the dialog of a response; one without a usable Contact is reached where its INVITE went.
-
-    RFC 3261, 12.1.2 wants a Contact, but a 2xx without one must be acknowledged all the same.
-    """
-    try:
-        return Dialog.of_uac(request, response)
-    except RemoteProtocolError:
-        return Dialog(
-            request.call_id,
-            request.from_tag or "",
-            response.to_tag or "",
-            request.from_,
-            response.to,
-            request.uri,
-            tuple(reversed(response.record_routes)),
-            request.cseq.number,
-        )
-
-
-def _is_elsewhere(contact: Uri, target: DialTarget) -> bool:
-    """Tell whether a Contact names the very place that was not reached by its name: behind a NAT."""
-    ip = numeric(contact.address) if contact.is_sip else None
-    if ip is None or ip == numeric(target.flow.remote[0]):
-        return False
-    return ip == numeric(target.uri.address)
-
-
-def _preference(contact: NameAddr) -> float:
-    value = contact.param("q")
-    try:
-        return float(value) if value else 1.0  # 20.10: without q the order is the sender's
-    except ValueError:
-        return 0.0
-
-
-__all__ = ["Attempt", "Branch", "Dialler", "OutgoingCall", "Stage"]

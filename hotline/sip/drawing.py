@@ -13,12 +13,13 @@ INTRODUCTION: Final = """\
 
 Each machine is a table of (state, what happens) -> (what is done, next state). The drawings and
 lists below are made from the tables in `hotline/sip/transaction.py`, `timers.py`,
-`incoming_call.py`, `standing_call.py` and `outgoing_call.py`; to make them anew: `HOTLINE_GOLDEN=1 pytest tests/sip/test_drawing.py`.
+`incoming_call.py`, `standing_call.py` and `outgoing_call.py`; to make them anew:
+`HOTLINE_GOLDEN=1 pytest tests/sip/test_drawing.py`.
 
 A message goes: bytes -> `message` (checked once) -> `transaction_layer` (repetitions end here) ->
-`user_agent` (outside a call) or `dialog_requests` (inside one) -> `call_machine` -> events for the
-house; a call that we make begins in `dialler`. What a table does not hold is dropped when it comes from the wire, and is a
-`LocalProtocolError` when our own code asks for it.
+`outside_requests` (outside a call) or `dialog_requests` (inside one) -> `call_machine` -> events
+for the house; a call that we make begins in `dialler`. What a table does not hold is dropped when
+it comes from the wire, and is a `LocalProtocolError` when our own code asks for it.
 """
 
 
