@@ -20,7 +20,7 @@ from hotline.sip.rate import SourceRates, TokenBucket, source_key
 KNOWN_PER_S: Final = 1000.0
 """Messages of a known address. A carrier's border controller that sets up 100 calls a second sends some
 400; reading and refusing one takes about 0.2 ms, so that one address takes a fifth of a core at most."""
-KNOWN_BURST: Final = 2000
+KNOWN_BURST: Final = 500
 """Messages taken at once, as after a pause of the network."""
 STRANGER_PER_S: Final = 20.0
 """Messages of an address that nobody knows. A telephone registers with two messages."""

@@ -17,6 +17,8 @@ share    refused                             why
 1..2     REGISTER                            a telephone tries again by itself
 2..3     INVITE                              a resident
 ======== =================================== ======================================
+
+Who asks for less than the others on average is never refused: the one that floods pays for it.
 """
 
 from __future__ import annotations
@@ -71,18 +73,23 @@ class Overload:
         self._measures = [0] * len(Waits)
         self._measured_at = self._next_at = float("-inf")
         self._debts = [0.0, 0.0, 0.0]
-        self._last_s = 0.0
+        self._last_s, self._source = 0.0, ""
+        self._asked: dict[str, int] = {}
+        self._asks = 0
 
     @property
     def refuses_calls(self) -> bool:
         """Tell whether calls are refused."""
         return self.share > CALLS
 
-    def measure(self, waited_s: float, now: float, kind: Waits = Waits.DATAGRAM) -> None:
-        """Note how long something waited for us."""
+    def measure(self, waited_s: float, now: float, kind: Waits = Waits.DATAGRAM, source: str = "") -> None:
+        """Note how long something waited for us.
+
+        :param source: whose message it was; what it asks for is asked of ``sheds`` next.
+        """
         self._freshest_s[kind] = min(self._freshest_s[kind], waited_s)
         self._measures[kind] += 1
-        self._last_s = waited_s
+        self._last_s, self._source = waited_s, source
         self._measured_at = now
         if now >= self._next_at:
             self._set(now)
@@ -97,6 +104,8 @@ class Overload:
         if now - self._measured_at > CALM_S:
             self.share = self._last_s = 0.0
             return False
+        if self._asks_for_little():
+            return False
         if self._last_s >= STALE_S:
             return True
         rank = RANKS.get(method, 0)
@@ -106,12 +115,21 @@ class Overload:
         self._debts[rank] -= 1.0
         return True
 
+    def _asks_for_little(self) -> bool:
+        asked = self._asked.get(self._source, 0) + 1
+        self._asked[self._source] = asked
+        self._asks += 1
+        return asked * len(self._asked) < self._asks
+
     def _set(self, now: float) -> None:
         pairs = zip(self._freshest_s, self._measures, strict=True)
         waits_s = [waited_s for waited_s, measures in pairs if measures >= FEWEST]
         self._freshest_s = [float("inf")] * len(Waits)
         self._measures = [0] * len(Waits)
         self._next_at = now + EVERY_S
+        # What was asked for fades by half each time, or the first in a new time would look loud.
+        self._asked = {source: asked // 2 for source, asked in self._asked.items() if asked > 1}
+        self._asks = sum(self._asked.values())
         self.wait_s = max(waits_s, default=0.0)
         if self.wait_s >= LONG_S:
             self.share = min(TOP, self.share + (STEP if self.share >= CALLS else LEAP))

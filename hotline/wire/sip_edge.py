@@ -219,7 +219,7 @@ class SipEdge:
 
         :param age_s: how long it waited for us in the socket.
         """
-        self._measure(age_s, Waits.DATAGRAM)
+        self._measure(age_s, Waits.DATAGRAM, flow.remote[0])
         if self.admits(data, flow.remote[0], "udp"):
             self._guarded("datagram", self._datagram, data, flow)
 
@@ -350,9 +350,9 @@ class SipEdge:
         self._beat_due = now + BEAT_S
         self._beat.set(self._beat_due)
 
-    def _measure(self, waited_s: float, kind: Waits) -> None:
+    def _measure(self, waited_s: float, kind: Waits, source: str = "") -> None:
         overload = self.overload
-        overload.measure(waited_s, self.reactor.seconds(), kind)
+        overload.measure(waited_s, self.reactor.seconds(), kind, source)
         if overload.refuses_calls is not self._is_overloaded:
             self._is_overloaded = overload.refuses_calls
             if self._is_overloaded:

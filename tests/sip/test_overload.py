@@ -84,6 +84,20 @@ def test_while_a_queue_stands_what_is_stale_is_refused_and_the_fresh_goes_by_the
     assert refused(overload, "INVITE", now) == 0
 
 
+def test_the_one_that_floods_is_refused_and_who_asks_for_little_is_not() -> None:
+    overload, now = Overload(), 0.0
+    fates: dict[str, list[bool]] = {"loud": [], "quiet": []}
+    for step in range(4000):
+        now += 0.002
+        source = "quiet" if step % 100 == 99 else "loud"
+        overload.measure(LONG_S, now, source=source)
+        fate = overload.sheds("INVITE", now)
+        if step >= 3000:
+            fates[source].append(fate)
+    assert not any(fates["quiet"])
+    assert sum(fates["loud"]) > 0.3 * len(fates["loud"])
+
+
 def test_one_stale_message_alone_is_served() -> None:
     overload = Overload()
     overload.measure(1.0, 0.0)
