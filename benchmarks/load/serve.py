@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
 import wave
 from pathlib import Path
+
+from hotline.app import open_store
+from hotline.settings import Settings, read_settings
+from hotline.sip.digest import Secret
+from hotline.sip.phones import Phone
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -20,6 +26,7 @@ beep = "。"
 pause = "。"
 """
 ADMIN_PASSWORD = "bench-bench-bench"
+PHONES = range(1001, 1101)
 
 
 def lay_out(run_dir: Path, prompt_dir: Path, rec_dir: Path) -> dict[str, str]:
@@ -54,14 +61,23 @@ def lay_out(run_dir: Path, prompt_dir: Path, rec_dir: Path) -> dict[str, str]:
         "media__port_high": 20000 + 2 * calls,
         "ivr__flow": HERE / "job.toml",
         "ivr__flows": f"short={HERE / 'short.toml'}",
+        "phones__digest": "MD5",  # all that sipp knows
         "console__port": 0,
         "speech__workers": 0,
     }
     return {f"HOTLINE__{name.upper()}": str(value) for name, value in settings.items()}
 
 
+async def add_phones(settings: Settings) -> None:
+    """Make the accounts, with passwords that `hotline phone` would refuse."""
+    realm = settings.phones.realm
+    async with open_store(settings) as (store, _desk):
+        for user in map(str, PHONES):
+            await store.add_phone(Phone(user, Secret.of(user, realm, f"pw{user}")), realm, by="bench")
+
+
 def main() -> None:
-    """Make the site, its administrator, and start."""
+    """Make the site, its administrator and its telephones, and start."""
     run_dir = Path(os.environ["RUN_DIR"])
     settings = lay_out(run_dir, Path(os.environ["PROMPT_DIR"]), Path(os.environ["REC_DIR"]))
     environment = os.environ | settings
@@ -76,6 +92,7 @@ def main() -> None:
         stdout=subprocess.DEVNULL,
     )
     os.chdir(ROOT)
+    asyncio.run(add_phones(read_settings("", environment, file="the environment")))
     os.execve(sys.executable, [*hotline, "serve"], environment)
 
 
