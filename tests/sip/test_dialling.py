@@ -7,8 +7,11 @@ from two_agents import Pair, an_order
 
 from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
+from hotline.sip.dialling import DialTarget
 from hotline.sip.events import CallAnswered, CallArrived, CallConfirmed, CallEnded
-from hotline.sip.message import Request, Response
+from hotline.sip.flow import Flow
+from hotline.sip.message import Request, Response, parse_message
+from hotline.sip.uri import parse_uri
 
 
 def test_a_call_is_answered_and_both_sides_know_each_others_voice() -> None:
@@ -172,3 +175,40 @@ def test_the_invite_names_our_place_and_what_we_know() -> None:
     assert invite.top_via.wants_rport
     assert "UPDATE" in (invite.headers.get("Allow") or "")
     assert not any(isinstance(message, Response) and message.status >= 200 for _, message in pair.said)
+
+
+@pytest.mark.parametrize(
+    ("flow", "contact", "via", "voice"),
+    [
+        (
+            Flow("tls", ("192.0.2.1", 5061), ("192.0.2.2", 5061), server_name="sbc.example"),
+            "<sip:1001@192.0.2.1:5061;transport=tls>",
+            "SIP/2.0/TLS 192.0.2.1:5061;branch=",
+            b"c=IN IP4 192.0.2.1",
+        ),
+        (
+            Flow("udp", ("2001:db8::1", 5060), ("2001:db8::2", 5060), 3),
+            "<sip:1001@[2001:db8::1]:5060>",
+            "SIP/2.0/UDP [2001:db8::1]:5060;branch=",
+            b"c=IN IP6 2001:db8::1",
+        ),
+        (
+            Flow("tcp", ("10.0.0.1", 5060), ("192.0.2.2", 5060), public_ip="203.0.113.5"),
+            "<sip:1001@203.0.113.5:5060;transport=tcp>",
+            "SIP/2.0/TCP 203.0.113.5:5060;branch=",
+            b"c=IN IP4 203.0.113.5",
+        ),
+    ],
+)
+def test_our_place_is_named_as_the_flow_reaches_it(flow: Flow, contact: str, via: str, voice: bytes) -> None:
+    pair = Pair()
+    target = DialTarget(parse_uri("sip:96156@example.com"), flow)
+    pair.alice.dial(an_order(branches=((target,),), local_ip=""), pair.now)
+    [outgoing] = pair.alice.take_outbox()
+    assert outgoing.flow == flow
+    invite = parse_message(outgoing.data)
+    assert isinstance(invite, Request)
+    assert invite.headers.get("Contact") == contact
+    assert str(invite.top_via).startswith(via)
+    assert invite.top_via.wants_rport == (flow.transport == "udp")
+    assert voice in invite.body
