@@ -36,7 +36,7 @@ from hotline.routing.district import DISTRICT_FILES, District, Rejected
 from hotline.routing.district import read_district as read_district_texts
 from hotline.routing.suggest import Suggester
 from hotline.routing.suggestion import Suggestion
-from hotline.settings import Settings, ip_and_port
+from hotline.settings import Settings, ip_and_port, split_listener
 from hotline.sip.phones import PhoneBook
 from hotline.speech.model_files import find_model_blocking
 from hotline.speech.service import TranscriptionService
@@ -172,12 +172,16 @@ class Hotline:
         return store, make_desk(store, passwords)
 
     async def _start_media(self) -> MediaPlane:
-        media = self.settings.media
+        media, sip = self.settings.media, self.settings.sip
+        first_ip, *more_ips = dict.fromkeys(split_listener(place)[1] for place in sip.listen) or [
+            sip.listen_ip
+        ]
         plane = MediaPlane(
             self.reactor,
             recordings_dir=recordings_dir(self.settings),
             prompts_dir=media.prompts_dir,
-            listen_ip=self.settings.sip.listen_ip,
+            listen_ip=first_ip,
+            also_listen=more_ips,
             port_low=media.port_low,
             port_high=media.port_high,
             on_event=self._on_media,

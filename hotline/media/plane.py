@@ -260,15 +260,23 @@ class Plane:
         self._events.append(PortOpened(call.call_id, local_ip, local_port))
 
     def _place(self, local_ip: str) -> tuple[str, int]:
-        """Give the address to tell, and the group of its ports; a wildcard of its family will do."""
+        """Give the address to tell, and the group of its ports.
+
+        An address that no port is at may be a wildcard's, or the outer one of a NAT that forwards to
+        the only address of the family.
+        """
         if not local_ip:
             return next(iter(self._groups.items()))
-        wildcard = "0.0.0.0" if ip_version(local_ip) == 4 else "::"  # noqa: S104 - nothing is bound here
-        group = self._groups.get(local_ip, self._groups.get(wildcard))
+        version = ip_version(local_ip)
+        family = [group for ip, group in self._groups.items() if ip_version(ip) == version]
+        wildcard = self._groups.get("0.0.0.0" if version == 4 else "::")  # noqa: S104 - nothing is bound here
+        group = self._groups.get(local_ip, wildcard)
+        if group is None and len(family) == 1:
+            group = family[0]
         if group is None:
             raise LocalProtocolError(
                 f"there are no media ports at {local_ip}, only at {', '.join(self._groups)}: "
-                "let media listen there as well"
+                "let hotline listen there as well"
             )
         return local_ip, group
 

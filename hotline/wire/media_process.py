@@ -27,6 +27,7 @@ from zoneinfo import ZoneInfo
 from hotline.errors import ConfigError
 from hotline.media.plane import Plane
 from hotline.media.prompts import PromptBank
+from hotline.sip.voice_terms import CODECS
 from hotline.wire.media_loop import Control, MediaLoop
 from hotline.wire.media_messages import Configure, PlaneReady, PlaneRefused
 from hotline.wire.prompt_files import read_prompts_blocking
@@ -72,10 +73,12 @@ def main() -> int:
         lambda: wall_now().astimezone(zone).date().isoformat(),
         reserve_bytes=settings.reserve_bytes,
     )
+    available_codecs()  # loads the libraries before the first call needs them
     loop = MediaLoop(plane, sockets, recorder, control)
     gc.collect()
     gc.freeze()
     refused = _ask_for_priority()
+    refused += [f"{name}: its library is missing" for name in CODECS if name not in available_codecs()]
     control.tell(PlaneReady(len(sockets), prompts, tuple(refused)))
     try:
         loop.run_blocking()
@@ -127,7 +130,6 @@ def _build_blocking(settings: Configure) -> tuple[Plane, list[socket.socket], in
         opened = open_ports(ip, settings.port_low, settings.port_high)
         sockets += opened
         port_ips += [ip] * len(opened)
-    available_codecs()  # loads the libraries before the first call needs them
     plane = Plane(
         local_ip=settings.listen_ips[0],
         ports=[end.getsockname()[1] for end in sockets],

@@ -51,11 +51,18 @@ def test_each_address_runs_out_by_itself() -> None:
 
 
 def test_an_address_without_ports_is_named() -> None:
+    rig = Rig(ports=2, port_ips=[FOUR, "198.51.100.2"])
+    for ip, remote in (("198.51.100.9", PHONE_FOUR), (SIX, PHONE_SIX)):
+        rig.plane.command(OpenPort(A, *remote, Codec.PCMA, None, local_ip=ip))
+        said = rig.of(MediaFailed)[-1].reason
+        assert f"no media ports at {ip}, only at 198.51.100.1, 198.51.100.2" in said
+
+
+def test_the_outer_address_of_a_nat_leads_to_the_only_one_inside() -> None:
     rig = a_rig()
-    rig.plane.command(OpenPort(A, *PHONE_FOUR, Codec.PCMA, None, local_ip="198.51.100.9"))
-    assert (
-        "no media ports at 198.51.100.9, only at 198.51.100.1, 2001:db8::1" in rig.of(MediaFailed)[0].reason
-    )
+    rig.open("a", PHONE_FOUR, local_ip="203.0.113.80")
+    (opened,) = rig.of(PortOpened)
+    assert (opened.local_ip, opened.local_port) == ("203.0.113.80", rig.ports[0])
 
 
 def test_ports_at_a_wildcard_serve_every_address_of_their_family() -> None:
