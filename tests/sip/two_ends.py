@@ -116,7 +116,7 @@ class Script:
         loss = chance.choice([0.0, 0.05, 0.15, 0.3])
         outage = None
         if loss < 0.1 and chance.random() < 0.3:
-            start = chance.uniform(0.0, 40.0)
+            start = chance.choice([chance.uniform(0.0, 8.0), chance.uniform(0.0, 40.0)])
             outage = (start, chance.choice([start + 5.0, start + 15.0, FOREVER_S]))
         return cls(
             loss=loss,
