@@ -1,0 +1,144 @@
+"""Whom a name leads to: groups, users, and lines out for those who may use them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from hotline.call.destinations import Destination, Found, NoDirectory, Shown, only_idle, preferring
+from hotline.call.directory import ANONYMOUS, EVERYBODY, HouseDirectory
+from hotline.sip.admission import OriginKind
+from hotline.sip.dialling import DialTarget
+from hotline.sip.flow import Flow
+from hotline.sip.phones import Phone, PhoneBook
+from hotline.sip.trunk_routes import NoRoute
+from hotline.sip.uri import Uri
+from hotline.sip.voice_terms import ANY_VOICE, VoicePolicy
+from tests.call.bridge_rig import a_destination
+
+CALLER = Shown("+861065241234")
+
+
+class FakeRegistrar:
+    """Telephones of these users are registered, each at one place."""
+
+    def __init__(self, *users: str) -> None:
+        self._users = users
+
+    def targets(self, user: str, now: float) -> tuple[tuple[DialTarget, ...], ...]:
+        flow = Flow("udp", ("198.51.100.1", 5060), ("192.0.2.50", 5062))
+        target = DialTarget(Uri("sip", user, host="192.0.2.50"), flow)
+        return ((target,),) if user in self._users else ()
+
+
+class FakeRoutes:
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str, bool]] = []
+
+    def find(
+        self, acting: str, dialled: str, now: float, *, shown: str = "", withheld: bool = False
+    ) -> NoRoute:
+        self.asked.append((acting, dialled, shown, withheld))
+        return NoRoute(503, "all channels are taken")
+
+
+def a_phone(user: str, **changes: Any) -> Phone:
+    return Phone(user, cast("Any", None), **changes)
+
+
+def a_house(*registered: str, routes: FakeRoutes | None = None, **groups: tuple[str, ...]) -> HouseDirectory:
+    book = PhoneBook(
+        [a_phone("1001", display_name="王"), a_phone("1002"), a_phone("1003", caller_number="+861064000000")]
+    )
+    return HouseDirectory(book, FakeRegistrar(*registered), groups=groups, routes=routes)
+
+
+def users_of(found: Found) -> list[str]:
+    return [one.peer for one in found.destinations]
+
+
+def test_a_user_is_found_where_he_is_registered() -> None:
+    (one,) = a_house("1001").find(("1001",), CALLER, 0.0).destinations
+    assert (one.origin.kind, one.origin.name, one.local_ip) == (OriginKind.PHONE, "1001", "198.51.100.1")
+    assert str(one.from_.uri) == "sip:+861065241234@198.51.100.1"
+    assert (one.to.display_name, one.to.uri.user) == ("王", "1001")
+
+
+def test_the_group_of_everybody_is_all_telephones() -> None:
+    assert users_of(a_house("1001", "1003").find((EVERYBODY,), CALLER, 0.0)) == ["1001", "1003"]
+
+
+def test_a_site_says_who_is_in_a_group() -> None:
+    house = a_house("1001", "1002", "1003", night=("1003", "1001", "9999"), agents=("1002",))
+    assert users_of(house.find(("night",), CALLER, 0.0)) == ["1003", "1001"]
+    assert users_of(house.find(("agents", "night", "1003"), CALLER, 0.0)) == ["1002", "1003", "1001"]
+    assert house.is_user("night")
+
+
+def test_whoever_calls_a_group_that_he_is_in_does_not_ring_himself() -> None:
+    assert users_of(a_house("1001", "1002").find((EVERYBODY,), CALLER, 0.0, acting="1001")) == ["1002"]
+
+
+def test_a_number_that_is_withheld_is_not_shown() -> None:
+    for shown in (Shown("+861065241234", withheld=True), Shown("")):
+        (one,) = a_house("1001").find(("1001",), shown, 0.0).destinations
+        assert one.from_ == ANONYMOUS
+
+
+def test_a_colleague_is_shown_by_his_name() -> None:
+    (one,) = a_house("1002").find(("1002",), Shown("1001"), 0.0, acting="1001").destinations
+    assert one.from_.display_name == "王"
+
+
+def test_telephones_are_asked_to_answer_by_themselves() -> None:
+    (one,) = a_house("1001").find(("1001",), CALLER, 0.0, answers_itself=True).destinations
+    assert [name for name, _ in one.headers] == ["Alert-Info", "Call-Info"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("1002", 480), (EVERYBODY, 480), ("9999", 404), ("01065241234", 404)]
+)
+def test_it_tells_why_nobody_is_found(name: str, status: int) -> None:
+    assert a_house().find((name,), CALLER, 0.0) == Found((), status)
+
+
+def test_without_a_telephone_that_acts_no_line_is_even_asked_for() -> None:
+    routes = FakeRoutes()
+    assert a_house(routes=routes).find(("01065241234",), CALLER, 0.0) == Found((), 404)
+    assert routes.asked == []
+
+
+def test_somebody_unknown_gets_no_line() -> None:
+    routes = FakeRoutes()
+    assert a_house(routes=routes).find(("01065241234",), CALLER, 0.0, acting="mallory").status == 403
+    assert routes.asked == []
+
+
+def test_a_number_outside_goes_out_with_the_number_that_the_telephone_may_show() -> None:
+    routes = FakeRoutes()
+    found = a_house(routes=routes).find(("01065241234",), CALLER, 0.0, acting="1003")
+    assert routes.asked == [("1003", "01065241234", "+861064000000", False)]
+    assert (found.status, found.reason) == (503, "all channels are taken")
+
+
+def test_a_house_without_lines_knows_no_number_outside() -> None:
+    assert a_house().find(("01065241234",), CALLER, 0.0, acting="1003") == Found((), 404)
+
+
+def test_a_house_without_telephones_finds_nobody() -> None:
+    assert not NoDirectory().is_user("1001")
+    assert NoDirectory().find(("1001",), CALLER, 0.0) == Found((), 480)
+
+
+def test_who_talks_is_left_out() -> None:
+    both: tuple[Destination, ...] = (a_destination("1001"), a_destination("1002"))
+    assert users_of(only_idle(Found(both), lambda peer: peer == "1001")) == ["1002"]
+    assert only_idle(Found(both), lambda _peer: True) == Found((), 486)
+    assert only_idle(Found((), 480), lambda _peer: True) == Found((), 480)
+
+
+def test_the_codec_that_is_spoken_already_comes_first() -> None:
+    assert preferring(ANY_VOICE, "G722").codecs[0] == "G722"
+    assert set(preferring(ANY_VOICE, "G722").codecs) == set(ANY_VOICE.codecs)
+    assert preferring(VoicePolicy(("PCMA",)), "opus").codecs == ("PCMA",)
