@@ -235,7 +235,7 @@ class SipEdge:
         if self.front_door.admits(start, ip, now):
             return True
         if not is_keepalive(start[:16]) and self.front_door.is_worth_a_line(ip, now):
-            log.warning("sip.turned_away", source=f"{transport}:{ip}", remedy=REMEDY)
+            log.warning("sip.unknown_source", source=f"{transport}:{ip}", remedy=REMEDY)
         return False
 
     def is_needed(self, ip: str, connection: int) -> bool:  # noqa: ARG002 - a call may move to a new one
