@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from hotline.call.bridge import FORBIDDEN, Bridge
+from hotline.call.bridge import FORBIDDEN, SESSION_PROGRESS, Bridge
 from hotline.call.connection import Connection
 from hotline.call.legs import aim_at, port_for
 from hotline.call.messages import (
@@ -28,6 +28,7 @@ from hotline.call.messages import (
     LookUpRequest,
     OfferedWritten,
     OpenRequest,
+    Progress,
     Refuse,
     ReportTransfer,
     RequestOpened,
@@ -216,7 +217,8 @@ class Call:
                 self._write_failed(now)
             case PortOpened():
                 self._port = event
-                self._move(I.PORT_OPENED, now)
+                is_free = self.flow.free and self.facts.origin.early_media
+                self._move(I.PORT_OPENED_FREE if is_free else I.PORT_OPENED, now)
             case MediaFailed():
                 self._media_failed(event, now)
             case CallerLeft():
@@ -401,6 +403,12 @@ class Call:
         self._commands.append(Answer(self.call_id, self._port.local_ip, self._port.local_port))
         self._commands.append(WriteAnswered(self.call_id))
 
+    def _announce(self, now: float) -> None:
+        """Let a free announcement be heard as early media; when it is over, hanging up refuses the call."""
+        port = self._port
+        self._commands.append(Progress(self.call_id, SESSION_PROGRESS, port.local_ip, port.local_port))
+        self._begin_flow(now)
+
     def _begin_flow(self, now: float) -> None:
         self._limit = now + self.flow.longest_s
         self._runner = Runner(self.flow, self.call_id, now)
@@ -479,6 +487,7 @@ _ACTIONS: Final[Mapping[A, Callable[[Call, float], None]]] = {
     A.REFUSE: Call._refuse,
     A.REFUSE_AND_CLOSE: Call._refuse_and_close,
     A.ANSWER: Call._send_answer,
+    A.ANNOUNCE: Call._announce,
     A.BEGIN_FLOW: Call._begin_flow,
     A.CLOSE_UNUSED: Call._close_unused,
     A.DROP: Call._drop,

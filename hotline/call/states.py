@@ -40,6 +40,7 @@ class I(Enum):  # noqa: E742 - states S, inputs I, actions A: the letters of all
     WRITTEN = "record committed"
     NOT_WRITTEN = "record not committed"
     PORT_OPENED = "port opened"
+    PORT_OPENED_FREE = "port opened, for a free announcement"
     MEDIA_FAILED = "media failed"
     CONFIRMED = "ACK"
     LEFT = "caller left"
@@ -56,6 +57,7 @@ class A(Enum):
     REFUSE = "Refuse 503"
     REFUSE_AND_CLOSE = "Refuse 503, ClosePort, WriteEnded"
     ANSWER = "Answer, WriteAnswered"
+    ANNOUNCE = "Progress 183, begin the flow"
     BEGIN_FLOW = "begin the flow"
     CLOSE_UNUSED = "ClosePort, WriteEnded"
     DROP = "HangUp, ClosePort, WriteEnded"
@@ -75,6 +77,7 @@ TRANSITIONS: Final[Mapping[tuple[S, I], tuple[A, S]]] = {
     (S.WRITING, I.LEFT): (A.NOTHING, S.ABANDONED),
     (S.WRITING, I.TIMEOUT): (A.REFUSE, S.ABANDONED),
     (S.OPENING_MEDIA, I.PORT_OPENED): (A.ANSWER, S.ANSWERING),
+    (S.OPENING_MEDIA, I.PORT_OPENED_FREE): (A.ANNOUNCE, S.TALKING),
     (S.OPENING_MEDIA, I.MEDIA_FAILED): (A.REFUSE_AND_CLOSE, S.ENDED),
     (S.OPENING_MEDIA, I.TIMEOUT): (A.REFUSE_AND_CLOSE, S.ENDED),
     (S.OPENING_MEDIA, I.LEFT): (A.CLOSE_UNUSED, S.ENDED),

@@ -16,6 +16,7 @@ from typing import Final
 
 from hotline.errors import ConfigError
 from hotline.ivr.flow import (
+    FREE_VERBS,
     KEYS,
     LONGEST_CALL_S,
     QUESTIONS,
@@ -47,6 +48,7 @@ _HEAD: Final = {
     "fault": "The step that a call goes to when a step fails.",
     "longest": "The longest call.",
     "too_long": "What is said to a call that lasts longer.",
+    "free": "True for an announcement that costs nothing: on trunks with `early_media` it is not answered.",
     "steps": "",
 }
 HEAD: Final[Mapping[str, str]] = {name: meaning for name, meaning in _HEAD.items() if meaning}
@@ -134,10 +136,14 @@ class _Reader:
             fault=self._step_name("fault", tables),
             too_long=self._names("too_long", ()),
             longest_s=self._head_time("longest", LONGEST_CALL_S, 60, 3600),
+            free=self._head_flag("free"),
             steps={one: step for one, step in steps.items() if step is not None},
         )
         for step in flow.steps.values():
             self._check_person(flow, step)
+            if flow.free and step.verb.name not in FREE_VERBS:
+                text = f"a free flow is heard before the answer: “{step.verb.name}” cannot work there"
+                self.complain(text, f"steps.{step.name}", "do")
         return flow
 
     def _word(self, key: str, *, needed: bool) -> str:
@@ -170,6 +176,13 @@ class _Reader:
             return default
         value = self._value(setting, self.source.tree[key], "")
         return value if isinstance(value, float) else default
+
+    def _head_flag(self, key: str) -> bool:
+        value = self.source.tree.get(key, False)
+        if not isinstance(value, bool):
+            self.complain(f"{key} must be true or false, not {value!r}", "", key)
+            return False
+        return value
 
     # -- steps --------------------------------------------------------------------------------------
 

@@ -311,6 +311,10 @@ VERBS: Final[Mapping[str, Verb]] = {
 }
 
 
+FREE_VERBS: Final = frozenset({"say", "set_language", "hang_up"})
+"""What a flow may do that is never answered: nobody can press or say anything before an answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A checked step: every setting is there, with its default where the file is silent."""
@@ -381,6 +385,8 @@ class Flow:
     too_long: tuple[str, ...]
     """Prompts of the farewell to a call that outlasts ``longest_s``."""
     longest_s: float
+    free: bool = False
+    """An announcement that costs its caller nothing: heard before the answer, where a trunk allows that."""
     steps: Mapping[str, Step] = field(default_factory=dict)
 
     def leads_to(self, step: Step) -> Sequence[tuple[str, str]]:

@@ -53,9 +53,9 @@ def a_recording(number: int = 1, *, speech_ms: int = 5000, length_s: float = 10.
 class Bench:
     """A call, the time, and everything that it commanded."""
 
-    def __init__(self, flow: Flow = FLOW) -> None:
+    def __init__(self, flow: Flow = FLOW, **facts: object) -> None:
         self.now = 100.0
-        self.call = Call(an_arrival(), flow, self.now, may_latch=True)
+        self.call = Call(an_arrival(**facts), flow, self.now, may_latch=True)
         self.commands: list[CallCommand] = []
         self.tag = 0
         self._collect()

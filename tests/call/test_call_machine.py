@@ -38,6 +38,7 @@ from hotline.media.plan import (
     SpeechStarted,
     StopRecording,
 )
+from hotline.sip.admission import Origin
 from hotline.sip.voice_terms import VoiceTerms
 from tests.call.call_rig import (
     CALL,
@@ -133,6 +134,13 @@ def read_number(bench: Bench) -> Bench:
     return bench
 
 
+def free_of_charge() -> Bench:
+    """Give a call to a free announcement, over a trunk that has early media."""
+    bench = Bench(replace(FLOW, free=True), origin=Origin(early_media=True))
+    bench.tell(OfferedWritten(CALL))
+    return bench
+
+
 ROWS: dict[tuple[S, I], tuple[Callable[[], Bench], Callable[[Bench], None], S]] = {
     # row of the table: a call in that state, what happens, the state where it comes to rest
     (S.WRITING, I.WRITTEN): (Bench, tell(OfferedWritten(CALL)), S.OPENING_MEDIA),
@@ -140,6 +148,7 @@ ROWS: dict[tuple[S, I], tuple[Callable[[], Bench], Callable[[Bench], None], S]] 
     (S.WRITING, I.LEFT): (Bench, leave, S.ABANDONED),
     (S.WRITING, I.TIMEOUT): (Bench, wait(LIMITS_S[S.WRITING]), S.ABANDONED),
     (S.OPENING_MEDIA, I.PORT_OPENED): (written, tell(PortOpened(CALL, "::1", 16000)), S.ANSWERING),
+    (S.OPENING_MEDIA, I.PORT_OPENED_FREE): (free_of_charge, tell(PortOpened(CALL, "::1", 16000)), S.TALKING),
     (S.OPENING_MEDIA, I.MEDIA_FAILED): (written, tell(MEDIA_FAILED), S.ENDED),
     (S.OPENING_MEDIA, I.TIMEOUT): (written, wait(LIMITS_S[S.OPENING_MEDIA]), S.ENDED),
     (S.OPENING_MEDIA, I.LEFT): (written, leave, S.ENDED),
