@@ -38,7 +38,7 @@ from hotline.wire.sip_tls import Tls, TlsFiles
 
 
 def tell(**facts: object) -> None:
-    print(json.dumps(facts), flush=True)
+    print(json.dumps(facts, default=str), flush=True)
 
 
 def ask(edge: SipEdge, place: str, name: str) -> None:
