@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from hotline.errors import RemoteProtocolError
 from hotline.sip.digest import ALGORITHMS, DigestServer, Verdict
 from hotline.sip.flow import Flow
+from hotline.sip.grammar import printable
 from hotline.sip.headers import Credentials, parse_credentials
 from hotline.sip.inspection import Refusal
 from hotline.sip.lock_out import LockOut
@@ -23,6 +24,7 @@ SCHEME: Final = "digest"
 UNANSWERED: Final = 1
 """Challenges in a row that a telephone may leave unanswered before it is offered MD5 alone. Those that know
 nothing else should pass over what they do not know (RFC 8760, 2.4), but many give up."""
+_LONGEST_NAME: Final = 64  # of what a stranger calls himself, in the log
 MOST_ASKED: Final = 4096
 """Sources and users remembered for that; the oldest are forgotten first, and are offered all again."""
 
@@ -116,7 +118,7 @@ class Authentication:
                 self.counts.wrong += 1
                 if self.lock_out.fail(ip, user, now):
                     self.counts.locks += 1
-                    self._on_lock(ip, user)
+                    self._on_lock(ip, printable(user)[:_LONGEST_NAME])
             case Verdict.UNFIT:
                 self.counts.unfit += 1
         return self._challenge(ip, now)

@@ -25,6 +25,7 @@ from hotline.sip.admission import Origin, OriginKind, Silence
 from hotline.sip.authentication import Authentication
 from hotline.sip.bindings import Bindings
 from hotline.sip.flow import Flow
+from hotline.sip.grammar import printable
 from hotline.sip.inspection import Refusal
 from hotline.sip.message import Request
 from hotline.sip.numbers import called_number
@@ -164,7 +165,9 @@ class Gate:
             phone = found
         if phone.user != named:
             self.counts.wrong_identity += 1
-            self._note("phone.wrong_identity", flow.remote[0], f"{phone.user} calls as {named}", now)
+            self._note(
+                "phone.wrong_identity", flow.remote[0], f"{phone.user} calls as {printable(named)[:64]}", now
+            )
             return Refusal(403)
         self.counts.phone_requests += 1
         return _of(phone)

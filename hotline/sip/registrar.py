@@ -15,6 +15,7 @@ from hotline.sip.authentication import Door
 from hotline.sip.bindings import Binding, Bindings, branches_of
 from hotline.sip.dialling import DialTarget
 from hotline.sip.flow import Flow, is_behind_nat
+from hotline.sip.grammar import printable
 from hotline.sip.headers import NameAddr, parse_expires, parse_name_addrs
 from hotline.sip.inspection import HeaderFields, Refusal
 from hotline.sip.message import Request
@@ -194,7 +195,7 @@ class Registrar:
         default = longest if request.expires is None else request.expires
         knows_outbound = "outbound" in [tag.lower() for tag in request.supported]
         is_first_hop = len(request.vias) == 1
-        user_agent = (request.headers.get("User-Agent") or "")[:_LONGEST_NAME]
+        user_agent = printable(request.headers.get("User-Agent") or "")[:_LONGEST_NAME]
         found: list[Binding] = []
         for contact in request.contacts:
             text = contact.param("expires")

@@ -126,6 +126,13 @@ def test_trying_names_locks_the_source_out_and_nobody_else() -> None:
     assert isinstance(knock(door, answer(challenge(door, flow=OTHER)), flow=OTHER), Phone)
 
 
+def test_a_guesser_writes_no_lines_into_the_log() -> None:
+    locks: list[tuple[str, str]] = []
+    door = an_authentication({}, on_lock=lambda *lock: locks.append(lock))
+    guess(door, FREE_PER_USER + 1, user="a\u202eb\x85" + "x" * 200)
+    assert locks == [("192.0.2.7", "ab" + "x" * 62)]
+
+
 def test_answers_to_a_made_up_nonce_lock_nobody_out() -> None:
     """A forged source address must not shut a telephone out: its nonce goes to the telephone."""
     door = an_authentication({"96156": "secret"})

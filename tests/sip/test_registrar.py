@@ -42,7 +42,7 @@ def register(
         headers=headers,
         via=via,
     )
-    request = parse_message(data)
+    request = parse_message(data.replace(b"OCTETS", b"\xff\xfe"))
     assert isinstance(request, Request)
     return registrar.register(request, flow, now)
 
@@ -176,6 +176,15 @@ def test_a_contact_that_cannot_be_rung_is_refused() -> None:
 def test_the_same_contact_twice_is_one() -> None:
     twice = "<sip:1001@192.0.2.7>;q=0.1, <sip:1001@192.0.2.7>;q=0.9"
     assert contacts(register(open_registrar(), contact=twice)) == ["<sip:1001@192.0.2.7>;q=0.9;expires=120"]
+
+
+def test_what_a_telephone_calls_itself_is_fit_to_show() -> None:
+    registrar = open_registrar()
+    register(registrar, "User-Agent: Fran\u00e7ais\u202e OCTETS" + "x" * 200)
+    [binding] = registrar.bindings("96156", NOW)
+    assert binding.user_agent.isprintable()
+    assert len(binding.user_agent) == 80
+    binding.user_agent.encode()
 
 
 # -- who may -----------------------------------------------------------------------------------------

@@ -19,7 +19,10 @@ from test_desk_store import AGENT, PASSWORD, STREET_USER, a_desk, some_suggestio
 
 from hotline.errors import OutsideError, Refused
 from hotline.events.outbox import MAIL, TRANSCRIBE
+from hotline.sip.digest import Secret
+from hotline.sip.phones import Phone, PhoneBook
 from hotline.store import Store
+from hotline.store.phone_watch import PhoneWatch
 from hotline.store.schema import config_for
 
 pytestmark = pytest.mark.interop
@@ -165,6 +168,25 @@ def test_events_cannot_be_changed_on_postgresql(world: World, statement: str) ->
         await world.a_request(store)
         with pytest.raises(OutsideError, match="append-only"):
             await store.write(lambda writing: writing.session.execute(text(statement)))
+
+    world.run(story)
+
+
+def test_accounts_of_telephones_are_followed_on_postgresql(world: World) -> None:
+    async def story(store: Store) -> None:
+        other = world.new_store()
+        await other.start()
+        phone = Phone("1001", Secret.of("1001", "hotline", "secret"), "前台")
+        await other.add_phone(phone, "hotline", by="boss")
+        book = PhoneBook()
+        watch = PhoneWatch(store, book, "hotline", lambda _users: None)
+        await watch.start()
+        await watch.stop()
+        assert list(book) == [phone]
+        await other.remove_phone("1001", by="boss")
+        assert await watch.look()
+        assert list(book) == []
+        await other.stop()
 
     world.run(story)
 
