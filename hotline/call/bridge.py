@@ -26,6 +26,8 @@ from hotline.call.bridge_states import (
     I,
 )
 from hotline.call.destinations import Shown
+from hotline.call.failures import BUSY, best_of, outcome_of
+from hotline.call.hearing import Hearing
 from hotline.call.legs import PHONE, L, Leg
 from hotline.call.legs import I as LegInput
 from hotline.call.messages import (
@@ -38,8 +40,7 @@ from hotline.call.messages import (
     TargetsFound,
 )
 from hotline.events.ids import CallId
-from hotline.media.plan import Bridge as BridgeMedia
-from hotline.media.plan import MediaFailed, Play, PortOpened, StopPlaying, Unbridge
+from hotline.media.plan import MediaFailed, PortOpened
 from hotline.sip.events import (
     CallAnswered,
     CallArrived,
@@ -49,8 +50,6 @@ from hotline.sip.events import (
     TransferAsked,
 )
 
-MUSIC_TAG: Final = -1
-"""Tag of the music that a bridge plays; a flow counts its own from 1."""
 TRYING: Final = 100
 RINGING: Final = 180
 SESSION_PROGRESS: Final = 183
@@ -59,12 +58,8 @@ FORBIDDEN: Final = 403
 UNAVAILABLE: Final = 480
 DECLINED: Final = 603
 NO_ANSWER: Final = 408
-NO_LINE: Final = 503
 GONE: Final = 487
 """For who transfers a caller that hangs up meanwhile."""
-BUSY: Final = frozenset({486, 600, 603})
-"""Statuses that say: he is there, and does not want to."""
-UNANSWERED: Final = frozenset({408, 480, 487})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +118,7 @@ class Bridge:
         """What happened, for the path of the call."""
         self.keeps_near = keeps_near
         self._shown = {near.leg_id: shown}
-        self._music, self._may_latch = music, may_latch
+        self._hearing, self._may_latch = Hearing(music), may_latch
         self._dialled: dict[CallId, Leg] = {}
         self._arriving: dict[CallId, tuple[Leg, CallId]] = {}
         self._leaving: dict[CallId, tuple[Leg, float]] = {}
@@ -138,8 +133,6 @@ class Bridge:
         self._has_talked = False
         self._is_found = False
         self._early: CallId | None = None
-        self._pair: tuple[CallId, CallId] | None = None
-        self._hears_music: set[CallId] = set()
         self._commands: list[CallCommand] = []
         self._news: list[News] = []
 
@@ -292,12 +285,11 @@ class Bridge:
     def take_commands(self) -> list[CallCommand]:
         """Give what is to be done, in this order, and forget it."""
         pair, music = self._wanted_sounds()
-        if self._pair is not None and pair != self._pair:
-            self._commands.append(Unbridge(self._pair[0]))
+        self._commands += self._hearing.part(pair)
         for leg in [*self._gone, self.near, *self._others()]:
             self._commands += leg.take_commands()
         self._gone.clear()
-        self._change_sounds(pair, music)
+        self._commands += self._hearing.join(pair, music, set(self.leg_ids))
         commands, self._commands = self._commands, []
         return commands
 
@@ -596,34 +588,9 @@ class Bridge:
             return (near.leg_id, self._early), set()
         return None, set()
 
-    def _change_sounds(self, pair: tuple[CallId, CallId] | None, music: set[CallId]) -> None:
-        if pair is not None and pair != self._pair:
-            self._commands.append(BridgeMedia(*pair))
-            self._hears_music -= set(pair)  # what they play ends
-        self._pair = pair
-        present = set(self.leg_ids)
-        for leg_id in sorted(self._hears_music & present - music):
-            self._commands.append(StopPlaying(leg_id))
-        for leg_id in sorted(music - self._hears_music):
-            self._commands.append(Play(leg_id, (self._music,), MUSIC_TAG, repeats=True))
-        self._hears_music = music
-
 
 TARGET_RING_S: Final = 60.0
 """How long the target of a transfer rings before it goes back to who asked for it."""
-
-
-def best_of(failures: list[int]) -> int:
-    """Choose the failure that tells most: what persons did or left undone, then the rest."""
-    for told in (NO_ANSWER, *sorted(BUSY), UNAVAILABLE):
-        if told in failures:
-            return told
-    return min(failures, default=NO_LINE)
-
-
-def outcome_of(status: int) -> str:
-    """Name the outcome of a call that nobody answered."""
-    return "busy" if status in BUSY else "no_answer" if status in UNANSWERED else "failed"
 
 
 _OF_LEGS: Final[Mapping[type[object], Callable[..., None]]] = {

@@ -11,6 +11,7 @@ from typing import Final
 
 from hotline.call.bridge import Bridge, BridgeOver, Talking
 from hotline.call.destinations import Shown
+from hotline.call.failures import UNAVAILABLE, relayed
 from hotline.call.legs import L, Leg
 from hotline.call.messages import (
     CallCommand,
@@ -28,7 +29,6 @@ from hotline.events.ids import CallId
 from hotline.media.plan import MediaFailed, PortOpened
 from hotline.sip.events import CallArrived, CallEnded
 
-UNAVAILABLE: Final = 503  # RFC 3261, 21.5.4
 OCCUPIED: Final = 486
 PHONE_RING_S: Final = 180.0  # RFC 3261, 16.6 step 11: timer C
 _CAUSES: Final[Mapping[str, str]] = {
@@ -251,16 +251,6 @@ class PhoneCall:
 
     def _nothing(self, _now: float) -> None:
         return
-
-
-def relayed(status: int) -> int:
-    """Turn the final status of one side into what the other one is told.
-
-    A challenge or a redirection of the far side is none of the near side's business.
-    """
-    if status < 400 or status in (401, 407):
-        return UNAVAILABLE
-    return status
 
 
 _ACTIONS: Final[Mapping[A, Callable[[PhoneCall, float], None]]] = {

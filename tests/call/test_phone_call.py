@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hotline.call.failures import best_of, outcome_of, relayed
 from hotline.call.messages import (
     Answer,
     CallerLeft,
@@ -13,7 +14,7 @@ from hotline.call.messages import (
     WriteEnded,
     WriteFailed,
 )
-from hotline.call.phone_call import PhoneCall, relayed
+from hotline.call.phone_call import PhoneCall
 from hotline.events.ids import CallId
 from hotline.media.plan import Bridge, MediaFailed, OpenPort
 from hotline.sip.admission import Origin, OriginKind
@@ -113,6 +114,14 @@ def test_the_other_side_s_refusal_is_passed_on(house: House, status: int, told: 
 
 def test_every_status_that_is_passed_on_is_a_final_error() -> None:
     assert all(400 <= relayed(status) < 700 for status in range(700))
+
+
+def test_of_several_failures_the_one_that_persons_made_is_told() -> None:
+    assert best_of([503, 486, 408]) == 408
+    assert best_of([503, 603, 480]) == 603
+    assert best_of([500, 404]) == 404
+    assert best_of([]) == 503
+    assert [outcome_of(status) for status in (486, 480, 500)] == ["busy", "no_answer", "failed"]
 
 
 def test_a_name_that_nobody_has_is_refused(house: House) -> None:
