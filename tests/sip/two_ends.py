@@ -217,9 +217,13 @@ class World:
     def _transmit(self, side: Side, data: bytes, flow: Flow) -> None:
         if flow.remote != side.other.address:
             raise Fault(f"{side.value} sends to {flow.remote}: {data[:60]!r}")
+        outage = self.script.outage
+        is_down = outage is not None and outage[0] <= self.now < outage[1]
         copies = (
             0 if self.chance.random() < self.script.loss else 1 + (self.chance.random() < self.script.copies)
         )
+        if is_down:
+            copies = 0
         first = data.split(b"\r\n", 1)[0].decode()
         cseq = next(line for line in data.decode().split("\r\n") if line.startswith("CSeq"))
         self.story.append(f"{self.now:9.3f} {side.value:4} > {first} [{cseq}]{' lost' if not copies else ''}")
