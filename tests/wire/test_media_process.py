@@ -132,6 +132,7 @@ async def test_what_came_to_a_port_before_its_call_is_thrown_away(rig: Rig) -> N
     port = await rig.open("c1", phone, may_latch=True)
     await record(rig)
     await phone.talk(port, b"\x11" * 10 * FRAME)
+    await asyncio.sleep(0.05)
     rig.plane.send(StopRecording(C1))
     closed = await rig.until(RecordingClosed)
     assert (rig.recordings / closed.path).read_bytes() == b"\x11" * 10 * FRAME

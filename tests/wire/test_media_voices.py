@@ -92,6 +92,7 @@ async def a_call(rig: Rig, name: str, phone: Phone, codec: Codec, sound: bytes, 
     await asyncio.sleep(0.05)
     await phone.talk(port, sound)
     await rig.until(PromptEnded, lambda event: event.call_id == name)
+    await asyncio.sleep(0.05)
     rig.plane.send(StopRecording(call))
     closed = await rig.until(RecordingClosed, lambda event: event.call_id == name)
     assert (rig.recordings / closed.path).read_bytes() == sound
@@ -136,6 +137,7 @@ async def test_a_stranger_with_other_keys_ends_nothing(rig: Rig) -> None:
         phone.protection = right
         phone.say(port, 1000 + k * FRAME, sound[k * FRAME : (k + 1) * FRAME])
         await asyncio.sleep(0.02)
+    await asyncio.sleep(0.05)
     rig.plane.send(StopRecording(A))
     closed = await rig.until(RecordingClosed)
     assert (rig.recordings / closed.path).read_bytes() == sound
