@@ -123,7 +123,7 @@ def test_a_scenario_runs_and_each_call_is_told_once(
         assert counts["sent"] == CALLS * (1 + 3 + 1)  # 100; 200 at 0, 0.5 and 1.5 s; 200 to BYE
     if scenario == "call":
         assert [event["digit"] for event in hotline.events("DigitArrived")] == ["5"] * CALLS
-        assert [event["sends"] for event in hotline.events("MediaMoved")] == [False] * CALLS
+        assert [event["terms"]["sends"] for event in hotline.events("MediaMoved")] == [False] * CALLS
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from two_agents import Pair, an_order
+from two_agents import ALICE, BOB, Pair, an_order
 
 from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
@@ -212,3 +212,16 @@ def test_our_place_is_named_as_the_flow_reaches_it(flow: Flow, contact: str, via
     assert str(invite.top_via).startswith(via)
     assert invite.top_via.wants_rport == (flow.transport == "udp")
     assert voice in invite.body
+
+
+def test_a_call_is_sent_on_by_the_called_side() -> None:
+    pair = Pair()
+    pair.dial(allows_redirect=lambda uri: DialTarget(uri, Flow("udp", ALICE, BOB, 1)))
+    [arrived] = pair.take("bob")
+    elsewhere = (parse_uri("sip:1002@192.0.2.2"), parse_uri("sip:1003@192.0.2.2"))
+    pair.bob.refuse(arrived.call_id, 302, pair.now, contacts=elsewhere)
+    pair.settle()
+    second = pair.take("bob")[-1]
+    assert isinstance(second, CallArrived)
+    assert second.called == "1002"
+    assert pair.take("alice") == []
