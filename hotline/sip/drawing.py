@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
-from hotline.sip import call_machine, call_moves, outgoing_call, timers, transaction
+from hotline.sip import call_machine, call_moves, outgoing_call, reliable, timers, transaction
 
 INTRODUCTION: Final = """\
 # The SIP machines
 
 Each machine is a table of (state, what happens) -> (what is done, next state). The drawings and
 lists below are made from the tables in `hotline/sip/transaction.py`, `timers.py`,
-`incoming_call.py`, `standing_call.py` and `outgoing_call.py`; to make them anew:
+`incoming_call.py`, `standing_call.py`, `outgoing_call.py` and `reliable.py`; to make them anew:
 `HOTLINE_GOLDEN=1 pytest tests/sip/test_drawing.py`.
 
 A message goes: bytes -> `message` (checked once) -> `transaction_layer` (repetitions end here) ->
@@ -59,6 +59,18 @@ def machines_as_markdown() -> str:
     parts.append(
         _machine("An INVITE of ours (RFC 3261, 13.2, 9.1)", outgoing_call.Stage.CALLING.value, rows, runs)
     )
+    rows = [
+        (state.value, given.value, _names(actions), to.value)
+        for (state, given), (actions, to) in reliable.TRANSITIONS.items()
+    ]
+    runs = [
+        (state.value, ", ".join(timer.value for timer in named)) for state, named in reliable.TIMERS.items()
+    ]
+    parts.append(
+        _machine(
+            "Reliable provisional responses of ours (RFC 3262, 3)", reliable.State.IDLE.value, rows, runs
+        )
+    )
     return "\n".join(parts)
 
 
@@ -81,7 +93,7 @@ def _timers() -> str:
     lines = ["### Timers\n", "| timer | first run | longest run | over TCP |", "|---|---|---|---|"]
     for timer, first in timers.FIRST.items():
         longest = timers.LONGEST.get(timer)
-        reliable = (
+        over_tcp = (
             "never"
             if timer in timers.NEVER_WHEN_RELIABLE
             else "0 s"
@@ -89,7 +101,7 @@ def _timers() -> str:
             else f"{first:g} s"
         )
         lines.append(
-            f"| {timer.name} | {first:g} s | {f'{longest:g} s' if longest else 'once'} | {reliable} |"
+            f"| {timer.name} | {first:g} s | {f'{longest:g} s' if longest else 'once'} | {over_tcp} |"
         )
     return "\n".join([*lines, ""])
 
