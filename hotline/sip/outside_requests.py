@@ -65,7 +65,9 @@ class OutsideRequests:
 
         :returns: where it comes from; None when nothing more is to be done.
         """
-        if self.is_crowded(request) or self.sheds(request.method, now):
+        # A telephone is not asked for its password first when the answer is known.
+        is_leaving = self.draining and request.method == "REGISTER"
+        if is_leaving or self.is_crowded(request) or self.sheds(request.method, now):
             self.shed(request, answers_go)
             return None
         decided = self._config.admission.admit(request, source, now, self._book.standing.__getitem__)

@@ -78,9 +78,9 @@ class Overload:
         self._asks = 0
 
     @property
-    def refuses_calls(self) -> bool:
-        """Tell whether calls are refused."""
-        return self.share > CALLS
+    def is_on(self) -> bool:
+        """Tell whether anything is refused."""
+        return self.share > 0.0
 
     def measure(self, waited_s: float, now: float, kind: Waits = Waits.DATAGRAM, source: str = "") -> None:
         """Note how long something waited for us.

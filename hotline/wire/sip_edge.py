@@ -41,7 +41,7 @@ log = structlog.get_logger("hotline.sip")
 T = TypeVar("T")
 
 OVERLOADED: Final = (
-    "new calls are refused in part (503); if this comes often, give the product a core of its own, or share "
+    "new work is refused in part (503); if this comes often, give the product a core of its own, or share "
     "the line among several machines"
 )
 BEAT_S: Final = 0.025
@@ -353,8 +353,8 @@ class SipEdge:
     def _measure(self, waited_s: float, kind: Waits, source: str = "") -> None:
         overload = self.overload
         overload.measure(waited_s, self.reactor.seconds(), kind, source)
-        if overload.refuses_calls is not self._is_overloaded:
-            self._is_overloaded = overload.refuses_calls
+        if overload.is_on is not self._is_overloaded:
+            self._is_overloaded = overload.is_on
             if self._is_overloaded:
                 log.warning("sip.overloaded", wait_ms=round(1000 * overload.wait_s), remedy=OVERLOADED)
             else:
