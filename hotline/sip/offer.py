@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -342,6 +343,7 @@ def _family(address: str) -> str:
     return "IP6" if ":" in address else "IP4"
 
 
+@lru_cache(maxsize=256)  # the carriers' media gateways are few
 def _is_unicast(address: str) -> bool:
     try:
         return not ip_address(address).is_multicast

@@ -7,6 +7,7 @@ Reads what exchanges send rather than what the grammar allows: lines in any orde
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from hotline.errors import RemoteProtocolError
@@ -280,6 +281,7 @@ def _read_attribute(value: str) -> tuple[str, str | None]:
     return (name.strip(), rest) if colon else (name.strip(), None)
 
 
+@lru_cache(maxsize=256)  # the same dozen in nearly every call
 def _read_rtpmap(text: str) -> RtpMap | None:
     encoding, _, rest = text.partition("/")
     rate, _, channels = rest.partition("/")
