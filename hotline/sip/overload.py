@@ -78,6 +78,11 @@ class Overload:
         self._asks = 0
 
     @property
+    def refuses_calls(self) -> bool:
+        """Tell whether calls are refused by the share, and not only what is stale."""
+        return self.share > CALLS
+
+    @property
     def is_on(self) -> bool:
         """Tell whether anything is refused."""
         return self.share > 0.0
