@@ -139,7 +139,7 @@ class Lookout:
         metrics.gauges |= {
             "sip_legs": lambda: user_agent.calls,
             "sip_transactions": lambda: user_agent.transactions,
-            "sip_overloaded": lambda: float(edge.overload.refuses_calls),
+            "sip_overloaded": lambda: float(edge.overload.is_on),
             "sip_wait_seconds": lambda: edge.overload.wait_s,
             "phones_registered": lambda: len(house.bindings.users(seconds())),
         }

@@ -52,7 +52,7 @@ COUNTS_OF_EACH: Final[Mapping[str, tuple[type, str, str]]] = {
 GAUGES: Final[Mapping[str, str]] = {
     "sip_legs": "SIP dialogs that stand or are being set up.",
     "sip_transactions": "SIP transactions that are remembered.",
-    "sip_overloaded": "1: new calls are refused with 503, because what came waits too long; 0: none is.",
+    "sip_overloaded": "1: new work is refused with 503, because what came waits too long; 0: none is.",
     "sip_wait_seconds": "How long a queue stood before SIP in the last quarter of a second.",
     "phones_registered": "Accounts that have a telephone registered.",
     "calls": "Calls in progress.",

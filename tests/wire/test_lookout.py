@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from hotline.events.ids import CallId
+from hotline.sip.authentication import AuthenticationCounts
 from hotline.sip.bindings import Binding, LocalBindings
 from hotline.sip.flow import Flow
+from hotline.sip.gate import GateCounts
 from hotline.sip.headers import NameAddr
+from hotline.sip.registrar import RegistrarCounts
 from hotline.sip.uri import parse_uri
 from hotline.wire.control_client import from_json
 from hotline.wire.lookout import Lookout, is_leg_of
@@ -35,6 +38,10 @@ class House:
         self.edge = self.rig.edge
         self.bindings = LocalBindings()
         self.lines = SimpleNamespace(views=list, up=dict, standing=dict)
+        self.trunk_calls = SimpleNamespace(counts={})
+        self.gate = SimpleNamespace(counts=GateCounts())
+        self.authentication = SimpleNamespace(counts=AuthenticationCounts())
+        self.registrar = SimpleNamespace(counts=RegistrarCounts())
         contact = NameAddr("", parse_uri("sip:1001@192.0.2.30:5062"), ())
         flow = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.30", 5062), 1)
         self.bindings.put("1001", [Binding(contact, 90.0, "r", 1, flow, user_agent="baresip\x1b 4")], 0.0)
@@ -155,6 +162,21 @@ def test_legs_and_registrations_are_plain_values(tmp_path: Path) -> None:
         assert (place["user"], place["source"]) == ("1001", "udp:192.0.2.30:5062")
         assert (place["expires_s"], place["user_agent"]) == (60, "baresip 4")
         assert lookout.answers["trunks"]({}) == []
+
+    tell(tmp_path, story)
+
+
+def test_every_number_can_be_read_while_a_call_stands(tmp_path: Path) -> None:
+    async def story(lookout: Lookout, house: House) -> None:
+        house.rig.datagram(a_message("INVITE", body=SDP))
+        text = await lookout.metrics.text()
+        for line in (
+            "hotline_sip_legs 1.0",
+            "hotline_user_agent_calls_in_total 1.0",
+            "hotline_phones_registered 1.0",
+            "hotline_sip_overloaded 0.0",
+        ):
+            assert line in text.splitlines(), line
 
     tell(tmp_path, story)
 
