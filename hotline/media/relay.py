@@ -183,7 +183,7 @@ class Relay:
         :param duration: timestamp units that it lasts.
         """
         target = int(self.target[source])
-        if target == NOBODY or not bool(self._roster.may_send(np.array([target]))[0]):
+        if target == NOBODY or not self._roster.may_send_to(target):
             return
         out = self._out
         if self._is_fresh[target]:
@@ -202,16 +202,12 @@ class Relay:
         if payload_type is None:
             mark |= int(out.mark[target])
         kind = int(out.payload_type[target]) if payload_type is None else payload_type
-        self.out.write_heads(
-            places,
-            np.array([PLAIN | mark | kind], np.uint16),
-            np.array([sequence], np.uint16),
-            np.array([stamp], np.uint32),
-            out.words[target : target + 1, 2].astype(np.uint32),
-        )
-        still_marked = out.mark[target]
-        self._advance(
-            np.array([target]), np.array([ahead]), np.array([stamp + duration & 0xFFFFFFFF], np.uint32)
-        )
-        if payload_type is not None:
-            out.mark[target] = still_marked
+        self.out.write_head(row, PLAIN | mark | kind, sequence, stamp, int(out.words[target, 2]))
+        gain = max(0, ahead + 1)
+        out.sequence[target] = int(out.sequence[target]) + gain & 0xFFFF
+        self._span[target] = min(int(self._span[target]) + gain, LONGEST_SPAN)
+        self._quiet[target] = 0
+        if timestamp_step(stamp + duration, int(self._end[target])) > 0:
+            self._end[target] = stamp + duration & 0xFFFFFFFF
+        if payload_type is None:
+            out.mark[target] = 0

@@ -51,6 +51,11 @@ class Relayed:
         self._half_words[rows, 0], self._half_words[rows, 1] = heads, sequences
         self._words[rows, 1], self._words[rows, 2] = timestamps, ssrcs
 
+    def write_head(self, row: int, head: int, sequence: int, timestamp: int, ssrc: int) -> None:
+        """Write the RTP header of one row."""
+        self._half_words[row, 0], self._half_words[row, 1] = head, sequence
+        self._words[row, 1], self._words[row, 2] = timestamp, ssrc
+
     def packet(self, row: int) -> bytes:
         """Copy one packet."""
         return self.packets[row, : self.lengths[row]].tobytes()

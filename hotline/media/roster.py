@@ -217,13 +217,17 @@ class Roster:
         high, low = self.address[slot]
         return int(self.remote[slot]), (int(high), int(low))
 
+    def may_send_to(self, slot: int) -> bool:
+        """Tell whether packets may go to a slot now."""
+        return bool(self._has_begun[slot] and not self._is_held[slot] and self.remote[slot])
+
     def find_one(self, remote: int, address: Address, port_index: int) -> tuple[int, bool]:
         """Give the slot that hears a sender, or would if this packet fixes its address, and which of the two.
 
         STRANGER and False when there is neither.
         """
         self._refresh()
-        slot = int(self._demux.find(np.array([remote], np.uint64), np.array([port_index]))[0])
+        slot = self._demux.find_one(remote, port_index)
         if slot != STRANGER and self.peer(slot)[1] == address:
             return slot, True
         return self._waiting.get(port_index, STRANGER), False
