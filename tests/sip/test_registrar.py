@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from registrar_rig import a_registrar, answer, open_registrar
 from sip_bench import Bench, a_request
 
@@ -329,3 +331,51 @@ def test_a_connection_that_the_user_agent_lost_takes_its_binding() -> None:
     assert registrar.users(bench.now) == ["96156"]
     bench.ua.lose_connection(TLS.connection, bench.now)
     assert registrar.users(bench.now) == []
+
+
+CONTACTS = st.sampled_from(
+    [
+        None,
+        "*",
+        "<sip:1001@192.0.2.7>",
+        "<sip:1001@192.0.2.8>;q=0.5, <sip:1001@192.0.2.9>",
+        "<sip:1001@192.0.2.7>;expires=0",
+        f"<sip:1001@10.0.0.5:1>;reg-id=1;{URN}",
+        f"<sip:1001@10.0.0.5:2>;reg-id=1;{URN}",
+        f"<sip:1001@10.0.0.5:3>;reg-id=2;{URN}",
+    ]
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            CONTACTS,
+            st.sampled_from(["", "Expires: 0", "Expires: 60", "Expires: 5", "Supported: outbound"]),
+            st.sampled_from(["a", "b"]),
+            st.integers(1, 6),
+            st.sampled_from([UDP, TLS]),
+            st.floats(0, 70),
+        ),
+        max_size=25,
+    )
+)
+def test_whatever_telephones_send_no_place_is_doubled_or_outlives_its_time(story: list[tuple]) -> None:
+    registrar, now = open_registrar(most_contacts=3), NOW
+    for contact, headers, call_id, cseq, flow, wait in story:
+        now += wait
+        before = registrar.bindings("96156", now)
+        done = register(registrar, headers, contact, cseq, now=now, flow=flow, call_id=call_id)
+        after = registrar.bindings("96156", now)
+        if isinstance(done, Refusal):
+            assert after == before, "a refused request changes nothing (RFC 3261, 10.3)"
+        else:
+            assert len(contacts(done)) == len(after)
+        assert len(after) <= 3
+        assert all(now < binding.expires <= now + 300 for binding in after)
+        assert not any(one.is_same_place(other) for one, other in itertools.combinations(after, 2))
+        assert sum(map(len, registrar.targets("96156", now))) == len(after)
+        if wait > 60:
+            registrar.lose_connection(TLS.connection, now)
+            assert all(binding.flow != TLS for binding in registrar.bindings("96156", now))
