@@ -201,9 +201,9 @@ def the_call(product: Product, **facts: object) -> dict[str, Any]:
     raise AssertionError("the call did not end")
 
 
-def connected(phone: Callable[..., Phone]) -> tuple[Phone, Phone]:
+def connected(phone: Callable[..., Phone], *words: str) -> tuple[Phone, Phone]:
     """Bring the resident and the first agent together, through the flow."""
-    agent, resident = phone("1001"), phone("2001")
+    agent, resident = phone("1001", *words), phone("2001")
     resident.do("dial", "96156")
     resident.hears(1, RINGING_HZ)
     agent.wait("incoming", call=1)
@@ -230,6 +230,15 @@ def test_a_resident_is_connected_held_and_resumed(product: Product, phone: Calla
     assert legs[0]["answered_at"]
     (recording,) = rows(product, "select * from recordings where call_id = ?", call["call_id"])
     assert recording["length_samples"] > 8000 * 2
+
+
+@pytest.mark.parametrize("codec", ["pcmu", "g722", "opus"])
+def test_telephones_of_other_codecs_talk_as_well(phone: Callable[..., Phone], codec: str) -> None:
+    resident, agent = connected(phone, "--codec", codec)
+    resident.do("hold", 1)
+    agent.hears(1, MUSIC_HZ)
+    resident.do("hang-up", 1)
+    agent.wait("closed", call=1)
 
 
 def test_a_blind_transfer_goes_to_the_colleague(product: Product, phone: Callable[..., Phone]) -> None:
