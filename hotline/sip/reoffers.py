@@ -112,6 +112,7 @@ class Reoffers:
             self._book.move(leg, Given.REOFFER_REFUSED, now)
         else:
             leg.refused_status = status
+            leg.session_timer.refresh_failed(now)
             self._book.move(leg, Given.REOFFER_REFUSED, now)
 
     def _taken(self, leg: CallLeg, response: Response, now: float) -> None:

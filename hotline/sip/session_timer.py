@@ -27,6 +27,8 @@ INTERVAL_S: Final = 1800
 """What we ask for, and the RFC recommends (RFC 4028, 4)."""
 EXPIRY_MARGIN_S: Final = 32.0
 """We hang up so long before the end of the interval, or a third of it if that is less (RFC 4028, 10)."""
+RETRY_S: Final = 2.0
+"""Shortest wait before a refresh that was refused is tried again."""
 OPTION: Final = "timer"
 
 
@@ -142,6 +144,14 @@ class SessionTimer:
             interval_s = max(agreed.interval_s, MIN_SE_S)
             agreed = SessionExpires(interval_s, agreed.refresher or "uac")
         self.start(agreed, now, we_are_uas=False)
+
+    def refresh_failed(self, now: float) -> None:
+        """Try again before the interval ends: our refresh was refused by a peer that still knows the call.
+
+        It may have been overtaken by another request (500), or crossed one (491).
+        """
+        if self.we_refresh and self._refresh_due is None and self._expiry_due is not None:
+            self._refresh_due = now + max(RETRY_S, (self._expiry_due - now) / 4)
 
     def hear(self, request: Request) -> None:
         """Remember the Min-SE of a request of the other side, for our own refreshes (section 7.4)."""

@@ -129,6 +129,27 @@ def test_a_refresh_that_is_too_short_is_sent_again_with_the_minimum() -> None:
     assert not timer.raise_minimum(refusal)
 
 
+def test_a_refused_refresh_is_tried_again_until_the_interval_ends() -> None:
+    timer, now, tries = SessionTimer(), 0.0, 0
+    timer.start(SessionExpires(90, "uac"), 0.0, we_are_uas=False)
+    timer.refresh_failed(0.0)
+    assert timer.next_timer() == 45.0, "one is due anyway"
+    while (due := timer.next_timer()) is not None:
+        now = due
+        if timer.handle_timer(now) is Due.EXPIRED:
+            break
+        tries += 1
+        timer.refresh_failed(now)
+    assert (now, tries) == (60.0, 7)
+
+
+def test_who_does_not_refresh_does_not_try_again() -> None:
+    timer = SessionTimer()
+    timer.start(SessionExpires(90, "uas"), 0.0, we_are_uas=False)
+    timer.refresh_failed(10.0)
+    assert timer.next_timer() == 60.0
+
+
 def test_the_minimum_of_the_other_side_is_remembered() -> None:
     timer = SessionTimer()
     for text in ("600", "300", "never"):

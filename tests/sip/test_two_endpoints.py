@@ -28,3 +28,14 @@ def seeds_of(block: int) -> range:
 def test_both_ends_agree_whatever_the_network_does(block: int) -> None:
     for seed in seeds_of(block):
         play(seed)
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        1005,  # a BYE overtook the final response to the other side's re-INVITE, whose transaction stayed
+        3519,  # a refresh was overtaken, refused with 500, and not tried again
+    ],
+)
+def test_both_ends_agree_where_they_once_did_not(seed: int) -> None:
+    play(seed)
