@@ -156,8 +156,14 @@ def test_a_refresh_that_is_refused_is_not_the_end_until_the_interval_is() -> Non
     (after, name), *_ = bench.wait(2.0)  # once more, as a re-INVITE
     assert name == "INVITE"
     assert 0.0 < after <= 2.0
-    assert bench.statuses(response_to(last_request(bench), 500).to_bytes()) == ["ACK"]
-    assert bench.wait(866.0) == [(866.0, "BYE")]
+    began, tried = bench.now, ["INVITE"]
+    while tried[-1] != "BYE":
+        bench.hear(response_to(last_request(bench), 500).to_bytes())
+        while not (sent := bench.wait((bench.ua.next_timer() or 0.0) - bench.now)):
+            pass
+        tried.append(str(sent[0][1]))
+    assert 4 < len(tried) < 40
+    assert bench.now - began == pytest.approx(866.0)
 
 
 def test_a_caller_who_takes_no_update_is_refreshed_by_a_re_invite() -> None:
