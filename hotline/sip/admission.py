@@ -43,7 +43,8 @@ class Origin:
     early_media: bool = False
     """Free announcements go out as early media (183) instead of an answer."""
     reliable: str = "supported"
-    """100rel, for what we send: ``never``, ``supported`` or ``required`` (RFC 3262)."""
+    """100rel, for what we send: ``never``, ``supported`` or ``required`` (RFC 3262). Who calls without
+    knowing what is required is refused with 421."""
 
 
 ANYBODY: Final = Origin()

@@ -25,7 +25,9 @@ from hotline.sip.dialog import Dialog
 from hotline.sip.events import CallArrived
 from hotline.sip.flow import is_behind_nat
 from hotline.sip.inspection import HeaderFields, Refusal, check_accept, check_body
+from hotline.sip.message import Request
 from hotline.sip.numbers import caller_identity
+from hotline.sip.reliable import OPTION as RELIABLE
 from hotline.sip.reliable import ReliableSender, wants_reliable
 from hotline.sip.replaces import Replaces, parse_replaces
 from hotline.sip.replies import Replies
@@ -69,7 +71,7 @@ class Answering:
         request, config = server.request, self._config
         if self._book.is_copy(request):
             return Refusal(482)
-        refusal = check_body(request, (SDP,)) or check_accept(request)
+        refusal = _check_reliable(request, origin) or check_body(request, (SDP,)) or check_accept(request)
         if refusal is not None:
             return refusal
         if len(self._book) + len(self._dialler) >= config.max_calls:
@@ -273,3 +275,11 @@ def _check_replaced(leg: CallLeg, replaces: Replaces) -> CallId | Refusal:
             return Refusal(481)  # an early dialog that we did not begin
         case _:
             return Refusal(486) if replaces.is_early_only else leg.call_id
+
+
+def _check_reliable(request: Request, origin: Origin) -> Refusal | None:
+    """Refuse a caller who cannot do what her line requires: 421 (RFC 3262, 3; RFC 3261, 21.4.15)."""
+    if origin.reliable != "required":
+        return None
+    known = {tag.lower() for tag in (*request.supported, *request.require)}
+    return None if RELIABLE in known else Refusal(421, (("Require", RELIABLE),))

@@ -122,7 +122,7 @@ class TrunkSettings(AccountSettings):
     srtp: Security = "never"
     """Encrypted voice: `never`, `optional` or `required`; only sensible with tls."""
     reliable: Literal["never", "supported", "required"] = "supported"
-    """Reliable provisional responses (100rel, RFC 3262)."""
+    """Reliable provisional responses (100rel, RFC 3262): `required` refuses who does not know them (421)."""
     early_media: bool = False
     """Free announcements are played before the answer (183)."""
     session_expires_s: Annotated[int, Field(ge=0, le=86_400)] = 1800

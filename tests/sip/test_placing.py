@@ -64,6 +64,16 @@ def test_a_carrier_reaches_our_numbers_only() -> None:
     assert bench.statuses(an_invite(uri="sip:1002@192.0.2.1")) == [100, 404]
 
 
+def test_a_line_that_requires_100rel_refuses_who_cannot() -> None:
+    bench = Bench(admission=Only(Origin(OriginKind.TRUNK, "unicom", reliable="required")))
+    refused = [m for m in bench.hear(an_invite()) if isinstance(m, Response) and m.status >= 200]
+    assert [(one.status, one.require) for one in refused] == [(421, ("100rel",))]
+    assert bench.events() == []
+    for call_id, header in (("b", "Supported: timer, 100Rel"), ("c", "Require: 100rel")):
+        bench.hear(an_invite(headers=header, call_id=call_id, branch=f"z9hG4bK{call_id}"))
+    assert len(bench.events()) == 2
+
+
 def test_an_identity_that_is_not_trusted_does_not_count() -> None:
     bench = Bench(admission=Only(Origin(OriginKind.PHONE, "1001", trusts_identity=False)))
     bench.hear(an_invite(headers="P-Asserted-Identity: <sip:+861099999999@192.0.2.7>"))
