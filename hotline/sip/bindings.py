@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from hotline.sip.dialling import DialTarget
-from hotline.sip.flow import Flow, request_flow
+from hotline.sip.flow import Flow, numeric, request_flow
 from hotline.sip.headers import NameAddr
 
 SWEEP_S: Final = 60.0
@@ -59,12 +59,15 @@ class Binding:
 
     @property
     def target(self) -> DialTarget:
-        """Where a call to it goes: through its proxies, by its flow, or to its contact."""
-        if self.path:
-            way = request_flow(self.path[0].uri, self.flow, use_source=False)
-        else:
-            way = request_flow(self.contact.uri, self.flow, use_source=self.uses_source)
-        return DialTarget(self.contact.uri, way, self.path)
+        """Where a call to it goes: through its proxies, by its flow, or to its contact.
+
+        Never to another address than it registered from: who has a telephone's password could name the
+        proxy of a carrier there, which takes every call that comes from us.
+        """
+        hop = self.path[0].uri if self.path else self.contact.uri
+        is_elsewhere = numeric(hop.address) != numeric(self.source_ip)
+        uses_source = is_elsewhere or (self.uses_source and not self.path)
+        return DialTarget(self.contact.uri, request_flow(hop, self.flow, use_source=uses_source), self.path)
 
     def is_same_place(self, other: Binding) -> bool:
         """Tell whether one binding takes the other's place (RFC 3261, 10.3, step 7; RFC 5626, 6)."""

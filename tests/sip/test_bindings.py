@@ -83,6 +83,18 @@ def test_a_telephone_is_called_at_its_contact() -> None:
     )
 
 
+def test_a_contact_at_the_proxy_of_a_carrier_leads_back_to_who_registered_it() -> None:
+    """A stolen password must not turn a call to a colleague into a call abroad."""
+    phone = udp("192.168.1.7", 5060)
+    target = a_binding("sip:0085221234567@10.33.0.1", flow=phone).target
+    assert target.flow.remote == ("192.168.1.7", 5060)
+    tcp = a_binding("sip:0085221234567@10.33.0.1;transport=tcp", flow=phone).target
+    assert (tcp.flow.transport, tcp.flow.remote) == ("udp", ("192.168.1.7", 5060))
+    path = parse_name_addrs(["<sip:10.33.0.1;lr>"], "Path")
+    through = a_binding("sip:0085221234567@192.168.1.7", flow=phone, path=path).target
+    assert through.flow.remote == ("192.168.1.7", 5060)
+
+
 def test_a_telephone_behind_a_nat_is_called_where_it_registered_from() -> None:
     target = a_binding("sip:1001@10.0.0.5", flow=udp("203.0.113.9", 33000), uses_source=True).target
     assert (str(target.uri), target.flow.remote) == ("sip:1001@10.0.0.5", ("203.0.113.9", 33000))

@@ -244,7 +244,7 @@ def test_a_telephone_behind_a_nat_is_reached_where_it_registered_from() -> None:
 def test_the_proxies_on_the_way_are_kept_as_a_route_before_they_are_told_back() -> None:
     registrar = open_registrar()
     proxies = "Path: <sip:192.0.2.50;lr>\nPath: <sip:10.0.0.1;lr>\nSupported: path"
-    done = register(registrar, proxies)
+    done = register(registrar, proxies, flow=Flow("udp", US, ("192.0.2.50", 5066), 1))
     assert all_of(done, "Path") == ["<sip:192.0.2.50;lr>", "<sip:10.0.0.1;lr>"]
     [[target]] = registrar.targets("96156", NOW)
     assert [str(hop) for hop in target.route] == ["<sip:192.0.2.50;lr>", "<sip:10.0.0.1;lr>"]
