@@ -109,12 +109,12 @@ def test_every_setting_has_a_meaning() -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "remedy"),
     [
-        ("listen_ip", "::", "IPv4 only"),
-        ("listen_ip", "2001:db8::1", "IPv4 only"),
+        ("listen_ip", "::", "name IPv6 addresses in"),
+        ("listen_ip", "2001:db8::1", "name IPv6 addresses in"),
         ("listen_ip", "sip.example.org", "192.0.2.1"),
         ("listen_ip", "", "192.0.2.1"),
         ("listen_ip", "224.0.1.75", "0.0.0.0 for all"),
-        ("public_ip", "2001:db8::1", "IPv4 only"),
+        ("public_ip", "2001:db8::1", "name IPv6 addresses in"),
         ("public_ip", "0.0.0.0", "callers reach"),
         ("public_ip", "224.0.1.75", "callers reach"),
     ],

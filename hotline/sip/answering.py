@@ -95,7 +95,7 @@ class Answering:
             voice=VoiceSession(
                 self._replies.voice_ip("", server.source),
                 session_id_of(server.to_tag),
-                policy=origin.voice,
+                policy=origin.voice.among(self._config.codecs),
                 new_key=self._new_key,
             ),
             origin=origin,

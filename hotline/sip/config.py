@@ -9,6 +9,7 @@ from hotline.sip.admission import Admission, OpenAdmission
 from hotline.sip.flow import Flow
 from hotline.sip.inspection import HeaderFields, Refusal
 from hotline.sip.message import Request
+from hotline.sip.voice_terms import CODECS
 
 
 class RegisterService(Protocol):
@@ -52,6 +53,8 @@ class UserAgentConfig:
     """Decides who may speak to us."""
     server: str = "hotline"
     """Server and User-Agent header."""
+    codecs: tuple[str, ...] = CODECS
+    """Codecs that the media plane of this machine has; what a leg's policy names beside them is left out."""
     max_calls: int = 500
     """Calls at a time; more are answered 503."""
     max_transactions: int = 20_000

@@ -13,6 +13,7 @@ to us and ``dialler`` those that we make, ``call_book`` keeps the legs and moves
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
@@ -257,7 +258,7 @@ class UserAgent:
         """
         if self._book.get(order.call_id) is not None:
             raise LocalProtocolError(f"call {order.call_id} exists")
-        self._dialler.dial(order, now)
+        self._dialler.dial(replace(order, voice=order.voice.among(self.config.codecs)), now)
 
     def notify_talk(self, call_id: CallId, now: float) -> bool:
         """Ask a telephone to answer, or to take its call off hold, by itself (``NOTIFY``, ``Event: talk``).

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 Security = Literal["never", "optional", "required"]
@@ -19,6 +20,12 @@ class VoicePolicy:
     codecs: tuple[str, ...] = CODECS
     security: Security = "optional"
 
+    def among(self, codecs: Collection[str]) -> VoicePolicy:
+        """Leave out the codecs that this machine does not have."""
+        if all(name in codecs for name in self.codecs):
+            return self
+        return replace(self, codecs=tuple(name for name in self.codecs if name in codecs))
+
 
 ANY_VOICE: Final = VoicePolicy()
 
@@ -29,9 +36,9 @@ class SrtpKeys:
 
     suite: str
     """``AES_CM_128_HMAC_SHA1_80`` or ``..._32``."""
-    send_key: bytes
+    send_key: bytes = field(repr=False)
     """Master key and salt, 30 octets, that we send with."""
-    receive_key: bytes
+    receive_key: bytes = field(repr=False)
     """Master key and salt, 30 octets, that the other side sends with."""
 
 
