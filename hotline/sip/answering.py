@@ -34,6 +34,7 @@ from hotline.sip.replies import Replies
 from hotline.sip.sdp import parse_sdp
 from hotline.sip.session_timer import headers_of, negotiate
 from hotline.sip.transaction_layer import Server
+from hotline.sip.uri import escape_user
 from hotline.sip.voice_session import VoiceSession, session_id_of
 
 OPEN_STATES: Final = frozenset({State.OFFERED, State.PROGRESSED})
@@ -89,7 +90,7 @@ class Answering:
             invite=server,
             invite_cseq=request.cseq.number,
             dialog=dialog,
-            contact_user=called,
+            contact_user=escape_user(called),
             flow=server.source,
             is_behind_nat=is_behind_nat(request.top_via, dialog.remote_target, server.source.remote),
             voice=VoiceSession(

@@ -164,7 +164,7 @@ class OutsideRequests:
             return ours
         if origin.kind is OriginKind.PHONE:
             return uri.user_decoded or None
-        return (uri.user or ANYTHING) if config.answers_any else None
+        return (uri.user_decoded or ANYTHING) if config.answers_any else None
 
     def _count(self, refusal: Refusal) -> None:
         counts = self._counts

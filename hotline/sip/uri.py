@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from hotline.errors import RemoteProtocolError
 from hotline.sip.grammar import HOSTNAME, IPV6_REFERENCE, Params, get_param, printable, set_param
@@ -35,6 +35,8 @@ _SIP: Final = re.compile(
 _TEL: Final = re.compile(r"((?=[^;]*[0-9*#])\+?+[0-9A-Fa-f*#\-.()]++)((?:;[^;?@]++)*+)")
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()")
+_USER_MARKS: Final = "!*'()&=+$,;?/"
+"""Of user = unreserved / escaped / user-unreserved (RFC 3261, 25.1), besides what ``quote`` leaves anyway."""
 _VISUAL_SEPARATORS: Final = str.maketrans("", "", "-.()")
 # RFC 3261, 19.1.4: these never match when only one of two URIs has them (transport by its examples).
 _MUST_BE_IN_BOTH: Final = ("user", "ttl", "method", "maddr", "transport")
@@ -144,6 +146,11 @@ def parse_uri(text: str) -> Uri:
     if scheme.end() == len(text):
         raise _bad(text)
     return Uri(name, raw=text[scheme.end() :])
+
+
+def escape_user(text: str) -> str:
+    """Write any text as the user of a sip URI, so that ``user_decoded`` gives it back (RFC 3261, 25.1)."""
+    return quote(text, safe=_USER_MARKS, errors="surrogateescape")
 
 
 def is_ipv6(text: str) -> bool:

@@ -8,6 +8,7 @@ from sip_bench import OFFER, Bench, a_request, an_invite
 from hotline.sip.admission import Origin, OriginKind, Silence
 from hotline.sip.events import CallArrived
 from hotline.sip.message import Response
+from hotline.sip.uri import parse_uri
 
 
 class Only:
@@ -57,6 +58,17 @@ def test_a_telephone_may_call_anything() -> None:
     bench.hear(an_invite(uri="sip:+861096156@192.0.2.1", call_id="c", branch="z9hG4bKc"))
     called = [event.called for event in bench.events() if isinstance(event, CallArrived)]
     assert called == ["1002", "01065551234", "96156"]
+
+
+@pytest.mark.parametrize("dialled", ["*21%23", "a%3E%0D%0AX-Evil:%20b", "a%40b", "%E5%8C%97"])
+def test_whatever_a_telephone_dials_our_contact_is_a_uri(dialled: str) -> None:
+    bench = Bench(admission=Only(Origin(OriginKind.PHONE, "1001")))
+    bench.hear(an_invite(uri=f"sip:{dialled}@192.0.2.1"))
+    [arrived] = bench.events()
+    bench.ua.accept(arrived.call_id, "192.0.2.1", 20000, bench.now)
+    [ok] = [one for one in bench.said() if isinstance(one, Response) and one.status == 200]
+    assert ok.contacts[0].uri.user_decoded == parse_uri(f"sip:{dialled}@x").user_decoded
+    assert ok.headers.get("X-Evil") is None
 
 
 def test_a_carrier_reaches_our_numbers_only() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotline.errors import RemoteProtocolError
-from hotline.sip.uri import MAX_URI_LENGTH, Uri, is_ipv6, parse_uri
+from hotline.sip.uri import MAX_URI_LENGTH, Uri, escape_user, is_ipv6, parse_uri
 
 
 @given(sip_strategies.uris)
@@ -47,6 +47,12 @@ def test_the_parts_of_a_full_uri() -> None:
     assert (uri.host, uri.port) == ("Atlanta.example", 5062)
     assert (uri.param("Transport"), uri.param("lr"), uri.param("ttl")) == ("TCP", "", None)
     assert uri.headers == (("subject", "project%20x"), ("priority", "urgent"))
+
+
+@given(st.text(min_size=1, max_size=20))
+@settings(max_examples=200)
+def test_any_text_can_be_a_user(text: str) -> None:
+    assert parse_uri(f"sip:{escape_user(text)}@192.0.2.1").user_decoded == text
 
 
 def test_tel_has_a_number_and_a_context() -> None:
