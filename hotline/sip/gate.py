@@ -37,6 +37,10 @@ from hotline.sip.trunk_calls import TrunkCalls
 NOTE_EVERY_S: Final = 3600.0
 """One notice of a kind a source an hour."""
 MAX_NOTED: Final = 4096
+MOST_CALLS_OF_A_PHONE: Final = 16
+"""Calls of one telephone user at a time, both ways: more than any desk has, and far fewer than ``[sip]
+max_calls``, so that one stolen password or one mad telephone keeps no resident out."""
+PHONE_RETRY_S: Final = 10
 
 
 class TrunkList(Protocol):
@@ -70,6 +74,8 @@ class GateCounts:
     """Calls refused because the trunk's channels were all taken."""
     trunk_too_fast: int = 0
     """Calls refused because they came faster than the trunk may."""
+    phone_full: int = 0
+    """Calls of a telephone that has too many already."""
     wrong_identity: int = 0
     """Calls of a telephone in another one's name."""
 
@@ -124,7 +130,7 @@ class Gate:
         ip = flow.remote[0]
         trunk = self._trunks.trunk_of(ip)
         if self._is_phones(request, flow, now) if trunk else self._bindings.knows_source(ip, now):
-            return self._admit_phone(request, flow, now)
+            return self._admit_phone(request, flow, now, standing)
         if trunk is None:
             self.counts.silenced += 1
             return Silence.SILENCE
@@ -150,7 +156,9 @@ class Gate:
             return asked
         return _STRANGER  # the registrar looks at the password
 
-    def _admit_phone(self, request: Request, flow: Flow, now: float) -> Origin | Refusal:
+    def _admit_phone(
+        self, request: Request, flow: Flow, now: float, standing: Callable[[str], int]
+    ) -> Origin | Refusal:
         named = request.from_.uri.user_decoded
         holds = self._holds(named, flow, now, through_proxies=False)
         if request.method != "INVITE":
@@ -169,6 +177,10 @@ class Gate:
                 "phone.wrong_identity", flow.remote[0], f"{phone.user} calls as {printable(named)[:64]}", now
             )
             return Refusal(403)
+        if standing(phone.user) >= MOST_CALLS_OF_A_PHONE:
+            self.counts.phone_full += 1
+            self._note("phone.full", phone.user, f"{MOST_CALLS_OF_A_PHONE} calls stand", now)
+            return Refusal(503, (("Retry-After", str(PHONE_RETRY_S)),), "Too Many Calls Of This Telephone")
         self.counts.phone_requests += 1
         return _of(phone)
 

@@ -15,7 +15,7 @@ from hotline.sip.authentication import Authentication
 from hotline.sip.bindings import LocalBindings
 from hotline.sip.events import CallArrived
 from hotline.sip.flow import Flow
-from hotline.sip.gate import NOTE_EVERY_S, Gate, GateConfig
+from hotline.sip.gate import MOST_CALLS_OF_A_PHONE, NOTE_EVERY_S, Gate, GateConfig
 from hotline.sip.inspection import HeaderFields, Refusal
 from hotline.sip.message import Request, Response, parse_message
 from hotline.sip.phones import PhoneBook
@@ -82,7 +82,14 @@ class House:
         assert isinstance(admitted, Origin)
         return self.registrar.register(request, flow, self.now)
 
-    def call(self, flow: Flow = DESK, user: str = "1001", password: str = "secret", **given: Any) -> object:
+    def call(
+        self,
+        flow: Flow = DESK,
+        user: str = "1001",
+        password: str = "secret",
+        standing: int = 0,
+        **given: Any,
+    ) -> object:
         """Call as a telephone does: without a password, then with it."""
         data = invite_of(user, **given)
         first = self.ask(data, flow)
@@ -90,7 +97,7 @@ class House:
             return first
         uri = given.get("uri", "sip:96156@192.0.2.1")
         credentials = answer(first.headers[0][1], user=user, password=password, method="INVITE", uri=uri)
-        return self.ask(data, flow, credentials=credentials)
+        return self.ask(data, flow, standing=standing, credentials=credentials)
 
 
 def request_of(method: str, user: str, *, to: str = "96156", **given: Any) -> bytes:
@@ -389,3 +396,19 @@ def test_a_telephones_call_goes_through_with_its_password() -> None:
     [arrived] = bench.ua.take_events()
     assert isinstance(arrived, CallArrived)
     assert arrived.origin.name == "1002"
+
+
+@pytest.mark.parametrize("flow", [DESK, DESK_TLS])
+def test_a_telephone_has_only_so_many_calls(flow: Flow) -> None:
+    house = House()
+    house.register(flow)
+    assert isinstance(house.call(flow, standing=MOST_CALLS_OF_A_PHONE - 1), Origin)
+    standing = MOST_CALLS_OF_A_PHONE
+    data = invite_of("1001")
+    refusal = (
+        house.ask(data, flow, standing=standing) if flow.is_secure else house.call(flow, standing=standing)
+    )
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.headers[0][0]) == (503, "Retry-After")
+    assert house.gate.counts.phone_full == 1
+    assert [notice[:2] for notice in house.notices] == [("phone.full", "1001")]
