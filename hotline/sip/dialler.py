@@ -44,6 +44,9 @@ TRIES_NEXT: Final = frozenset({408, 430, 503})
 RFC 5626, 11)."""
 MOST_REDIRECTIONS: Final = 5
 """Places that 3xx responses may add to one branch: two that point at each other must end."""
+MOST_FORKS: Final = 20
+"""Early dialogs kept of one INVITE, and as many 2xx acknowledged besides: a proxy forks to the telephones of
+one user, and each dialog is memory and a BYE of ours that the other side makes us spend."""
 ELSEWHERE: Final = (("Reason", str(ANSWERED_ELSEWHERE)),)
 """In the CANCEL to telephones that rang in vain, so that they note no missed call (RFC 3326)."""
 
@@ -178,6 +181,8 @@ class Dialler:
             if leg is not None and leg.is_acknowledged:
                 self._ours.acknowledge(leg, response.cseq.number)  # 13.2.2.4: our ACK was lost
                 return
+            if leg is None and len(attempt.forks) >= 2 * MOST_FORKS:
+                return
         else:
             heard = Heard.ERROR
         self._move(attempt, heard, response, now)
@@ -215,7 +220,7 @@ class Dialler:
 
     def _ring(self, attempt: Attempt, response: Response, now: float) -> None:
         call, terms = attempt.call, None
-        if response.to_tag:
+        if response.to_tag in attempt.forks or (response.to_tag and len(attempt.forks) < MOST_FORKS):
             leg = self._fork(attempt, response)
             leg.hear(response)
             arrival = leg.received.take(response)

@@ -10,6 +10,7 @@ from two_agents import ALICE, a_target, an_agent, an_order
 
 from hotline.events.ids import CallId
 from hotline.sip.admission import Origin
+from hotline.sip.dialler import MOST_FORKS
 from hotline.sip.dialling import ClientSecret, DialTarget
 from hotline.sip.events import CallAnswered, CallEnded, CallRinging, MediaMoved, SipEvent
 from hotline.sip.flow import Flow
@@ -194,6 +195,21 @@ def test_every_further_2xx_of_a_fork_is_acknowledged_and_ended() -> None:
     answered = [event for event in caller.events() if isinstance(event, CallAnswered)]
     assert len(answered) == 1
     assert caller.ua.calls == 1
+
+
+def test_a_peer_that_forks_without_end_costs_no_memory_without_end() -> None:
+    caller = Caller()
+    [invite] = caller.dial((a_target(FIRST),))
+    for number in range(500):
+        caller.hear(invite, 180, tag=f"early{number}")
+    assert len(caller.ua.legs) == MOST_FORKS
+    assert methods(caller.hear(invite, 200, tag="late", sdp=OFFER)) == ["ACK"]  # a call all the same
+    ended = [methods(caller.hear(invite, 200, tag=f"more{number}", sdp=OFFER)) for number in range(500)]
+    assert ended.count(["ACK", "BYE"]) == MOST_FORKS - 1
+    assert ended.count([]) == 500 - (MOST_FORKS - 1)
+    assert any(isinstance(event, CallAnswered) for event in caller.events())
+    caller.ua.hang_up(OURS, caller.now)
+    caller.run_out()
 
 
 def test_each_fork_has_its_own_early_media() -> None:
