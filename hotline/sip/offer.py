@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from hotline.errors import LocalProtocolError
@@ -346,6 +346,10 @@ def _family(address: str) -> str:
 @lru_cache(maxsize=256)  # the carriers' media gateways are few
 def _is_unicast(address: str) -> bool:
     try:
-        return not ip_address(address).is_multicast
+        found = ip_address(address)
     except ValueError:
         return False  # a name: the media plane resolves none, and a call must not wait for DNS
+    if isinstance(found, IPv6Address):
+        return not found.is_multicast and found.scope_id is None  # %eth0 means nothing to another host
+    # Nobody listens at 0.0.0.1 (RFC 1122, 3.2.1.3) or 240.0.0.1; 255.255.255.255 is everybody on the wire.
+    return not found.is_multicast and not found.is_reserved and found.packed[0] != 0

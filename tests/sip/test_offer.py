@@ -246,6 +246,17 @@ def test_the_policy_orders_the_codecs() -> None:
     assert all(plan is not None and plan.terms.codec == codecs[0] for codecs, plan in chosen.items())
 
 
+@pytest.mark.parametrize("place", ["255.255.255.255", "240.0.0.1", "0.1.2.3", "239.1.1.1", "fe80::1%eth0"])
+def test_our_voice_goes_to_no_address_that_is_not_one_host(place: str) -> None:
+    family, ours = ("IP6", "2001:db8::1") if ":" in place else ("IP4", "192.0.2.1")
+    offer = parse_sdp(
+        f"v=0\r\no=- 1 1 IN {family} {place}\r\ns=-\r\nc=IN {family} {place}\r\nt=0 0\r\n"
+        "m=audio 40000 RTP/AVP 8\r\n".encode()
+    )
+    assert answered(offer, ours) is None
+    assert refusal(offer, local_ip=ours, agent="us").code == 301
+
+
 def test_a_codec_that_the_policy_lacks_is_not_answered() -> None:
     offer = an_offer("m=audio 40000 RTP/AVP 9")
     alaw = VoicePolicy(("PCMA",))
