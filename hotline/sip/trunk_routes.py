@@ -31,7 +31,9 @@ MAX_TARGETS: Final = 4
 _ANONYMOUS: Final = NameAddr("Anonymous", Uri("sip", "anonymous", host="anonymous.invalid"))  # RFC 3323, 4.1
 _MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
 _FREE: Final = re.compile(r"[48]00[0-9]{7}")
-_LONGEST_SERVICE_CODE: Final = 6  # 110, 12345, 95588, 951234
+_GEOGRAPHIC: Final = re.compile(r"(?:10|2[0-9])[2-9][0-9]{7}|[3-9][0-9]{2}[2-9][0-9]{6,7}")
+_SERVICE: Final = re.compile(r"[1-9][0-9]{2,5}")  # 110, 12345, 95588, 951234
+_LONGEST_CODE_ALONE: Final = 8  # 1008611; shorter than any access code with a number abroad behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,16 +172,25 @@ _RANK: Final = {503: 0, 403: 1, 484: 2, 404: 3}
 
 
 def classify(number: str, area_code: str) -> NumberClass:
-    """Tell what a normalised number is, as our own area sees it."""
+    """Tell what a normalised number is, as our own area sees it.
+
+    What the numbering plan does not know counts as abroad: an exchange may read ``00``, or the code of a
+    long-distance carrier (``193``, ``17951``), in the midst of it.
+    """
+    if not number.startswith("+"):
+        is_code = len(number) <= _LONGEST_CODE_ALONE and not number.startswith("0")
+        return "service" if is_code else "international"
     if not number.startswith(f"+{COUNTRY}"):
-        return "international" if number.startswith("+") else "service"
+        return "international"
     national = number[1 + len(COUNTRY) :]
     if _MOBILE.fullmatch(national):
         return "mobile"
     if _FREE.fullmatch(national):
         return "free"
-    if len(national) <= _LONGEST_SERVICE_CODE:
+    if _SERVICE.fullmatch(national) or _SERVICE.fullmatch(national.removeprefix(area_code)):
         return "service"
+    if not _GEOGRAPHIC.fullmatch(national):
+        return "international"
     return "local" if national.startswith(area_code) else "national"
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trunk_bench import ACCOUNT, REGISTERED, STATIC, Bench, Carrier
 
+from hotline.sip.numbers import DialForm, dial_string, normalise_number
 from hotline.sip.session_timer import TimerWish
 from hotline.sip.trunk import Trunk
 from hotline.sip.trunk_calls import TrunkCalls
@@ -156,10 +157,41 @@ def test_numbers_are_written_as_the_trunk_wants_them(
         ("+8613800138000", "mobile"),
         ("+864008123456", "free"),
         ("+15551234567", "international"),
+        ("1008611", "service"),
+        ("+861012345", "service"),
+        ("+86100067712345", "international"),  # 010 0067712345: the Solomon Islands, where 010 is left out
+        ("+861000852123", "international"),
+        ("193006512345678", "international"),  # by the long-distance carrier 193 to Singapore
+        ("0100067712345", "international"),
     ],
 )
 def test_a_number_is_of_one_kind(number: str, kind: str) -> None:
     assert classify(number, "10") == kind
+
+
+@pytest.mark.parametrize("dialled", ["+86100067712345", "+861000852123", "193006512345678"])
+def test_a_call_abroad_does_not_leave_in_disguise(dialled: str) -> None:
+    found = House(OUT).find(dialled)
+    assert isinstance(found, NoRoute)
+    assert found.status == 403
+    assert "international" in found.reason
+
+
+@given(
+    st.from_regex(r"\+?(86|0086|0|00|10|010|17951|193)?[0-9]{1,15}", fullmatch=True),
+    st.sampled_from(["10", "21", "755"]),
+    st.sampled_from(["local", "national", "e164"]),
+    st.booleans(),
+)
+@settings(max_examples=300)
+def test_nothing_that_is_not_abroad_is_dialled_with_00(
+    dialled: str, area_code: str, form: DialForm, mobile_zero: bool
+) -> None:
+    number = normalise_number(dialled, area_code)
+    if number and classify(number, area_code) != "international":
+        written = dial_string(number, area_code, form=form, mobile_zero=mobile_zero)
+        assert not written.startswith(("00", "+00"))
+        assert number.startswith("+86") or len(written) <= 8
 
 
 @pytest.mark.parametrize(
