@@ -161,6 +161,8 @@ class Answering:
         is_reliable = wants_reliable(request.require, request.supported, policy)
         if is_reliable and leg.reliable is None:
             leg.reliable = ReliableSender(request.cseq.number, self._first_number())
+        if leg.reliable is not None and leg.reliable.is_full:
+            return True  # a far side says 180 and 183 by turns; enough waits for the caller's PRACK
         body = b""
         if local_port and not leg.answered_early:
             voice = leg.voice

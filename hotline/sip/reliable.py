@@ -122,13 +122,18 @@ class ReliableSender:
         sdp_out = self._sent is not None and self._sent.has_sdp and self.state is State.WAITING
         return not sdp_out and not any(has_sdp for _, has_sdp in self._waiting)
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether so many wait that no further one may be sent."""
+        return len(self._waiting) >= MOST_WAITING
+
     def send(self, write: Callable[[int], bytes], now: float, *, has_sdp: bool) -> None:
         """Send a reliable provisional response, or keep it until the one before is acknowledged.
 
         :param write: makes the response with its RSeq; called when it goes out.
         :raises LocalProtocolError: after a final response, or when too many wait.
         """
-        if len(self._waiting) >= MOST_WAITING or not self._allows(Given.SEND):
+        if self.is_full or not self._allows(Given.SEND):
             raise LocalProtocolError(f"no provisional response can be sent: {self.state.value}")
         self._waiting.append((write, has_sdp))
         self._move(Given.SEND, now)

@@ -52,6 +52,21 @@ def test_ringing_goes_out_reliably_when_the_caller_can() -> None:
     assert (pair.alice.counts.pracks_sent, pair.bob.counts.pracks_received) == (1, 1)
 
 
+def test_a_far_side_that_rings_without_end_does_not_break_the_call_of_who_acknowledges_nothing() -> None:
+    pair = Pair()
+    call_id = rung(pair)
+    pair.drops = lambda who, message: who == "alice" and isinstance(message, Request)
+    for number in range(40):
+        assert pair.bob.progress(call_id, 180 + 3 * (number % 2), pair.now)
+        pair.settle()
+    assert pair.names().count("bob 180") == 1
+    pair.drops = lambda _who, _message: False
+    pair.wait(10.0)
+    assert pair.bob.accept(call_id, "192.0.2.2", 20000, pair.now)
+    pair.settle()
+    assert any(isinstance(event, CallAnswered) for event in pair.take("alice"))
+
+
 def test_early_media_is_heard_before_the_answer() -> None:
     pair = Pair()
     call_id = rung(pair)
