@@ -6,6 +6,7 @@ knows, a response that belongs to one of ours. Repetitions, ACKs to errors and s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -109,6 +110,8 @@ class TransactionLayer:
         self._servers: dict[Key, Server] = {}
         self._clients: dict[Key, Client] = {}
         self._merged: dict[Key, Key] = {}
+        self._on: Counter[int] = Counter()
+        """How many transactions hang on each connection: most connections that end bear none."""
         self._agenda: Agenda[Server | Client] = Agenda()
         self._large = LargeRequests()
         self._outbox: list[Outgoing] = []
@@ -140,6 +143,7 @@ class TransactionLayer:
             key, request, flow, source, Transaction(kind, flow.is_reliable), request.to_tag or to_tag
         )
         self._servers[key] = server
+        self._count(server, 1)
         if request.to_tag is None and request.from_tag:
             self._merged.setdefault(_merge_key(request), key)
         return server
@@ -181,6 +185,8 @@ class TransactionLayer:
 
     def lose_connection(self, connection: int, now: float) -> None:
         """Tell the transactions of a connection that it is gone."""
+        if connection not in self._on:
+            return
         sides: list[Server | Client] = [*self._servers.values(), *self._clients.values()]
         for side in sides:
             if side.flow.is_reliable and side.flow.connection == connection:
@@ -233,6 +239,7 @@ class TransactionLayer:
         if way is not flow:
             client.falls_back, data = flow, request.to_bytes()
         self._clients[client.key] = client
+        self._count(client, 1)
         client.transaction.start(data, now)
         self._settle(client)
         return client
@@ -244,7 +251,8 @@ class TransactionLayer:
 
     def forget(self, client: Client) -> None:
         """Give a request of ours up (9.1: an INVITE whose CANCEL brought no final response)."""
-        self._clients.pop(client.key, None)
+        if self._clients.pop(client.key, None) is not None:
+            self._count(client, -1)
         self._agenda.put(client, None)
 
     def send(self, flow: Flow, data: bytes, call_id: CallId | None = None) -> None:
@@ -306,13 +314,22 @@ class TransactionLayer:
         self._agenda.put(side, due)
         if transaction.is_over:
             if isinstance(side, Client):
-                self._clients.pop(side.key, None)
+                if self._clients.pop(side.key, None) is not None:
+                    self._count(side, -1)
             else:
                 self._forget(side)
         return told
 
+    def _count(self, side: Server | Client, change: int) -> None:
+        connection = side.flow.connection
+        if connection and side.flow.is_reliable:
+            self._on[connection] += change
+            if not self._on[connection]:
+                del self._on[connection]
+
     def _forget(self, server: Server) -> None:
-        self._servers.pop(server.key, None)
+        if self._servers.pop(server.key, None) is not None:
+            self._count(server, -1)
         if server.request.to_tag is None:
             merge = _merge_key(server.request)
             if self._merged.get(merge) == server.key:

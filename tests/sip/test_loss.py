@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sip_bench import CALLER, OFFER, US, Bench, a_request, an_invite
+from sip_bench import CALLER, OFFER, TCP, UDP, US, Bench, a_request, an_invite
 from sip_phone import Phone
 
 from hotline.events.ids import CallId
@@ -167,11 +167,12 @@ MOVES = st.sampled_from(
     moves=st.lists(st.tuples(MOVES, st.sampled_from([0.0, 0.1, 0.6, 5.0, 31.0, 44.9])), max_size=30),
     is_delayed=st.booleans(),
     headers=st.sampled_from(["", f"{TIMED};refresher=uac", f"{TIMED};refresher=uas"]),
+    flow=st.sampled_from([UDP, TCP]),
 )
 def test_no_order_of_inputs_leaves_a_timer_behind(  # noqa: C901 - a case for each move
-    moves: list[tuple[str, float]], is_delayed: bool, headers: str
+    moves: list[tuple[str, float]], is_delayed: bool, headers: str, flow: Flow
 ) -> None:
-    bench = Bench()
+    bench = Bench(flow)
     body = "" if is_delayed else OFFER
     events: list[SipEvent] = []
     tag, numbers = "none", itertools.count(2)
@@ -207,7 +208,7 @@ def test_no_order_of_inputs_leaves_a_timer_behind(  # noqa: C901 - a case for ea
                 for request in requests:
                     bench.answer(request, 200 if move == "answer ours" else 481)
             case "lose connection":
-                bench.ua.lose_connection(1, bench.now)
+                bench.ua.lose_connection(flow.connection, bench.now)
             case _:
                 bench.ua.draining = not bench.ua.draining
         for message in bench.said():
@@ -224,3 +225,4 @@ def test_no_order_of_inputs_leaves_a_timer_behind(  # noqa: C901 - a case for ea
     assert all(count == 1 for count in ended.values())
     assert len(arrived) - len(ended) == standing  # a call that nobody ended stands, without a timer
     assert bench.ua.transactions == 0
+    assert not bench.ua._layer._on
