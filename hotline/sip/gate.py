@@ -165,7 +165,9 @@ class Gate:
             # Answered or refused without doing anything: it need not be proved.
             self.counts.phone_requests += 1
             return self.origin_of(named) if holds else _STRANGER
-        phone = self._phones.get(named) if holds and flow.is_secure else None
+        # Behind a proxy others use the connection as well; what a proxy sends on bears its Via besides.
+        is_its_own = holds and flow.is_secure and len(request.vias) == 1
+        phone = self._phones.get(named) if is_its_own else None
         if phone is None:
             found = self._door.authenticate(request, flow, now)
             if isinstance(found, Refusal):

@@ -283,6 +283,19 @@ def test_another_connection_from_there_needs_the_password() -> None:
     assert isinstance(house.ask(invite_of("1001"), other), Refusal)
 
 
+def test_what_a_proxy_sends_on_over_that_connection_needs_a_password() -> None:
+    """A telephone may register through a proxy on TLS that says no Path; strangers use it as well."""
+    house = House()
+    house.register(DESK_TLS)
+    through = invite_of("1001", uri="sip:01065551234@192.0.2.1").replace(
+        b"\r\nMax-Forwards", b"\r\nVia: SIP/2.0/UDP 203.0.113.9;branch=z9hG4bKstranger\r\nMax-Forwards", 1
+    )
+    assert through.count(b"Via:") == 2
+    refusal = house.ask(through, DESK_TLS)
+    assert isinstance(refusal, Refusal)
+    assert refusal.status == 401
+
+
 def test_plain_tcp_is_not_believed() -> None:
     house = House()
     tcp = Flow("tcp", US, ("192.0.2.7", 41234), 9)
