@@ -34,6 +34,7 @@ def a_product() -> Iterator[tuple[Product, Path]]:
         product = Product(Path(folder) / "site")
         for name, role in (("boss", "admin"), ("agent", "agent")):
             product.run("user", "add", name, "--role", role, text_in=PASSWORD + "\n")
+        product.is_verbose = True  # or the log would not tell of the BYE
         product.start()
         try:
             yield product, speech

@@ -61,6 +61,8 @@ class Product:
             "console__port": 0,
             "mail__sender": "96156@hotline.example",
         } | settings
+        self.is_verbose = False
+        """Log every event and command of every call as well."""
         self.sip_port = 0
         self.console_url = ""
         self.log: list[dict[str, Any]] = []
@@ -100,7 +102,7 @@ class Product:
         """Start and wait until calls are taken."""
         self._ready.clear()
         self.process = subprocess.Popen(
-            self.command("serve", "--log", "json"),
+            self.command("serve", "--log", "json", *(["--verbose"] if self.is_verbose else [])),
             env=self.environment,
             cwd=ROOT,
             stdout=subprocess.DEVNULL,

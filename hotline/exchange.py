@@ -32,6 +32,7 @@ from hotline.sip.front_door import FrontDoor
 from hotline.sip.gate import Gate, GateConfig
 from hotline.sip.numbers import find_number
 from hotline.sip.phones import PhoneBook
+from hotline.sip.rate import SourceRates
 from hotline.sip.registrar import Registrar, RegistrarConfig
 from hotline.sip.trunk import AccessList
 from hotline.sip.trunk_calls import TrunkCalls
@@ -44,6 +45,7 @@ from hotline.wire.sip_edge import Listener, SipEdge, SipReactor, both_at
 from hotline.wire.sip_tls import Tls, TlsFiles
 from hotline.wire.switchboard import Switchboard
 from hotline.wire.trunk_lines import TrunkLines
+from hotline.wire.voice_codecs import available_codecs
 
 log = structlog.get_logger("hotline.sip")
 
@@ -96,6 +98,7 @@ class Exchange:
             UserAgentConfig(
                 numbers=sip.numbers,
                 area_code=sip.area_code,
+                codecs=available_codecs(),
                 max_calls=sip.max_calls,
                 registrar=self.registrar,
                 admission=self.gate,
@@ -111,7 +114,11 @@ class Exchange:
             lambda event: self.switchboard.on_sip(event),
             tls=_tls_of(sip, reactor),
             public_ips=(sip.public_ip, sip.public_ip6),
-            front_door=FrontDoor(self.gate.knows, self._peers),
+            front_door=FrontDoor(
+                self.gate.knows,
+                self._peers,
+                known=SourceRates(sip.messages_per_second, sip.messages_per_second / 2),
+            ),
         )
         self.lines = TrunkLines(
             reactor, self.edge, self.trunks, self.trunk_calls, self.user_agent.calls_of, new_token

@@ -72,7 +72,7 @@ def _ipv4(value: str) -> ipaddress.IPv4Address:
         return ipaddress.IPv4Address(value)
     except ValueError:
         if ":" in value:
-            remedy = "voice goes over IPv4 only: name an IPv4 address"
+            remedy = "name IPv6 addresses in [sip] listen (and public_ip6)"
         else:
             remedy = "write an address as 192.0.2.1; names are not looked up"
         raise ValueError(f"{value!r} is no IPv4 address; {remedy}") from None
@@ -129,6 +129,10 @@ class SipSettings(_Section):
     """Area code without the trunk zero, to complete local numbers."""
     max_calls: Annotated[int, Field(ge=1, le=10_000)] = 200
     """Calls at a time; more are answered 503. Each needs an RTP port."""
+    messages_per_second: Annotated[int, Field(ge=50, le=100_000)] = 1000
+    """Messages a second that are heard of one address, be it a trunk's or a registered telephone's; half of
+    that at once. A call takes some four to six. Raise it for a carrier that sends more than 200 calls a
+    second from one address."""
 
     keep_messages_days: Annotated[int, Field(ge=0, le=3650)] = 7
     """Days that each call's SIP messages are kept for ``hotline call show``; 0: none are."""

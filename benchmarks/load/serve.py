@@ -25,6 +25,12 @@ silence = "。"
 beep = "。"
 pause = "。"
 """
+TRUNKS = """\
+[trunks.load]  # one address sends everything, and buys as many channels as it likes
+networks         = ["127.0.0.0/8"]
+max_calls        = 10000
+calls_per_second = 1000
+"""
 ADMIN_PASSWORD = "bench-bench-bench"
 PHONES = range(1001, 1101)
 
@@ -45,6 +51,8 @@ def lay_out(run_dir: Path, prompt_dir: Path, rec_dir: Path) -> dict[str, str]:
         silence.setsampwidth(2)
         silence.setframerate(8000)
         silence.writeframes(bytes(2 * 160))
+    config = shutil.copytree(ROOT / "config", site / "config")
+    (config / "trunks.toml").write_text(TRUNKS, encoding="utf-8")
     data = site / "var"
     data.mkdir()
     rec_dir.mkdir(parents=True, exist_ok=True)
@@ -52,10 +60,12 @@ def lay_out(run_dir: Path, prompt_dir: Path, rec_dir: Path) -> dict[str, str]:
     calls = int(os.environ.get("CALLS", "2500"))
     settings = {
         "site__data_dir": data,
+        "site__config_dir": config,
         "sip__listen_ip": "127.0.0.1",
         "sip__port": os.environ["SIP_PORT"],
         "sip__numbers": "96156,short",
         "sip__max_calls": calls,
+        "sip__messages_per_second": 100_000,
         "media__prompts_dir": prompts.parent,
         "media__port_low": 20000,
         "media__port_high": 20000 + 2 * calls,

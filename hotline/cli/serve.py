@@ -14,6 +14,7 @@ import typer
 from hotline.cli.console import DEFAULT_CONFIG, MISTAKE, ConfigOption, complain, load_settings
 from hotline.cli.log import set_up_logging
 from hotline.errors import HotlineError
+from hotline.wire.memory import settle_memory
 
 if TYPE_CHECKING:  # the reactor must be installed before anything imports it
     from hotline.app import Hotline
@@ -61,6 +62,7 @@ class _Serving:
         self._starting = self._loop.create_task(self._product.start())
         try:
             await self._starting
+            settle_memory()
         except asyncio.CancelledError:
             return  # told to stop while starting
         except HotlineError as error:

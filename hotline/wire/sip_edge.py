@@ -370,7 +370,7 @@ class SipEdge:
             self.flush()
 
     def _tell(self, event: SipEvent) -> None:
-        log.info("sip.event", kind=type(event).__name__, call_id=event.call_id)
+        log.debug("sip.event", kind=type(event).__name__, call_id=event.call_id)
         self._on_event(event)
 
     def _turn_away(self, arrived: CallArrived) -> None:

@@ -53,6 +53,7 @@ def product(tmp_path: Path, mail: MailCatcher) -> Iterator[Product]:
         ("clerk", "unit", "北新桥 刘工", "--unit", STREET_CODE),
     ):
         made.run("user", "add", name, "--role", role, "--shown-as", shown, *unit, text_in=PASSWORD + "\n")
+    made.is_verbose = True  # or the log would not tell of the BYE
     made.start()
     try:
         yield made
