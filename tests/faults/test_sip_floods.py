@@ -108,8 +108,8 @@ def test_a_flood_of_5000_invites_a_second_leaves_other_callers_answered(
     assert len(answered_s) >= 3
     assert sorted(answered_s)[len(answered_s) // 2] < 1.0
     if source == STRANGER:
-        [line] = [line for line in product.log if line.get("event") == "sip.unknown_source"]
-        assert line["source"] == f"udp:{STRANGER}"
+        told = [line for line in product.log if line.get("event") == "sip.unknown_source"]
+        [line] = [line for line in told if line["source"].partition(":")[2] == STRANGER]
         assert "config/trunks.toml" in line["remedy"]
 
 
