@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 from hotline.errors import HotlineError, OutsideError
 from hotline.store.work import Work, Writing
@@ -99,11 +99,11 @@ class Lane(Generic[N]):
         if len(notes) > 1:
             try:
                 self._work.write_blocking(lambda writing: self._together(writing, notes))
-            except InDoubt:
-                pass
             except OutsideError as error:
-                if not isinstance(error.__cause__, IntegrityError):
+                if not _blames_a_note(error):
                     return [error] * len(notes)
+            except Exception:  # noqa: BLE001, S110 - InDoubt, or a fault of one note: the others are not to suffer
+                pass
             else:
                 return [None] * len(notes)
         return [self._alone_blocking(note) for note in notes]
@@ -133,3 +133,13 @@ class Lane(Generic[N]):
         if self._waiting:
             loop = asyncio.get_running_loop()
             self._start_at(loop, self._began + PACE_S)
+
+
+def _blames_a_note(error: OutsideError) -> bool:
+    """Tell whether the database refused what a note says, and not to work at all."""
+    cause = error.__cause__
+    if isinstance(cause, DBAPIError):
+        # Class 54 of SQLSTATE: program limit exceeded, as by a text that is too long for an index.
+        state = str(getattr(cause.orig, "sqlstate", "") or "")
+        return isinstance(cause, IntegrityError | DataError) or state.startswith("54")
+    return isinstance(cause, StatementError)  # a value that no column takes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,8 @@ from store_world import World
 
 from hotline.errors import LocalProtocolError, OutsideError
 from hotline.events.record import CALL_ANSWERED, CALL_ENDED, CALL_OFFERED
-from hotline.store import Store
+from hotline.intake.ports import OfferedCall
+from hotline.store import Store, call_notes, journal
 from hotline.store.tables import CallRow, EventRow
 
 
@@ -153,5 +155,35 @@ def test_together_or_alone_the_books_say_the_same(world: World, notes: list[tupl
         assert (count(CALL_OFFERED), count(CALL_ANSWERED), count(CALL_ENDED)) == (
             len(opened), len(answered), len(closed),
         )  # fmt: skip
+
+    world.run(story)
+
+
+@pytest.mark.parametrize("how", ["value", "fault"])
+def test_a_note_that_cannot_be_written_fails_alone_and_stops_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    poison, good = world.a_call(), [world.a_call() for _ in range(3)]
+    if how == "value":  # the database layer refuses the value
+        poison = replace(poison, at=poison.at.replace(tzinfo=None))
+    else:  # a bug of ours
+        offered_row = call_notes.offered_row
+
+        def broken(call: OfferedCall) -> dict[str, Any]:
+            if call.call_id == poison.call_id:
+                raise ValueError("what nobody thought of")
+            return offered_row(call)
+
+        monkeypatch.setattr(call_notes, "offered_row", broken)
+        monkeypatch.setattr(journal, "offered_row", broken, raising=False)
+
+    async def story(store: Store) -> None:
+        calls = (store.open_call(call) for call in (good[0], poison, good[1]))
+        async with asyncio.timeout(10):
+            done = await asyncio.gather(*calls, return_exceptions=True)
+            await store.open_call(good[2])
+        assert [isinstance(one, Exception) for one in (done[0], done[2])] == [False, False]
+        told = [call_id for _, call_id in await all_events(store)]
+        assert [call_id for call_id in told if call_id != poison.call_id] == [call.call_id for call in good]
 
     world.run(story)
