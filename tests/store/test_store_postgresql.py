@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
+import random
 import shutil
+import string
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +159,20 @@ def test_two_processes_share_numbers_on_postgresql(world: World) -> None:
             await other.stop()
         assert sorted(int(number[6:11]) for number in numbers) == list(range(1, 11))
         assert [e.position for e in await store.events_after(0)] == list(range(1, 51))
+
+    world.run(story)
+
+
+def test_a_call_id_too_long_for_an_index_harms_no_other_call(world: World) -> None:
+    """PostgreSQL indexes no text of more than some 2,700 octets."""
+    rng = random.Random(7)  # text that cannot be compressed
+    longest = "".join(rng.choices(string.ascii_letters + string.digits, k=6000))
+
+    async def story(store: Store) -> None:
+        good, bad = [world.a_call() for _ in range(2)], replace(world.a_call(), sip_call_id=longest)
+        calls = (store.open_call(call) for call in (good[0], bad, good[1]))
+        done = await asyncio.gather(*calls, return_exceptions=True)
+        assert [isinstance(one, OutsideError) for one in done] == [False, True, False]
 
     world.run(story)
 
