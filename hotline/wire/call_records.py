@@ -22,6 +22,9 @@ log = structlog.get_logger()
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 30.0
 """How long to wait before the end of a call is written again, doubling from the first."""
+LONGEST_CALL_ID: Final = 512
+"""Characters kept of a SIP Call-ID. It may fill a whole message, and no database indexes that: a call with
+such a one would go unanswered. Real ones have less than 150."""
 
 
 class CallRecords:
@@ -54,7 +57,7 @@ class CallRecords:
             self._open_call(
                 OfferedCall(
                     call_id=arrived.call_id,
-                    sip_call_id=arrived.sip_call_id,
+                    sip_call_id=arrived.sip_call_id[:LONGEST_CALL_ID],
                     caller=arrived.caller,
                     caller_raw=arrived.caller_raw,
                     called=arrived.called,
@@ -84,6 +87,7 @@ class CallRecords:
         status: int = 0,
     ) -> None:
         """Note what became of a leg."""
+        sip_call_id = sip_call_id[:LONGEST_CALL_ID]
         note = LegNote(leg_id, call_id, what, self._wall(), peer, sip_call_id, trunk, cause, status)
         log.info("leg.noted", call_id=call_id, leg_id=leg_id, what=what, cause=cause, status=status)
         self.spawn(self._noted(call_id, self._journal.note_leg(note)))

@@ -24,7 +24,7 @@ from hotline.media.plan import (
 )
 from hotline.sip.events import CallConfirmed, CallEnded, DigitArrived, MediaMoved
 from hotline.sip.voice_terms import VoiceTerms
-from hotline.wire.call_records import FIRST_WAIT_S, LONGEST_WAIT_S
+from hotline.wire.call_records import FIRST_WAIT_S, LONGEST_CALL_ID, LONGEST_WAIT_S
 from tests.call.call_rig import CALL, NUMBER
 
 # -- what is written before what is told -----------------------------------------------------------
@@ -49,6 +49,13 @@ async def test_a_call_that_cannot_be_written_is_refused_with_503(world: World) -
     await world.arrive()
     assert world.did == ["open_call failed", "503"]
     assert world.board.calls == 0
+
+
+@in_a_world
+async def test_a_call_id_that_no_database_indexes_does_not_cost_the_call(world: World) -> None:
+    await world.arrive(sip_call_id="x" * 6000)
+    [offered] = world.journal.offered
+    assert len(offered.sip_call_id) == LONGEST_CALL_ID
 
 
 @in_a_world
