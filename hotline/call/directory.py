@@ -15,7 +15,7 @@ from hotline.sip.dialling import DialTarget
 from hotline.sip.flow import host_text
 from hotline.sip.headers import NameAddr
 from hotline.sip.inspection import HeaderFields
-from hotline.sip.phones import Phone, PhoneBook
+from hotline.sip.phones import PhoneBook
 from hotline.sip.trunk_routes import NoRoute, TrunkRoute
 from hotline.sip.uri import Uri
 
@@ -78,7 +78,13 @@ class HouseDirectory:
         users = list(dict.fromkeys(user for name in to for user in self._users(name)))
         if acting in users and len(users) > 1:
             users.remove(acting)
-        found = [one for user in users if (one := self._user(user, shown, now, answers_itself)) is not None]
+        from_ = (
+            self._phones.get(shown.number) if acting else None
+        )  # a caller's number may only look like ours
+        name = from_.display_name if from_ is not None else ""
+        found = [
+            one for user in users if (one := self._user(user, shown, name, now, answers_itself)) is not None
+        ]
         if found:
             return Found(tuple(found))
         if users:
@@ -94,7 +100,9 @@ class HouseDirectory:
             return (name,)
         return [phone.user for phone in self._phones] if name == EVERYBODY else ()
 
-    def _user(self, user: str, shown: Shown, now: float, answers_itself: bool) -> Destination | None:
+    def _user(
+        self, user: str, shown: Shown, name: str, now: float, answers_itself: bool
+    ) -> Destination | None:
         phone = self._phones.get(user)
         branches = self._registrar.targets(user, now)
         if phone is None or not branches:
@@ -104,18 +112,12 @@ class HouseDirectory:
         return Destination(
             peer=user,
             branches=branches,
-            from_=self._from(shown, host),
+            from_=_from(shown, name, host),
             to=NameAddr(phone.display_name, Uri("sip", user, host=host)),
             local_ip=local,
             origin=Origin(OriginKind.PHONE, user, voice=phone.voice),
             headers=ANSWER_ITSELF if answers_itself else (),
         )
-
-    def _from(self, shown: Shown, host: str) -> NameAddr:
-        if shown.withheld or not shown.number:
-            return ANONYMOUS
-        phone: Phone | None = self._phones.get(shown.number)
-        return NameAddr(phone.display_name if phone else "", Uri("sip", shown.number, host=host))
 
     def _outside(
         self,
@@ -147,3 +149,9 @@ class HouseDirectory:
                 ),
             )
         )
+
+
+def _from(shown: Shown, name: str, host: str) -> NameAddr:
+    if shown.withheld or not shown.number:
+        return ANONYMOUS
+    return NameAddr(name, Uri("sip", shown.number, host=host))

@@ -91,6 +91,12 @@ def test_a_colleague_is_shown_by_his_name() -> None:
     assert one.from_.display_name == "王"
 
 
+def test_a_caller_from_outside_bears_no_colleagues_name() -> None:
+    """Her exchange may let her show any number, 1001 as well."""
+    (one,) = a_house("1002").find(("1002",), Shown("1001"), 0.0).destinations
+    assert (one.from_.display_name, one.from_.uri.user) == ("", "1001")
+
+
 def test_telephones_are_asked_to_answer_by_themselves() -> None:
     (one,) = a_house("1001").find(("1001",), CALLER, 0.0, answers_itself=True).destinations
     assert [name for name, _ in one.headers] == ["Alert-Info", "Call-Info"]
