@@ -129,8 +129,12 @@ class Signalling:
                         passed.call_id or "",
                     )
                 )
-            self._keep_blocking(batch)
-            self._copy(batch)
+            try:
+                self._keep_blocking(batch)
+                self._copy(batch)
+            except Exception:  # a message that nobody thought of must not end the keeping of all others
+                self.counts.lost += len(batch)
+                log.exception("signalling.fault")
 
     def _keep_blocking(self, batch: list[SeenMessage]) -> None:
         if self._files is None:

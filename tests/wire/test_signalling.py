@@ -248,6 +248,25 @@ def test_a_full_disk_loses_messages_and_nothing_else(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_a_fault_of_ours_costs_a_batch_and_not_the_thread(
+    kept: KeptFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, faults = kept.write, [ValueError("what nobody thought of")]
+
+    def broken(batch: list[SeenMessage]) -> None:
+        if faults:
+            raise faults.pop()
+        write(batch)
+
+    monkeypatch.setattr(kept, "write", broken)
+    watching = of(kept)
+    watching.tap(Passed(1.0, False, FLOW, request("OPTIONS", 1)))
+    watching._work_off_blocking()
+    watching.tap(Passed(2.0, False, FLOW, request("OPTIONS", 2)))
+    watching._work_off_blocking()
+    assert (watching.counts.lost, watching.counts.kept) == (1, 1)
+
+
 def test_a_write_that_the_disk_takes_in_part_is_an_error(tmp_path: Path) -> None:
     with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space"):
         signalling_files._append(full, b"x")
