@@ -63,12 +63,17 @@ def find_codec(media: Media, codecs: Iterable[str]) -> Format | None:
     return None
 
 
-def find_events(media: Media, clock_hz: int) -> str | None:
-    """Find the payload type of telephone-event at the voice's clock rate (RFC 4733, 2.5.1.1)."""
-    maps, wanted = media.rtpmaps(), RtpMap(EVENT.upper(), clock_hz)
-    for payload_type in media.formats:
-        if maps.get(payload_type) == wanted and is_payload_type(payload_type):
-            return payload_type
+def find_events(media: Media, clock_hz: int) -> Format | None:
+    """Find telephone-event at the voice's clock rate (RFC 4733, 2.5.1.1), else at 8,000 Hz.
+
+    Telephones on libre name it at 8,000 Hz alone, beside Opus as well; without it their keys are lost.
+    """
+    maps = media.rtpmaps()
+    for rate_hz in (clock_hz, 8000):
+        wanted = RtpMap(EVENT.upper(), rate_hz)
+        for payload_type in media.formats:
+            if maps.get(payload_type) == wanted and is_payload_type(payload_type):
+                return Format(EVENT, payload_type, rate_hz)
     return None
 
 
@@ -82,13 +87,17 @@ def formats_to_offer(codecs: Iterable[str], terms: VoiceTerms | None = None) -> 
         agreed_hz = _MAPS[terms.codec].rate_hz
         taken[terms.codec] = str(terms.payload_type)
         if terms.event_payload_type is not None:
-            taken[f"{EVENT}/{agreed_hz}"] = str(terms.event_payload_type)
+            events_hz = terms.event_clock_hz or agreed_hz
+            taken[f"{EVENT}/{events_hz}"] = str(terms.event_payload_type)
     used = set(taken.values())
     for name in names:
         payload_type = taken.get(name) or _free(_STATIC.get(name, _OPUS), used)
         used.add(payload_type)
         found.append(Format(name, payload_type, _MAPS[name].rate_hz))
-    for clock_hz in dict.fromkeys(fmt.clock_hz for fmt in found):
+    clocks = [fmt.clock_hz for fmt in found]
+    if terms is not None and terms.event_clock_hz:
+        clocks.append(terms.event_clock_hz)
+    for clock_hz in dict.fromkeys(clocks):
         payload_type = taken.get(f"{EVENT}/{clock_hz}") or _free(_EVENTS_AT[clock_hz], used)
         used.add(payload_type)
         found.append(Format(EVENT, payload_type, clock_hz))

@@ -69,8 +69,8 @@ class _Fit:
     remote_ip: str
     """Empty while the other side is on hold by address."""
     codec: Format
-    events: str | None
-    """Payload type of telephone-event."""
+    events: Format | None
+    """Its telephone-event."""
     crypto: Crypto | None
     """Theirs; None for plain RTP."""
 
@@ -278,10 +278,11 @@ def _terms(media: Media, fit: _Fit, srtp: SrtpKeys | None, *, sends: bool, recei
         media.port,
         fit.codec.name,
         int(fit.codec.payload_type),
-        None if fit.events is None else int(fit.events),
+        None if fit.events is None else int(fit.events.payload_type),
         sends,
         receives,
         srtp,
+        0 if fit.events is None or fit.events.clock_hz == fit.codec.clock_hz else fit.events.clock_hz,
     )
 
 
@@ -312,7 +313,7 @@ def _has_no_usable_key(media: Media) -> bool:
 def _answer_line(media: Media, fit: _Fit, srtp: SrtpKeys | None, direction: str, local_port: int) -> Media:
     formats = [fit.codec]
     if fit.events is not None:
-        formats.append(Format("telephone-event", fit.events, fit.codec.clock_hz))
+        formats.append(fit.events)
     attributes: list[tuple[str, str | None]] = []
     if srtp is not None and fit.crypto is not None:
         attributes.append(("crypto", str(Crypto(fit.crypto.tag, srtp.suite, srtp.send_key))))

@@ -61,3 +61,5 @@ class VoiceTerms:
     """The other side sends: False for its ``recvonly`` and ``inactive``."""
     srtp: SrtpKeys | None = None
     """None: plain RTP."""
+    event_clock_hz: int = 0
+    """Clock rate that telephone-event was agreed at where it is not the codec's; 0: the codec's own."""

@@ -136,7 +136,7 @@ def test_the_whole_answer() -> None:
             107,
             105,
         ),
-        ("107 101", ["107 OPUS/48000", "101 telephone-event/8000"], 107, None),
+        ("107 101", ["107 OPUS/48000", "101 telephone-event/8000"], 107, 101),
     ],
 )
 def test_the_codec_is_chosen_with_key_presses_at_its_clock(
@@ -263,6 +263,16 @@ def test_a_codec_that_the_policy_lacks_is_not_answered() -> None:
     assert answered(offer, voice=alaw) is None
     warning = refusal(offer, local_ip="192.0.2.1", agent="us", voice=alaw)
     assert str(warning) == '305 us "Incompatible media format: one of PCMA is needed"'
+
+
+def test_keys_beside_opus_keep_the_clock_that_a_telephone_wrote() -> None:
+    """libre names telephone-event at 8,000 Hz alone, whatever the codec."""
+    rows = ("a=rtpmap:96 opus/48000/2", "a=rtpmap:101 telephone-event/8000")
+    plan = plan_for("m=audio 40000 RTP/AVP 96 101", *rows)
+    assert "a=rtpmap:101 telephone-event/8000" in answer_lines(plan)
+    assert (plan.terms.event_payload_type, plan.terms.event_clock_hz) == (101, 8000)
+    again = our_offer(voice=VoicePolicy(("opus",)), previous=plan).media[0]
+    assert ("rtpmap", "101 telephone-event/8000") in again.attributes
 
 
 def test_opus_is_answered_with_its_own_number_and_parameters() -> None:
