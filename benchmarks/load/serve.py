@@ -57,7 +57,7 @@ def lay_out(run_dir: Path, prompt_dir: Path, rec_dir: Path) -> dict[str, str]:
     data.mkdir()
     rec_dir.mkdir(parents=True, exist_ok=True)
     (data / "recordings").symlink_to(rec_dir.resolve())
-    calls = int(os.environ.get("CALLS", "2500"))
+    calls, port = int(os.environ.get("CALLS", "2500")), int(os.environ.get("VOICE_PORT", "20000"))
     settings = {
         "site__data_dir": data,
         "site__config_dir": config,
@@ -67,8 +67,8 @@ def lay_out(run_dir: Path, prompt_dir: Path, rec_dir: Path) -> dict[str, str]:
         "sip__max_calls": calls,
         "sip__messages_per_second": 100_000,
         "media__prompts_dir": prompts.parent,
-        "media__port_low": 20000,
-        "media__port_high": 20000 + 2 * calls,
+        "media__port_low": port,
+        "media__port_high": port + 2 * calls,
         "ivr__flow": HERE / "job.toml",
         "ivr__flows": f"short={HERE / 'short.toml'}",
         "phones__digest": "MD5",  # all that sipp knows

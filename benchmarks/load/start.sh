@@ -6,6 +6,7 @@
 #   REC_DIR      takes one file per recorded call
 #   RUN_DIR      scratch; a fresh database is made in it
 #   CALLS        calls at a time that the ports are enough for (2,500)
+#   VOICE_PORT   the first of those ports (20000)
 #
 # 96156 is the job (prompt 1 to the first key, prompt 2, recording to the BYE); `short` answers and is
 # silent; users 1001 to 1100 may register with the password `pw` and their number.

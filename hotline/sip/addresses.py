@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from hotline.errors import RemoteProtocolError
@@ -63,7 +63,7 @@ class NameAddr:
 
     def with_param(self, name: str, value: str | None) -> NameAddr:
         """Make a copy with one header parameter set."""
-        return replace(self, params=set_param(self.params, name, value))
+        return NameAddr(self.display_name, self.uri, set_param(self.params, name, value))
 
     def __str__(self) -> str:
         name = f"{quote(self.display_name)} " if self.display_name else ""
@@ -127,7 +127,23 @@ class Via:
 
     def with_param(self, name: str, value: str | None) -> Via:
         """Make a copy with one parameter set."""
-        return replace(self, params=set_param(self.params, name, value))
+        params = set_param(self.params, name, value)
+        return Via(self.protocol, self.transport, self.host, self.port, params)
+
+    def noted(self, host: str, port: int) -> Via:
+        """Make a copy that tells where the request came from, for a sender who asked for it (RFC 3581, 4).
+
+        What it says of ``received`` and ``rport`` itself is written over, at the place of its rport.
+        """
+        params: list[tuple[str, str | None]] = []
+        for name, value in self.params:
+            lowered = name.lower()
+            if lowered == "rport":
+                params.append((name, str(port)))
+            elif lowered != "received":
+                params.append((name, value))
+        params.append(("received", host))
+        return Via(self.protocol, self.transport, self.host, self.port, tuple(params))
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"

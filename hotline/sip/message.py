@@ -215,7 +215,7 @@ def note_source(request: Request, host: str, port: int) -> None:
     headers, vias = request.headers, request.vias
     via = noted = vias[0]
     if via.wants_rport:
-        noted = noted.with_param("received", host).with_param("rport", str(port))
+        noted = via.noted(host, port)
     elif via.address.lower() != host.lower():
         noted = noted.with_param("received", host)
     if noted is via:

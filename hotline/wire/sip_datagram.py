@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.protocol import DatagramProtocol
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from hotline.wire.sip_edge import SipEdge
 
 __all__ = ["MAX_DATAGRAM_BYTES", "Datagrams"]
+
+MAX_FLOWS: Final = 1024
+"""Peers whose flows are kept made: calls and telephones of a house send again and again."""
 
 
 class Datagrams(DatagramProtocol):
@@ -27,6 +30,7 @@ class Datagrams(DatagramProtocol):
         self._edge = edge
         self.connection = connection
         self.bound: Address = ("", 0)
+        self._flows: dict[Address, Flow] = {}
 
     def startProtocol(self) -> None:  # noqa: N802 - Twisted's name
         """Note the address; asking the socket for it each time would cost more than reading from it."""
@@ -40,4 +44,9 @@ class Datagrams(DatagramProtocol):
     def flow(self, remote: Address) -> Flow:
         """Make the flow between this socket and a peer."""
         local, public_ip = self._edge.local_for(self.bound, remote[0])
-        return Flow("udp", local, remote, self.connection, "", public_ip)
+        known = self._flows.get(remote)
+        if known is None or known.local != local or known.public_ip != public_ip:
+            if len(self._flows) >= MAX_FLOWS:
+                self._flows.clear()
+            known = self._flows[remote] = Flow("udp", local, remote, self.connection, "", public_ip)
+        return known
