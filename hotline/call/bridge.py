@@ -455,6 +455,7 @@ class Bridge:
             self._drop(leg)
             return
         leg.move(LegInput.ACCEPT)
+        self._commands += leg.take_commands()  # answered before the one that it replaces goes (RFC 3891, 3)
         if place == self.near.leg_id:
             self._swap()
         replaced, self.far = self.far, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hotline.call.bridge_states import LEAVING_S
-from hotline.call.messages import Answer, CallerConfirmed, Refuse
+from hotline.call.messages import Answer, CallerConfirmed, HangUp, Refuse
 from hotline.events.ids import CallId
 from hotline.ivr.check import load_flow
 from hotline.media.plan import Aim, Bridge, MediaFailed, OpenPort, PortOpened, Record
@@ -420,6 +420,13 @@ def test_another_telephone_takes_the_agent_s_place(house: House) -> None:
     assert agent in house.hung_up
     house.leave(agent, "replaced")
     assert house.hears(caller) == other
+
+
+def test_who_takes_a_place_is_answered_before_the_other_one_goes(house: House) -> None:
+    _, agent = talking(house)
+    other = house.take_place(agent)
+    told = [(type(one), one.call_id) for one in house.commands if isinstance(one, Answer | HangUp)]
+    assert told[-2:] == [(Answer, other), (HangUp, agent)]
 
 
 def test_a_call_that_rings_elsewhere_is_picked_up(house: House) -> None:
