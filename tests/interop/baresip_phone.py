@@ -4,7 +4,7 @@ A program of its own, because the stack allows one life a process. It dials, pre
 told to, speaks after the beep, and says what happens as one JSON object a line.
 
     python -m tests.interop.baresip_phone --server 127.0.0.1:5060 --codec pcma [--press 1] --speak a.wav \\
-        [--finish '#'] [--heard heard.pcm] [--transport tcp]
+        [--finish '#'] [--heard heard.pcm] [--transport tls --authority ca.pem] [--srtp]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import time
 import wave
 from pathlib import Path
+from typing import Any
 
 import baresip
 import numpy as np
@@ -24,6 +25,8 @@ from baresip.runtime import Runtime
 from baresip.ua import UserAgent
 
 RATE_HZ, FRAME = 8000, 160
+CODECS = {"g722": "g722/16000/1", "opus": "opus/48000/2"}
+"""What the stack calls a codec that is not of 8,000 samples a second."""
 BEEP_HZ, BEEP_FRAMES, BEEP_RMS = 1000, 10, 400
 
 
@@ -53,19 +56,56 @@ class Beep:
                 self._run = 0
 
 
+class Sound:
+    """The audio of a call as 8,000 samples a second, whatever its codec takes."""
+
+    def __init__(self, audio: Any) -> None:
+        self._audio, self._queue = audio, b""
+        self.heard = np.zeros(0, np.int16)
+
+    def read(self) -> np.ndarray:
+        """Take what was heard since; nothing of it is above 4 kHz, or it would not be from us."""
+        try:
+            info = self._audio.info()
+            got = np.frombuffer(self._audio.read(96_000), np.int16)
+            if self._queue:
+                self._queue = self._queue[self._audio.write(self._queue) :]
+        except (baresip.AudioNotActive, baresip.AudioRestarted):  # the call is over, or its audio begins anew
+            return np.zeros(0, np.int16)
+        if not info.rx_sample_rate:
+            return np.zeros(0, np.int16)
+        got = got[:: info.rx_channels][:: info.rx_sample_rate // RATE_HZ]
+        self.heard = np.concatenate([self.heard, got])
+        return got
+
+    def speak(self, speech: np.ndarray) -> None:
+        """Say something, from now on."""
+        info = self._audio.info()
+        spectrum = np.fft.rfft(speech.astype(float))
+        times = info.tx_sample_rate // RATE_HZ
+        if times > 1:
+            speech = (
+                (np.fft.irfft(spectrum, len(speech) * times) * times).clip(-32768, 32767).astype(np.int16)
+            )
+        self._queue = np.repeat(speech, info.tx_channels).tobytes()
+
+
 async def call(options: argparse.Namespace) -> int:
     with wave.open(str(options.speak)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE_HZ, 1, 2)
-        speech = file.readframes(file.getnframes())
+        speech = np.frombuffer(file.readframes(file.getnframes()), np.int16)
     runtime = Runtime()
-    await runtime.start(baresip.Config(net_interface="127.0.0.1"))
+    host = options.server.rpartition(":")[0]
+    further = f"sip_cafile {options.authority}\nsip_verify_server yes\n" if options.authority else ""
+    await runtime.start(baresip.Config(net_interface=host.strip("[]"), extra_config_text=further))
     account = baresip.Account(
         user=options.caller,
-        domain="127.0.0.1",
+        domain=host,
         password="",
         reg_interval=0,
-        audio_codecs=(options.codec,),
+        audio_codecs=(CODECS.get(options.codec, options.codec),),
         transport=options.transport,
+        extra_params=("mediaenc=srtp-mand",) if options.srtp else (),
     )
     agent = await UserAgent.create(runtime, account)
     dialled = await agent.dial(f"sip:{options.number}@{options.server};transport={options.transport}")
@@ -73,8 +113,7 @@ async def call(options: argparse.Namespace) -> int:
     await dialled.wait_established(timeout=20)
     say(event="answered", after_s=round(time.monotonic() - began, 2))
     presses = [(float(at), key) for at, _, key in (word.partition(":") for word in options.press)]
-    answered, heard, beep, spoken_until = time.monotonic(), bytearray(), Beep(), None
-    queue = b""
+    answered, sound, beep, spoken_until = time.monotonic(), Sound(dialled.audio), Beep(), None
     while (
         time.monotonic() - answered < options.longest and dialled.state is not baresip.call.CallState.CLOSED
     ):
@@ -83,17 +122,11 @@ async def call(options: argparse.Namespace) -> int:
             _, key = presses.pop(0)
             say(event="pressing", key=key)
             await dialled.send_dtmf(key)
-        try:
-            got = dialled.audio.read(16000)
-            if queue:
-                queue = queue[dialled.audio.write(queue) :]
-        except (baresip.AudioNotActive, baresip.AudioRestarted):  # the call is over, or its audio begins anew
-            got = b""
-        heard += got
-        beep.feed(np.frombuffer(got, np.int16))
+        beep.feed(sound.read())
         if beep.ended and spoken_until is None:
             say(event="speaking", after_s=round(now - answered, 2))
-            queue, spoken_until = speech, now + len(speech) / 2 / RATE_HZ + 0.5
+            sound.speak(speech)
+            spoken_until = now + len(speech) / RATE_HZ + 0.5
         if spoken_until and now > spoken_until:
             if options.finish == "hang-up":
                 break
@@ -101,9 +134,9 @@ async def call(options: argparse.Namespace) -> int:
                 await dialled.send_dtmf(options.finish)
                 options.finish = ""
         await asyncio.sleep(0.01)
-    say(event="ended", spoke=spoken_until is not None, heard_s=len(heard) / 2 / RATE_HZ)
+    say(event="ended", spoke=spoken_until is not None, heard_s=len(sound.heard) / RATE_HZ)
     if options.heard:
-        options.heard.write_bytes(bytes(heard))
+        options.heard.write_bytes(sound.heard.tobytes())
     if dialled.state is not baresip.call.CallState.CLOSED:
         await dialled.hangup()
     await runtime.close()
@@ -117,6 +150,8 @@ def main() -> int:
     arguments.add_argument("--caller", default="01064000000")
     arguments.add_argument("--codec", default="pcma")
     arguments.add_argument("--transport", default="udp")
+    arguments.add_argument("--srtp", action="store_true", help="SDES or nothing")
+    arguments.add_argument("--authority", type=Path, help="whose certificate is believed")
     arguments.add_argument("--press", action="append", default=[], help="SECONDS:KEY after the answer")
     arguments.add_argument("--speak", type=Path, required=True)
     arguments.add_argument("--finish", default="#", help="key after speaking, 'hang-up', or empty to stay")

@@ -98,6 +98,9 @@ class Phone:
         config.logConfig.level = config.logConfig.consoleLevel = int(os.environ.get("PJSIP_LOG", "0"))
         config.uaConfig.threadCnt = 0  # or PJSIP would call back into Python from a thread of its own
         config.medConfig.noVad = True
+        config.medConfig.clockRate = config.medConfig.sndClockRate = int(
+            options.codec.partition("/")[2] or 8000
+        )
         self.endpoint.libInit(config)
         transport = pj.TransportConfig()
         transport.port = options.port
