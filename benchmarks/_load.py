@@ -58,10 +58,11 @@ class Load:
         return self.waits_ms[min(len(self.waits_ms) - 1, int(share * len(self.waits_ms)))]
 
     def __str__(self) -> str:
+        waits = f"{self.percentile(0.5):.0f} / {self.percentile(0.99):.0f} ms (p50 / p99)"
         return (
             f"{self.good} of {self.attempts} good, {self.refused} refused, {self.failed} failed, "
-            f"{self.repeated} repeated; 200 after {self.percentile(0.5):.0f} / {self.percentile(0.99):.0f} ms "
-            f"(p50 / p99); {self.cpu_ms:.2f} ms CPU each, {100 * self.core:.0f} % of the core"
+            f"{self.repeated} repeated; 200 after {waits}; "
+            f"{self.cpu_ms:.2f} ms CPU each, {100 * self.core:.0f} % of the core"
         )
 
 
