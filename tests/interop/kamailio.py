@@ -1,4 +1,4 @@
-"""Debian's Kamailio as a carrier: a registrar and a proxy on one loopback port."""
+"""Debian's Kamailio on one loopback port: as a carrier (registrar and proxy), or before several of us."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 KAMAILIO = shutil.which("kamailio")
@@ -68,10 +69,77 @@ request_route {
 """
 
 
-class Kamailio:
-    """One Kamailio in a folder of its own."""
+DISPATCHER = """
+#!KAMAILIO
+debug=2
+log_stderror=yes
+children=2
+tcp_children=1
+auto_aliases=no
+listen=udp:127.0.0.1:@PORT@
+mpath="@MODULES@"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "dispatcher.so"
+modparam("rr", "enable_full_lr", 1)
+modparam("tm", "fr_timer", 1000)        # a node that says nothing is dead
+modparam("tm", "fr_inv_timer", 3000)    # and one that says 100 and nothing more died then: we answer at once
+modparam("dispatcher", "list_file", "@FOLDER@/dispatcher.list")
+modparam("dispatcher", "flags", 2)
+modparam("dispatcher", "ds_ping_interval", 1)
+modparam("dispatcher", "ds_probing_mode", 1)
+modparam("dispatcher", "ds_probing_threshold", 2)
+modparam("dispatcher", "ds_inactive_threshold", 1)
 
-    def __init__(self, folder: Path, port: int, *, callee: int = 9, expires_s: int = 3600) -> None:
+request_route {
+    if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
+    if (is_method("OPTIONS")) { sl_send_reply("200", "Here"); exit; }
+    if (is_method("CANCEL")) { if (t_check_trans()) { t_relay(); } exit; }
+    if (has_totag()) {
+        if (loose_route()) { t_relay(); exit; }
+        if (is_method("ACK")) { if (t_check_trans()) { t_relay(); } exit; }
+        sl_send_reply("481", "Not Here");
+        exit;
+    }
+    if (!is_method("INVITE")) { sl_send_reply("405", "Not Here"); exit; }
+    record_route();
+    if (!ds_select_dst("1", "4")) { sl_send_reply("503", "No Node"); exit; }
+    t_on_failure("NEXT");
+    t_relay();
+}
+
+failure_route[NEXT] {
+    if (t_is_canceled()) { exit; }
+    if (t_check_status("503") || t_branch_timeout()) {
+        if (ds_next_dst()) {
+            t_on_failure("NEXT");
+            t_relay();
+        }
+    }
+}
+"""
+
+
+class Kamailio:
+    """One Kamailio in a folder of its own.
+
+    :param nodes: ports among which it shares the calls out, instead of being a carrier.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        *,
+        callee: int = 9,
+        expires_s: int = 3600,
+        nodes: Sequence[int] = (),
+    ) -> None:
         self.port = port
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,8 +151,10 @@ class Kamailio:
             "PASSWORD": PASSWORD,
             "PRIVATE_USER": PRIVATE_USER,
             "CALLEE": callee,
+            "FOLDER": folder,
         }
-        text = CONFIG.lstrip()
+        (folder / "dispatcher.list").write_text("".join(f"1 sip:127.0.0.1:{node}\n" for node in nodes))
+        text = (DISPATCHER if nodes else CONFIG).lstrip()
         for name, word in words.items():
             text = text.replace(f"@{name}@", str(word))
         (folder / "kamailio.cfg").write_text(text)

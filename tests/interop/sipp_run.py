@@ -62,14 +62,21 @@ class Sipp:
         self._process: subprocess.Popen[bytes] | None = None
 
     def call(
-        self, port: int, called: str, *, calls: int = 1, call_ids: str = "", patience_s: int = 100
+        self,
+        port: int,
+        called: str,
+        *,
+        calls: int = 1,
+        call_ids: str = "",
+        per_s: int = 20,
+        patience_s: int = 100,
     ) -> None:
         """Play the side that calls.
 
         :param call_ids: what its Call-IDs begin with.
         """
         named = ("-cid_str", f"{call_ids}-%u-%p@%s") if call_ids else ()
-        self._start(calls, patience_s, f"{LOOPBACK}:{port}", "-s", called, "-r", "20", *named)
+        self._start(calls, patience_s, f"{LOOPBACK}:{port}", "-s", called, "-r", str(per_s), *named)
 
     def wait_for_calls(self, *, calls: int = 1, patience_s: int = 100, at: int = 0) -> None:
         """Play the side that is called; returns when it listens.

@@ -7,22 +7,15 @@ what on the wire stands in the scenarios (``sipp/*.xml``), what our side does in
 
 from __future__ import annotations
 
-import json
-import os
-import queue
 import shutil
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from examples.product import ROOT
+from tests.interop.scripted import Application
 from tests.interop.sipp_run import SIPP, Sipp
 
 pytestmark = [
@@ -99,47 +92,6 @@ LETTERS = {
     "ReofferFailed": "F",
     "CallEnded": "E",
 }
-
-
-class Application:
-    """``scripted_app.py`` in a process of its own."""
-
-    def __init__(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / "scripted_app.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
-        self.told: list[dict[str, Any]] = []
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
-        self.port = int(json.loads(self._lines.get(timeout=30))["port"])
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-
-    def dial(self, **order: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-
-    def stop(self) -> None:
-        """Let it end, and take all that it told."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise
-        while not self._lines.empty():
-            self.told.append(json.loads(self._lines.get()))
 
 
 @dataclass
