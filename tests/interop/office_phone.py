@@ -59,19 +59,20 @@ class Line:
         except (baresip.AudioNotActive, baresip.AudioRestarted, BaresipError):
             self._queue = b""
 
-    def level(self) -> dict[str, float]:
-        """Tell how loud what was heard is, and which tone it is, if it is one."""
-        samples = np.frombuffer(bytes(self.heard), np.int16).astype(float)
-        if len(samples) < RATE_HZ // 10:
-            return {"rms": 0.0, "hz": 0.0, "purity": 0.0}
-        power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
-        peak = int(np.argmax(power[5:])) + 5
-        near = power[max(0, peak - 6) : peak + 7].sum()
-        return {
-            "rms": round(float(np.sqrt((samples**2).mean())), 1),
-            "hz": round(peak * RATE_HZ / len(samples), 1),
-            "purity": round(float(near / max(power.sum(), 1.0)), 3),
-        }
+
+def level_of(samples: np.ndarray) -> dict[str, float]:
+    """Tell how loud a sound is, and which tone it is, if it is one."""
+    if len(samples) < RATE_HZ // 10:
+        return {"rms": 0.0, "hz": 0.0, "purity": 0.0}
+    samples = samples.astype(float)
+    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
+    peak = int(np.argmax(power[5:])) + 5
+    near = power[max(0, peak - 6) : peak + 7].sum()
+    return {
+        "rms": round(float(np.sqrt((samples**2).mean())), 1),
+        "hz": round(peak * RATE_HZ / len(samples), 1),
+        "purity": round(float(near / max(power.sum(), 1.0)), 3),
+    }
 
 
 class Desk:
@@ -123,7 +124,7 @@ class Desk:
         if verb == "hear":
             line.heard.clear()
             await asyncio.sleep(float(rest[1]))
-            say(event="heard", call=line.number, **line.level())
+            say(event="heard", call=line.number, **level_of(np.frombuffer(bytes(line.heard), np.int16)))
         elif verb == "press":
             await line.call.send_dtmf(rest[1])
         elif verb == "transfer":
@@ -142,19 +143,20 @@ class Desk:
 
 async def main_async(options: argparse.Namespace) -> int:
     runtime = Runtime()
-    await runtime.start(baresip.Config(net_interface="127.0.0.1", max_concurrent_calls=6))
+    await runtime.start(baresip.Config(net_interface=options.host, max_concurrent_calls=6))
     account = baresip.Account(
         user=options.user,
         domain=options.server,
         password=options.password,
-        reg_interval=60,
-        audio_codecs=(options.codec,),
+        reg_interval=60 if options.password else 0,
+        audio_codecs=tuple(options.codec.split(",")),
         transport=options.transport,
     )
     agent = await UserAgent.create(runtime, account)
     desk = Desk(options, agent)
     agent.on_incoming(lambda call: desk.add(call, "incoming"))
-    await agent.register()
+    if options.password:
+        await agent.register()
     say(event="registered", user=options.user)
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
@@ -169,9 +171,10 @@ def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--server", required=True)
     arguments.add_argument("--user", required=True)
-    arguments.add_argument("--password", required=True)
+    arguments.add_argument("--password", default="", help="empty: it does not register")
     arguments.add_argument("--tone", type=float, required=True)
-    arguments.add_argument("--codec", default="pcma")
+    arguments.add_argument("--codec", default="pcma", help="several with commas between")
+    arguments.add_argument("--host", default="127.0.0.1", help="our own address")
     arguments.add_argument("--transport", default="udp")
     return asyncio.run(main_async(arguments.parse_args()))
 

@@ -1,4 +1,4 @@
-"""A site that any telephone may call, a short flow that tells what it heard, and each telephone's way to call.
+"""A site that any telephone may call, a short flow that tells what it heard, and the telephones.
 
 The flow greets, takes one key in a menu that a second copy of it would lead elsewhere, records what is
 said after the beep, and says thanks: some eight seconds.
