@@ -24,7 +24,8 @@ _BRANCH: Final = re.compile(r";\s*branch\s*=\s*([^;,\s]+)", re.IGNORECASE)
 _TAG: Final = re.compile(r"[;>]\s*;?\s*tag\s*=", re.IGNORECASE)
 _CREDENTIALS: Final = re.compile(rb"(?im)^((?:proxy-)?authorization[ \t]*:[ \t]*)((?:[^\r\n]|\r?\n[ \t])*)")
 _DIGEST_SECRET: Final = re.compile(rb'(?i)\b((?:response|cnonce)\s*=\s*)("[^"]*"?|[^\s,]+)')
-_KEY: Final = re.compile(rb"(?im)^(a=crypto:[^\r\n]*?inline:)[^\r\n|;]*|^(k=)[^\r\n]*")
+_KEY_LINE: Final = re.compile(rb"(?im)^(?:a=crypto:|k=)[^\r\n]*")
+_KEY: Final = re.compile(rb"(?i)(inline:)[^\s|;]*|^(k=).*")
 STATIC_CODECS: Final[Mapping[str, str]] = {
     "0": "PCMU", "3": "GSM", "4": "G723", "8": "PCMA", "9": "G722", "13": "CN", "18": "G729",
 }  # fmt: skip
@@ -97,8 +98,13 @@ def without_secrets(data: bytes) -> bytes:
     if b"authorization" in lowered:
         data = _CREDENTIALS.sub(_without_answer, data)
     if b"a=crypto:" in lowered or b"\nk=" in lowered:
-        data = _KEY.sub(lambda found: (found[1] or found[2]) + b"***", data)
+        data = _KEY_LINE.sub(lambda line: _KEY.sub(_hidden, line[0]), data)
     return data
+
+
+def _hidden(found: re.Match[bytes]) -> bytes:
+    # A line may carry several keys (RFC 4568, 6.1).
+    return (found[1] or found[2]) + b"***"
 
 
 def _without_answer(found: re.Match[bytes]) -> bytes:

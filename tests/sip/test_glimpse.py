@@ -82,6 +82,14 @@ def test_keys_of_protected_voice_are_taken_out() -> None:
     assert b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:***|2^20" in kept
 
 
+def test_every_key_of_a_line_is_taken_out() -> None:
+    line = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:Zmlyc3Q=|2^20|1:4;INLINE:c2Vjb25k|2^20|2:4 KDR=0\r\n"
+    kept = without_secrets(request("INVITE", 1, body=SDP + line))
+    assert b"Zmlyc3Q" not in kept
+    assert b"c2Vjb25k" not in kept
+    assert b"inline:***|2^20|1:4;INLINE:***|2^20|2:4 KDR=0\r\n" in kept
+
+
 def test_a_message_without_secrets_stays_as_it_is() -> None:
     data = request("INVITE", 1, body=SDP)
     assert without_secrets(data) is data
