@@ -64,7 +64,9 @@ def test_every_address_belongs_to_the_trunk_of_its_network_or_to_none(address: o
 
 def test_a_trunk_tells_the_gate_what_its_calls_may() -> None:
     voice = VoicePolicy(("PCMA",), "required")
-    origin = Trunk("t", voice=voice, reliable="required", early_media=True, trusts_identity=False, area_code="21").origin
+    origin = Trunk(
+        "t", voice=voice, reliable="required", early_media=True, trusts_identity=False, area_code="21"
+    ).origin
     assert (origin.kind, origin.name, origin.voice) == (OriginKind.TRUNK, "t", voice)
     assert (origin.reliable, origin.early_media, origin.trusts_identity) == ("required", True, False)
     assert origin.area_code == "21"
