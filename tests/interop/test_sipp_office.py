@@ -35,7 +35,9 @@ networks = ["{STRICT}"]
 reliable = "required"
 """
 PATIENCE_S = 15
-USERS = ("1001", "1002", "1009", "2001")
+AGENT = "1003"
+"""Whom the flow rings, and nobody else calls: an INVITE to a desk that is off goes on for half a minute."""
+USERS = ("1001", "1002", AGENT, "1009", "2001")
 
 
 class Desk:
@@ -79,7 +81,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     config = folder / "config"
     shutil.copytree(ROOT / "config", config)
     (config / "trunks.toml").write_text(TRUNKS)
-    (folder / "office.toml").write_text(FLOW.replace('ring = "20s"', 'ring = "5s"').replace("1001", "1002"))
+    (folder / "office.toml").write_text(FLOW.replace('ring = "20s"', 'ring = "5s"').replace("1001", AGENT))
     product = Product(
         folder / "site",
         speech__workers=0,
@@ -264,12 +266,13 @@ def test_nobody_answers_in_time(
     product: Product, desks: dict[str, Desk], tmp_path: Path, seen: set[str]
 ) -> None:
     """The desk hears CANCEL when its time is up, and the resident goes on in the flow."""
-    agent, caller = desks["1002"].is_called("rings_on"), resident(tmp_path, product, "stays")
+    ended_well(desks[AGENT].calls("desk_registers", ""))
+    agent, caller = desks[AGENT].is_called("rings_on"), resident(tmp_path, product, "stays")
     ended_well(agent, caller)
     call = the_call(product, seen)
     assert json.loads(call["path"])[1:] == ["ring", "message"]
     found = rows(product, "select * from call_legs where call_id = ?", call["call_id"])
-    assert [(leg["peer"], leg["cause"], leg["status"]) for leg in found] == [("1002", "failed", 408)]
+    assert [(leg["peer"], leg["cause"], leg["status"]) for leg in found] == [(AGENT, "failed", 408)]
 
 
 def test_a_line_that_requires_100rel_refuses_who_cannot(
