@@ -298,7 +298,8 @@ class Plane:
         self._out.use_codec(slot, codec_index(call.law), call.payload_type, FRAME * call.ratio)
         call.srtp, call.protection = terms.srtp, protection
         self._legs.sort(call)
-        self.roster.hold(slot, not call.sends)
+        # Until the other side has said where it is, nothing is agreed, not even whether this is in the clear.
+        self.roster.hold(slot, not (call.sends and terms.remote_ip))
 
     def _aim(self, call: Leg, command: Aim) -> None:
         coded, protection = call.coded, call.protection

@@ -146,6 +146,21 @@ def test_a_new_source_under_the_same_keys_is_heard() -> None:
     assert rig.plane.counts["forged"] == 0
 
 
+def test_nothing_goes_in_the_clear_before_the_answer_says_whether_it_may() -> None:
+    """A telephone speaks as soon as it has answered, and its packets may come before its answer."""
+    rig, (srtp, peer) = Rig(), keys()
+    rig.open(at=("", 0), may_latch=True)
+    rig.bring(sealed(peer, 1, 0, audio(1)))
+    rig.turn(3)
+    assert rig.packets_to() == []
+    rig.plane.command(Aim(C1, *CALLER, Codec.PCMA, 101, srtp=srtp))
+    rig.bring(sealed(peer, 2, FRAME, audio(1)))
+    rig.turn(3)
+    opened = [peer.open(packet) for packet in rig.packets_to()]
+    assert len(opened) == 3
+    assert None not in opened
+
+
 def test_other_keys_start_the_protection_anew_and_the_same_ones_go_on() -> None:
     rig, peer, srtp = secured()
     rig.plane.command(Play(C1, ["zh/greeting"], 1))
