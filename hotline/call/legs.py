@@ -115,6 +115,7 @@ def port_for(leg_id: CallId, terms: VoiceTerms | None, *, local_ip: str = "", ma
         terms.sends,
         srtp_of(terms.srtp),
         local_ip,
+        terms.event_clock_hz,
     )
 
 
@@ -135,6 +136,7 @@ def aim_at(leg_id: CallId, terms: VoiceTerms, before: VoiceTerms | None = None) 
         terms.payload_type,
         terms.sends and bool(terms.remote_port),
         srtp_of(terms.srtp),
+        terms.event_clock_hz,
     )
 
 

@@ -167,9 +167,10 @@ class Bridges:
         start = leg.keys.start_of(packet.timestamp)
         if start is None:
             return
-        length = timestamp_step(packet.timestamp, start) + int.from_bytes(packet.payload[2:4], "big")
-        length = length * other.ratio // leg.ratio
+        length = int.from_bytes(packet.payload[2:4], "big") * leg.ratio // leg.event_ratio
+        length = (timestamp_step(packet.timestamp, start) + length) * other.ratio // leg.ratio
         segment = max(0, length - 1) // LONGEST_SEGMENT
+        rest = (length - segment * LONGEST_SEGMENT) * other.event_ratio // other.ratio
         if leg.reframer is None:
             sequence, stamp = packet.sequence, start
         else:
@@ -179,7 +180,7 @@ class Bridges:
             leg.slot,
             sequence,
             stamp + segment * LONGEST_SEGMENT & 0xFFFFFFFF,
-            packet.payload[:2] + (length - segment * LONGEST_SEGMENT).to_bytes(2, "big"),
+            packet.payload[:2] + rest.to_bytes(2, "big"),
             is_marked=packet.is_marked,
             payload_type=other.event_payload_type,
         )

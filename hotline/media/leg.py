@@ -13,6 +13,7 @@ from hotline.media.plan import Codec, Srtp
 from hotline.media.protection import Protection
 from hotline.media.recording import OpenRecording
 from hotline.media.roster import Address
+from hotline.media.rtp import RATE_HZ
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +31,8 @@ class Leg:
     codec: Codec = Codec.PCMA
     payload_type: int = 8
     event_payload_type: int | None = None
+    event_clock_hz: int = 0
+    """Of telephone-event; 0: the voice's own."""
     coded: CodedVoice | None = None
     """None where the codec is G.711."""
     heard: int = 0
@@ -58,3 +61,8 @@ class Leg:
     def ratio(self) -> int:
         """Timestamp units in a sample of 8,000 a second."""
         return clock_ratio(self.codec)
+
+    @property
+    def event_ratio(self) -> int:
+        """The same for the durations of keys, which some telephones count at 8,000 Hz beside Opus."""
+        return self.event_clock_hz // RATE_HZ or self.ratio

@@ -60,6 +60,8 @@ class OpenPort:
     """None: plain RTP."""
     local_ip: str = ""
     """Address to open the port at, which also tells the family; empty: the plane's own."""
+    event_clock_hz: int = 0
+    """Clock that telephone-event counts by where it is not the voice's; 0: the voice's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Aim:
     sends: bool = True
     srtp: Srtp | None = None
     """Other keys than before start the stream's protection anew."""
+    event_clock_hz: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,8 +292,9 @@ class Plane:
         call.codec, call.coded = terms.codec, coded
         call.payload_type = terms.codec.value if terms.payload_type < 0 else terms.payload_type
         call.event_payload_type, call.sends = terms.event_payload_type, terms.sends
-        if call.keys.ratio != call.ratio:
-            call.keys = EventKeys(call.ratio)
+        call.event_clock_hz = terms.event_clock_hz
+        if call.keys.ratio != call.event_ratio:
+            call.keys = EventKeys(call.event_ratio)
         self._lines.agree(slot, codec_index(call.law), DECODED if coded else call.payload_type)
         self._out.use_codec(slot, codec_index(call.law), call.payload_type, FRAME * call.ratio)
         call.srtp, call.protection = terms.srtp, protection

@@ -259,6 +259,23 @@ def test_a_key_of_an_opus_phone_counts_once_and_reaches_the_trunk_in_its_clock()
     assert [packet[1] >> 7 for packet in told] == [1] + [0] * 9
 
 
+def test_keys_counted_at_8000_hz_beside_opus_keep_their_length() -> None:
+    """libre names telephone-event at 8,000 Hz whatever the codec, and counts durations so."""
+    pair = Pair(Codec.OPUS, Codec.PCMA)
+    pair.plane.command(Aim(A, *HERE, Codec.OPUS, 101, payload_type=111, event_clock_hz=8000))
+    pair.plane.command(Aim(B, *THERE, Codec.PCMA, 102))
+    pair.talk(encoded(Codec.OPUS, warble(20)))
+    stamp = (2**32 - 5 * 960 + 20 * 960) & 0xFFFFFFFF
+    for n in range(1, 6):
+        pair.bring(rtp(19 + n, stamp, key_event(9, n * 160), kind=101), port=pair.a, at=HERE)
+        pair.bring(rtp(n, 0, key_event(5, n * 160), kind=102), port=pair.b, at=THERE)
+        pair.turn()
+    assert sorted(event.digit for event in pair.of(DigitPressed)) == ["5", "9"]
+    for place, port, kind, code in ((THERE, pair.b, 102, 9), (HERE, pair.a, 101, 5)):
+        told = [packet for packet in pair.packets_to(place, port) if packet[1] & 0x7F == kind]
+        assert [packet[12:] for packet in told] == [key_event(code, n * 160) for n in range(1, 6)]
+
+
 def test_a_key_held_for_five_seconds_stays_one_key_through_both_clocks() -> None:
     pair, back = Pair(Codec.PCMA, Codec.OPUS), Rig()
     pair.talk(encoded(Codec.PCMA, warble(5)))
