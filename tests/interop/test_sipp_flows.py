@@ -118,7 +118,8 @@ class Played:
 
 def wanted(request: pytest.FixtureRequest) -> set[tuple[str, str]]:
     """List the flows that this run asks for: whoever looks into one need not wait for all."""
-    params = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    mine = [item for item in request.session.items if item.path == request.path]
+    params = [item.callspec.params for item in mine if hasattr(item, "callspec")]
     return {(one["flow"].scenario, one["transport"]) for one in params if "flow" in one}
 
 
