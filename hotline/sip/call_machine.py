@@ -22,7 +22,7 @@ from hotline.sip.call_moves import (
 )
 from hotline.sip.incoming_call import INCOMING, INCOMING_TIMERS
 from hotline.sip.standing_call import STANDING, STANDING_TIMERS
-from hotline.sip.timers import T1, T2
+from hotline.sip.timers import T1, T2, take_due
 
 TRANSITIONS: Final[Table] = {**INCOMING, **STANDING}
 TIMERS: Final[TimerTable] = {**INCOMING_TIMERS, **STANDING_TIMERS}
@@ -80,11 +80,8 @@ class CallMachine:
 
     def handle_timer(self, now: float) -> None:
         """Fire what is due, in order of time."""
-        while self._due:
-            timer, due = min(self._due.items(), key=lambda item: item[1])
-            if due > now:
-                return
-            del self._due[timer]
+        while (first := take_due(self._due, now)) is not None:
+            timer, due = first
             if timer is CallTimer.REPEAT:
                 self._repeat_s = min(2 * self._repeat_s, T2)
                 self._due[timer] = max(due, now) + self._repeat_s

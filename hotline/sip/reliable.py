@@ -17,7 +17,7 @@ from typing import Final
 from hotline.errors import LocalProtocolError, RemoteProtocolError
 from hotline.sip.headers import RAck, parse_rseq
 from hotline.sip.message import Response
-from hotline.sip.timers import PATIENCE, T1
+from hotline.sip.timers import PATIENCE, T1, take_due
 
 OPTION: Final = "100rel"
 LARGEST_FIRST: Final = 2**31 - 1  # RFC 3262, 3
@@ -167,11 +167,8 @@ class ReliableSender:
 
     def handle_timer(self, now: float) -> None:
         """Fire what is due, in order of time."""
-        while self._due:
-            timer, due = min(self._due.items(), key=lambda item: item[1])
-            if due > now:
-                return
-            del self._due[timer]
+        while (first := take_due(self._due, now)) is not None:
+            timer, due = first
             if timer is PrackTimer.REPEAT:
                 self._repeat_s *= 2
                 self._due[timer] = max(due, now) + self._repeat_s

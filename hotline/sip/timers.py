@@ -6,7 +6,9 @@ All values are seconds. What a timer does is told by the table of the machine th
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Final, TypeVar
+
+K = TypeVar("K")
 
 T1: Final = 0.5
 """Estimate of the round trip (RFC 3261, 17.1.1.1)."""
@@ -73,3 +75,14 @@ NEVER_WHEN_RELIABLE: Final = frozenset({Timer.A, Timer.E, Timer.G})
 
 ZERO_WHEN_RELIABLE: Final = frozenset({Timer.D, Timer.I, Timer.J, Timer.K})
 """Nothing late can come over a reliable transport (RFC 3261, table 4)."""
+
+
+def take_due(due: dict[K, float], now: float) -> tuple[K, float] | None:
+    """Take the timer that has been due longest out of a machine's few; None when none is due yet."""
+    if not due:
+        return None
+    timer, when = min(due.items(), key=lambda item: item[1])
+    if when > now:
+        return None
+    del due[timer]
+    return timer, when

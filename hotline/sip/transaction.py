@@ -20,7 +20,7 @@ from enum import Enum
 from typing import Final
 
 from hotline.errors import LocalProtocolError
-from hotline.sip.timers import FIRST, LONGEST, NEVER_WHEN_RELIABLE, ZERO_WHEN_RELIABLE, Timer
+from hotline.sip.timers import FIRST, LONGEST, NEVER_WHEN_RELIABLE, ZERO_WHEN_RELIABLE, Timer, take_due
 
 
 class Kind(Enum):
@@ -260,11 +260,8 @@ class Transaction:
 
     def handle_timer(self, now: float) -> None:
         """Fire what is due, in order of time."""
-        while self._due:
-            timer, due = min(self._due.items(), key=lambda item: item[1])
-            if due > now:
-                return
-            del self._due[timer]
+        while (first := take_due(self._due, now)) is not None:
+            timer, due = first
             # A late call must not stretch the schedule: the next run counts from when this one was due,
             # but never from so far back that lost time would be sent as a burst.
             self.handle(timer, max(due, now - self._interval[timer]))
