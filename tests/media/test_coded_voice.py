@@ -316,7 +316,7 @@ def test_without_the_library_the_call_is_told_and_keeps_what_it_has(monkeypatch:
     def missing(codec: Codec) -> None:
         raise OutsideError(f"no {codec.name} here")
 
-    rig.plane._make_coder = missing  # type: ignore[assignment,method-assign]
+    rig.plane._commands._agreement._make_coder = missing  # type: ignore[assignment,method-assign]
     rig.plane.command(Aim(A, *HERE, Codec.OPUS, 101, payload_type=111))
     assert "no OPUS here" in rig.of(MediaFailed)[0].reason
     rig.plane.command(Play(A, ["zh/short"], 1))

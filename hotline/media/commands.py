@@ -1,0 +1,87 @@
+"""What a plane is commanded, carried out between ticks."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from hotline.errors import LocalProtocolError
+from hotline.media.agreement import Agreement
+from hotline.media.leg import Leg
+from hotline.media.parts import Parts
+from hotline.media.plan import (
+    Aim,
+    Bridge,
+    ClosePort,
+    MediaCommand,
+    OpenPort,
+    Play,
+    Record,
+    StopPlaying,
+    StopRecording,
+    Unbridge,
+)
+from hotline.media.playing import Playing
+
+
+class Commands:
+    """Carries out commands; what cannot be done is answered by MediaFailed, never raised."""
+
+    def __init__(self, parts: Parts, agreement: Agreement, playing: Playing) -> None:
+        self._parts, self._agreement, self._playing = parts, agreement, playing
+
+    def carry_out(self, command: MediaCommand) -> None:
+        """Do what a command says, as far as it can be done."""
+        parts = self._parts
+        call = parts.legs.by_call.get(command.call_id)
+        match command:
+            case OpenPort():
+                self._agreement.open_port(command, call)
+            case StopPlaying() | StopRecording() | Unbridge() | ClosePort() if call is None:
+                pass  # the call was faster
+            case _ if call is None:
+                parts.fail(command.call_id, f"{type(command).__name__} came for a call that has no port")
+            case Aim():
+                self._agreement.aim(call, command)
+            case Bridge():
+                self._bridge(call, command)
+            case Unbridge():
+                parts.bridges.end(call)
+            case Play():
+                self._playing.play(call, command)
+            case StopPlaying():
+                self._playing.stop(call)
+            case Record():
+                self._record(call, command)
+            case StopRecording():
+                parts.recordings.end(call)
+            case ClosePort():
+                self.close_port(call)
+            case _:
+                assert_never(command)
+
+    def close_port(self, call: Leg) -> None:
+        """End a call's media, closing its recording."""
+        parts = self._parts
+        parts.recordings.end(call)
+        parts.bridges.end(call)
+        parts.out.stop(call.slot)
+        parts.legs.remove(call)
+        parts.roster.give_back(call.slot)
+
+    def _bridge(self, call: Leg, command: Bridge) -> None:
+        parts = self._parts
+        other = parts.legs.by_call.get(command.other)
+        if other is None or other is call:
+            whom = "itself" if other is call else f"{command.other}, which has no port"
+            parts.fail(call.call_id, f"the call cannot be bridged with {whom}")
+            return
+        for one in (call, other):
+            self._playing.stop(one)
+            parts.roster.begin(one.slot)
+        parts.bridges.build(call, other)
+
+    def _record(self, call: Leg, command: Record) -> None:
+        try:
+            self._parts.recordings.begin(call, command)
+        except LocalProtocolError as error:
+            self._parts.fail(call.call_id, str(error))
