@@ -20,6 +20,8 @@ from hotline.sip.voice_terms import ANY_VOICE, VoicePolicy
 class OriginKind(Enum):
     """What a peer is to us."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     TRUNK = "trunk"
     """A carrier's line: reaches the called numbers of its table, and nothing else."""
     PHONE = "phone"
@@ -49,6 +51,10 @@ class Origin:
 
 ANYBODY: Final = Origin()
 
+Standing = Callable[[OriginKind, str], int]
+"""Tells how many calls stand, both ways, for an origin of that kind and name. A trunk and a telephone may
+bear one name."""
+
 
 class Silence(Enum):
     """The answer to whom nothing is said."""
@@ -63,12 +69,20 @@ class Admission(Protocol):
         """Tell, before a message is even parsed, whether an address is a trunk's or a registered phone's."""
         ...
 
+    def hears(self, request: Request, flow: Flow, now: float) -> bool:
+        """Tell whether ``admit`` would answer at all: False is silence. Nothing is counted or changed.
+
+        Asked before a request is refused for want of room: that refusal, too, would tell a scanner
+        that somebody is here.
+        """
+        ...
+
     def admit(
-        self, request: Request, flow: Flow, now: float, standing: Callable[[str], int]
+        self, request: Request, flow: Flow, now: float, standing: Standing
     ) -> Origin | Refusal | Silence:
         """Place a request outside any dialog.
 
-        :param standing: tells how many calls stand, both ways, for an origin of that name.
+        :param standing: tells how many calls each origin has.
         :returns: its origin, a refusal (a challenge; 503 past a trunk's caps), or silence.
         """
         ...
@@ -79,6 +93,10 @@ class OpenAdmission:
 
     def knows(self, ip: str, now: float) -> bool:  # noqa: ARG002 - one form
         """Take everybody."""
+        return True
+
+    def hears(self, *_: object) -> bool:
+        """Answer everybody."""
         return True
 
     def admit(self, *_: object) -> Origin:

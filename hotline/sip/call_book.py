@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hotline.events.ids import CallId
+from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.agenda import Agenda
 from hotline.sip.call_leg import CallLeg
 from hotline.sip.call_moves import Action, Given, State
@@ -66,8 +67,7 @@ class CallBook:
         self._dialogs: dict[DialogKey, CallLeg] = {}
         self._invites: dict[tuple[str, str], CallLeg] = {}
         self._agenda: Agenda[CallLeg] = Agenda()
-        self.standing: Counter[str] = Counter()
-        """How many calls each origin has, by its name."""
+        self._standing: Counter[tuple[OriginKind, str]] = Counter()
         self.events: list[SipEvent] = []
 
     def __len__(self) -> int:
@@ -129,16 +129,21 @@ class CallBook:
             del self._dialogs[leg.dialog.key]
         if self._legs.get(leg.call_id) is leg:
             del self._legs[leg.call_id]
-            self.count(leg.origin.name, -1)
+            self.count(leg.origin, -1)
         key = (leg.dialog.call_id, leg.dialog.remote_tag)
         if self._invites.get(key) is leg:
             del self._invites[key]
 
-    def count(self, origin: str, change: int) -> None:
+    def count(self, origin: Origin, change: int) -> None:
         """Count a call of an origin that began or ended."""
-        self.standing[origin] += change
-        if not self.standing[origin]:
-            del self.standing[origin]
+        key = (origin.kind, origin.name)
+        self._standing[key] += change
+        if not self._standing[key]:
+            del self._standing[key]
+
+    def calls_of(self, kind: OriginKind, name: str) -> int:
+        """Tell how many calls an origin has, both ways."""
+        return self._standing[kind, name]
 
     def move(
         self,
@@ -196,7 +201,7 @@ class CallBook:
 
     def _enter(self, leg: CallLeg) -> None:
         self._legs[leg.call_id] = leg
-        self.count(leg.origin.name, 1)
+        self.count(leg.origin, 1)
 
     # -- carrying out -----------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ class Dialler:
         branches = [self._new_branch(order, targets) for targets in order.branches]
         call = OutgoingCall(order, branches, now + order.ring_s)
         self._calls[order.call_id] = call
-        self._book.count(order.origin.name, 1)
+        self._book.count(order.origin, 1)
         self._counts.calls_out += 1
         self._rings.put(call, call.ring_due)
         for branch in branches:
@@ -374,7 +374,7 @@ class Dialler:
     def _close(self, call: OutgoingCall) -> None:
         call.is_over = True
         if self._calls.pop(call.order.call_id, None) is not None:
-            self._book.count(call.order.origin.name, -1)
+            self._book.count(call.order.origin, -1)
         self._rings.put(call, None)
 
     def _drop_forks(self, attempt: Attempt, but: CallLeg | None = None) -> None:

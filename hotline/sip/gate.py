@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from hotline.errors import RemoteProtocolError
-from hotline.sip.admission import Origin, OriginKind, Silence
+from hotline.sip.admission import Origin, OriginKind, Silence, Standing
 from hotline.sip.authentication import Authentication
 from hotline.sip.bindings import Bindings
 from hotline.sip.flow import Flow
@@ -118,12 +118,18 @@ class Gate:
         """Tell, before a message is parsed, whether an address is a trunk's or a registered phone's."""
         return self._bindings.knows_source(ip, now) or self._trunks.trunk_of(ip) is not None
 
+    def hears(self, request: Request, flow: Flow, now: float) -> bool:
+        """Tell whether a request outside any dialog is answered at all."""
+        if request.method == "REGISTER":
+            return self._is_our_domain(request)
+        return self.knows(flow.remote[0], now)
+
     def admit(
-        self, request: Request, flow: Flow, now: float, standing: Callable[[str], int]
+        self, request: Request, flow: Flow, now: float, standing: Standing
     ) -> Origin | Refusal | Silence:
         """Place a request outside any dialog.
 
-        :param standing: tells how many calls stand for an origin of that name.
+        :param standing: tells how many calls each origin has.
         """
         if request.method == "REGISTER":
             return self._admit_registration(request, flow, now)
@@ -144,8 +150,7 @@ class Gate:
     # -- the three kinds of sources -------------------------------------------------------------------
 
     def _admit_registration(self, request: Request, flow: Flow, now: float) -> Origin | Refusal | Silence:
-        host = request.uri.address.lower()
-        if self._config.domains and host not in self._config.domains:
+        if not self._is_our_domain(request):
             self.counts.foreign_domain += 1
             return Silence.SILENCE
         self.counts.registrations += 1
@@ -156,9 +161,10 @@ class Gate:
             return asked
         return _STRANGER  # the registrar looks at the password
 
-    def _admit_phone(
-        self, request: Request, flow: Flow, now: float, standing: Callable[[str], int]
-    ) -> Origin | Refusal:
+    def _is_our_domain(self, request: Request) -> bool:
+        return not self._config.domains or request.uri.address.lower() in self._config.domains
+
+    def _admit_phone(self, request: Request, flow: Flow, now: float, standing: Standing) -> Origin | Refusal:
         named = request.from_.uri.user_decoded
         holds = self._holds(named, flow, now, through_proxies=False)
         if request.method != "INVITE":
@@ -179,7 +185,7 @@ class Gate:
                 "phone.wrong_identity", flow.remote[0], f"{phone.user} calls as {printable(named)[:64]}", now
             )
             return Refusal(403)
-        if standing(phone.user) >= MOST_CALLS_OF_A_PHONE:
+        if standing(OriginKind.PHONE, phone.user) >= MOST_CALLS_OF_A_PHONE:
             self.counts.phone_full += 1
             self._note("phone.full", phone.user, f"{MOST_CALLS_OF_A_PHONE} calls stand", now)
             return Refusal(503, (("Retry-After", str(PHONE_RETRY_S)),), "Too Many Calls Of This Telephone")
@@ -187,7 +193,7 @@ class Gate:
         return _of(phone)
 
     def _admit_trunk(
-        self, trunk: Trunk, request: Request, now: float, standing: Callable[[str], int]
+        self, trunk: Trunk, request: Request, now: float, standing: Standing
     ) -> Origin | Refusal:
         if request.method == "INVITE":
             refusal = self._check_call(trunk, request, now, standing)
@@ -196,14 +202,12 @@ class Gate:
         self.counts.trunk_requests += 1
         return trunk.origin
 
-    def _check_call(
-        self, trunk: Trunk, request: Request, now: float, standing: Callable[[str], int]
-    ) -> Refusal | None:
+    def _check_call(self, trunk: Trunk, request: Request, now: float, standing: Standing) -> Refusal | None:
         numbers = trunk.numbers or self._config.numbers
         if called_number(request.uri, numbers, trunk.area_code) is None:
             self.counts.other_numbers += 1
             return Refusal(404)
-        stand = standing(trunk.name)
+        stand = standing(OriginKind.TRUNK, trunk.name)
         refusal = self._calls.admit_in(trunk.name, stand, now)
         if refusal is None:
             return None

@@ -1,7 +1,8 @@
 """Requests outside any dialog: who may send them, and what becomes of them (RFC 3261, 8.2).
 
-The order is: overload (503 without memory), admission (silence, or a refusal without memory), and only
-then a transaction and the checks of 8.2, so that a source that may not speak to us costs next to nothing.
+The order is: overload (503 without memory, or silence for whom admission would not answer), admission
+(silence, or a refusal without memory), and only then a transaction and the checks of 8.2, so that a
+source that may not speak to us costs next to nothing and learns nothing.
 """
 
 from __future__ import annotations
@@ -68,9 +69,12 @@ class OutsideRequests:
         # A telephone is not asked for its password first when the answer is known.
         is_leaving = self.draining and request.method == "REGISTER"
         if is_leaving or self.is_crowded(request) or self.sheds(request.method, now):
-            self.shed(request, answers_go)
+            if self._config.admission.hears(request, source, now):
+                self.shed(request, answers_go)
+            else:
+                self._counts.silenced += 1
             return None
-        decided = self._config.admission.admit(request, source, now, self._book.standing.__getitem__)
+        decided = self._config.admission.admit(request, source, now, self._book.calls_of)
         if isinstance(decided, Silence):
             self._counts.silenced += 1
             return None

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
+from hotline.sip.admission import OriginKind
 from hotline.sip.answering import Answering
 from hotline.sip.boundary import cleared
 from hotline.sip.call_book import CallBook
@@ -111,9 +112,9 @@ class UserAgent:
         """How many transactions are remembered."""
         return len(self._layer)
 
-    def calls_of(self, origin_name: str) -> int:
-        """Tell how many calls a trunk or telephone has, both ways."""
-        return self._book.standing[origin_name]
+    def calls_of(self, name: str, kind: OriginKind = OriginKind.TRUNK) -> int:
+        """Tell how many calls a trunk has, or another origin, both ways."""
+        return self._book.calls_of(kind, name)
 
     def handle_message(self, message: Request | Response, flow: Flow, now: float) -> None:
         """Take one message from the wire."""
@@ -356,7 +357,7 @@ class UserAgent:
         answers_go = response_flow(request.top_via, flow)
         origin = None
         if not self._layer.knows(request):
-            if request.to_tag is None and request.method != "CANCEL":
+            if _is_outside(request):
                 origin = self._outside.place(request, answers_go, flow, now)
                 if origin is None:
                     return
@@ -398,3 +399,8 @@ class UserAgent:
         for failed in self._layer.take_failed():
             if isinstance(failed.side, Client) and failed.side.hears is not None:
                 failed.side.hears(None, now)
+
+
+def _is_outside(request: Request) -> bool:
+    """Tell whether a request stands outside any dialog: REGISTER always does, whatever its To says (10.2)."""
+    return request.method == "REGISTER" or (request.to_tag is None and request.method != "CANCEL")

@@ -11,6 +11,7 @@ from sip_bench import OFFER, crlf
 from two_agents import ALICE, a_target, an_agent, an_order
 
 from hotline.events.ids import CallId
+from hotline.sip.admission import OriginKind
 from hotline.sip.dialling import ClientSecret
 from hotline.sip.events import CallAnswered, CallEnded, SipEvent
 from hotline.sip.flow import Flow
@@ -151,4 +152,4 @@ def test_a_call_of_ours_survives_any_peer(
     assert kinds[CallAnswered] <= 1
     assert isinstance(peer.events[-1], CallEnded)
     assert (ua.calls, ua.transactions, ua.legs, ua.next_timer()) == (0, 0, (), None)
-    assert ua.calls_of("") == 0
+    assert ua.calls_of("", OriginKind.OPEN) == 0

@@ -9,7 +9,7 @@ from sip_bench import OFFER, crlf
 from two_agents import ALICE, a_target, an_agent, an_order
 
 from hotline.events.ids import CallId
-from hotline.sip.admission import Origin
+from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.dialler import MOST_FORKS
 from hotline.sip.dialling import ClientSecret, DialTarget
 from hotline.sip.events import CallAnswered, CallEnded, CallRinging, MediaMoved, SipEvent
@@ -423,7 +423,7 @@ def test_a_cancel_that_nobody_answers_is_forgotten() -> None:
 
 def test_the_calls_of_an_origin_are_counted_both_ways() -> None:
     caller = Caller()
-    [invite] = caller.dial((a_target(FIRST),), origin=Origin(name="unicom"))
+    [invite] = caller.dial((a_target(FIRST),), origin=Origin(OriginKind.TRUNK, "unicom"))
     assert caller.ua.calls_of("unicom") == 1
     caller.hear(invite, 200, sdp=OFFER)
     assert caller.ua.calls_of("unicom") == 1
@@ -431,6 +431,13 @@ def test_the_calls_of_an_origin_are_counted_both_ways() -> None:
     [bye] = caller.sent()
     caller.hear(bye, 200)
     assert caller.ua.calls_of("unicom") == 0
+
+
+def test_a_trunk_and_a_telephone_of_one_name_are_counted_apart() -> None:
+    caller = Caller()
+    caller.dial((a_target(FIRST),), origin=Origin(OriginKind.PHONE, "unicom"))
+    assert caller.ua.calls_of("unicom") == 0
+    assert caller.ua.calls_of("unicom", OriginKind.PHONE) == 1
 
 
 def test_a_telephone_that_lists_talk_is_asked_to_answer() -> None:

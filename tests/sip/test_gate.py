@@ -62,7 +62,7 @@ class House:
         assert isinstance(request, Request)
         if credentials:
             request.headers.add("Authorization", credentials)
-        return self.gate.admit(request, flow, self.now, lambda _name: standing)
+        return self.gate.admit(request, flow, self.now, lambda _kind, _name: standing)
 
     def register(self, flow: Flow = DESK, user: str = "1001", password: str = "secret") -> None:
         challenge = self._register(flow, user)
@@ -76,7 +76,7 @@ class House:
             request_of("REGISTER", user, uri="sip:house.example", to=user, headers=headers)
         )
         assert isinstance(request, Request)
-        admitted = self.gate.admit(request, flow, self.now, lambda _name: 0)
+        admitted = self.gate.admit(request, flow, self.now, lambda _kind, _name: 0)
         if isinstance(admitted, Refusal):
             return admitted
         assert isinstance(admitted, Origin)
@@ -119,6 +119,21 @@ def test_a_stranger_hears_nothing(method: str) -> None:
     house = House()
     assert house.ask(request_of(method, "1001"), STRANGER) is Silence.SILENCE
     assert house.gate.counts.silenced == 1
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER"])
+@pytest.mark.parametrize("flow", [STRANGER, DESK, CARRIER], ids=["stranger", "desk", "carrier"])
+@pytest.mark.parametrize("domain", ["house.example", "elsewhere.example"])
+def test_who_would_be_answered_can_be_asked_without_a_trace(method: str, flow: Flow, domain: str) -> None:
+    house = House(domains=("house.example",))
+    house.register(DESK)
+    counted, noted = repr(house.gate.counts), repr(house.gate._noted)
+    request = parse_message(request_of(method, "1001", uri=f"sip:1001@{domain}"))
+    assert isinstance(request, Request)
+    hears = house.gate.hears(request, flow, house.now)
+    assert (repr(house.gate.counts), repr(house.gate._noted)) == (counted, noted)
+    decided = house.gate.admit(request, flow, house.now, lambda _kind, _name: 0)
+    assert hears is (decided is not Silence.SILENCE)
 
 
 def test_a_stranger_with_a_right_password_hears_nothing_until_he_registered() -> None:

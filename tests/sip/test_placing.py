@@ -22,8 +22,11 @@ class Only:
 
     def admit(self, _request: object, _flow: object, _now: float, standing: object) -> Origin | Silence:
         self.asked += 1
-        self.standing = standing("unicom")  # type: ignore[operator]
+        self.standing = standing(OriginKind.TRUNK, "unicom")  # type: ignore[operator]
         return self.decided
+
+    def hears(self, *_: object) -> bool:
+        return not isinstance(self.decided, Silence)
 
 
 @pytest.mark.parametrize("method", ["INVITE", "REGISTER", "OPTIONS", "BYE", "DANCE"])
@@ -122,3 +125,24 @@ def test_a_house_that_drains_takes_nothing_new(method: str) -> None:
     assert (refusal.status, refusal.headers.get("Retry-After")) == (503, "10")
     assert bench.statuses(a_request("INFO", to_tag=tag, cseq=2, branch="z9hG4bKi")) == [200]
     assert bench.statuses(a_request("BYE", to_tag=tag, cseq=3, branch="z9hG4bKb")) == [200]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "REGISTER", "OPTIONS", "BYE"])
+def test_whom_we_do_not_answer_is_not_told_that_we_are_full_or_leaving(method: str) -> None:
+    only = Only(Silence.SILENCE)
+    bench = Bench(admission=only)
+    request = a_request(method, body=OFFER if method == "INVITE" else "")
+    bench.ua.sheds = lambda _method, _now: True
+    assert bench.hear(request) == []
+    bench.ua.sheds, bench.ua.draining = lambda _method, _now: False, True
+    assert bench.hear(request) == []
+    assert (bench.ua.counts.silenced, bench.ua.counts.shed, bench.ua.transactions) == (2, 0, 0)
+
+
+def test_a_tag_in_the_to_of_a_registration_opens_no_door() -> None:
+    only = Only(Silence.SILENCE)
+    bench = Bench(admission=only)
+    assert bench.hear(a_request("REGISTER", to_tag="guessed")) == []
+    assert (only.asked, bench.ua.transactions) == (1, 0)
+    bench = Bench(admission=Only(Origin(OriginKind.PHONE, "1001")))
+    assert bench.statuses(a_request("REGISTER", to_tag="kept")) == [405]  # we have no registrar here

@@ -211,6 +211,9 @@ class Only:
     def knows(self, _ip: str, _now: float) -> bool:
         return True
 
+    def hears(self, *_: object) -> bool:
+        return True
+
     def admit(self, *_: object) -> Origin | Refusal:
         return self._origin
 

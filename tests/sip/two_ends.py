@@ -16,7 +16,7 @@ from enum import Enum
 
 from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
-from hotline.sip.admission import Origin
+from hotline.sip.admission import Origin, Standing
 from hotline.sip.call_leg import CallLeg
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.dialling import DialOrder, DialTarget
@@ -393,7 +393,10 @@ class _Known:
     def knows(self, ip: str, now: float) -> bool:
         return True
 
-    def admit(self, request: Request, flow: Flow, now: float, standing: int) -> Origin:
+    def hears(self, request: Request, flow: Flow, now: float) -> bool:
+        return True
+
+    def admit(self, request: Request, flow: Flow, now: float, standing: Standing) -> Origin:
         return self._origin
 
 
