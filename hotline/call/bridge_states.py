@@ -111,5 +111,7 @@ PORT_S: Final = 5.0
 """Opening their ports; the plane answers within a tick of 20 ms."""
 LEAVING_S: Final = 3.0
 """Who transferred a call usually hangs up as soon as he is told that it worked; then we do."""
+TARGET_RING_S: Final = 60.0
+"""How long the target of a transfer rings before it goes back to who asked for it."""
 MOST_LEGS: Final = 20
 """Telephones that ring at once for one caller; each takes a port and an INVITE."""

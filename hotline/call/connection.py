@@ -7,20 +7,18 @@ from her flow and never replaced, so that she goes on in it when nobody answers 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
-from hotline.call.bridge import Bridge, BridgeOver, Talking
+from hotline.call.bridge import Bridge
+from hotline.call.bridge_news import BridgeOver, Talking
 from hotline.call.destinations import Shown
 from hotline.call.legs import L, Leg
 from hotline.call.messages import CallCommand, CallInput, Refuse
+from hotline.call.statuses import OCCUPIED
 from hotline.events.ids import CallId
 from hotline.ivr.flow import HOLD_MUSIC
 from hotline.ivr.runner import Connect, Connected, ConnectionOver
 from hotline.sip.events import CallArrived
 from hotline.sip.voice_terms import VoiceTerms
-
-OCCUPIED: Final = 486
-"""For a call that wants the place of a leg which cannot be replaced."""
 
 
 class Connection:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hotline.sip.admission import Origin
-from hotline.sip.dialling import USUAL_TIMER, ClientSecret, DialTarget
+from hotline.sip.dialling import ClientSecret, DialTarget
 from hotline.sip.headers import NameAddr
 from hotline.sip.inspection import HeaderFields
-from hotline.sip.session_timer import TimerWish
+from hotline.sip.session_timer import USUAL_TIMER, TimerWish
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import VoicePolicy
 

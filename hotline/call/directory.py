@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from hotline.call.destinations import Destination, Found, Shown
+from hotline.call.statuses import FORBIDDEN, NOT_THERE, UNKNOWN
 from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.dialling import DialTarget
 from hotline.sip.flow import host_text
@@ -27,8 +28,6 @@ ANSWER_ITSELF: Final[HeaderFields] = (
     ("Alert-Info", "<http://notused>;info=alert-autoanswer;delay=0"),
     ("Call-Info", "<sip:notused>;answer-after=0"),
 )
-UNKNOWN: Final = 404
-NOT_REGISTERED: Final = 480
 
 
 class Registrar(Protocol):
@@ -88,7 +87,7 @@ class HouseDirectory:
         if found:
             return Found(tuple(found))
         if users:
-            return Found((), NOT_REGISTERED)
+            return Found((), NOT_THERE)
         if not acting or self._routes is None or len(to) != 1:
             return Found((), UNKNOWN)
         return self._outside(self._routes.find, acting, to[0], shown, now)
@@ -129,7 +128,7 @@ class HouseDirectory:
     ) -> Found:
         phone = self._phones.get(acting)
         if phone is None:  # whoever acts must be known here, whatever the gate let in
-            return Found((), 403)
+            return Found((), FORBIDDEN)
         route = find(acting, dialled, now, shown=phone.caller_number, withheld=shown.withheld)
         if isinstance(route, NoRoute):
             return Found((), route.status, route.reason)

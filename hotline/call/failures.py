@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-UNAVAILABLE: Final = 503  # RFC 3261, 21.5.4
+from hotline.call.statuses import UNAVAILABLE
+
 BUSY: Final = frozenset({486, 600, 603})
 """Statuses that say: he is there, and does not want to."""
 UNANSWERED: Final = frozenset({408, 480, 487})

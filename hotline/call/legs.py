@@ -17,13 +17,13 @@ from typing import Final
 
 from hotline.call.destinations import Destination, preferring
 from hotline.call.messages import Answer, CallCommand, Dial, HangUp, NoteLeg, Refuse
+from hotline.call.statuses import UNAVAILABLE
 from hotline.events.ids import CallId
 from hotline.media.plan import Aim, ClosePort, Codec, OpenPort, PortOpened, Srtp
 from hotline.sip.admission import OriginKind
 from hotline.sip.dialling import DialOrder
 from hotline.sip.voice_terms import SrtpKeys, VoiceTerms
 
-UNAVAILABLE: Final = 503  # RFC 3261, 21.5.4
 PHONE: Final = OriginKind.PHONE
 
 

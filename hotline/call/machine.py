@@ -6,44 +6,42 @@ requests to be opened are kept by ``openings.py``. It knows no SIP, no files and
 
 The promise it keeps: a recording with a second of speech leads to exactly one request, whatever the
 flow does and whenever the caller leaves. Where it is in doubt it opens one request too many rather
-than one too few (``DOUBTFUL_S``).
+than one too few (``words.py``).
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from hotline.call.bridge import FORBIDDEN, SESSION_PROGRESS, Bridge
+from hotline.call.bridge import Bridge
 from hotline.call.connection import Connection
+from hotline.call.frame import CallFrame
 from hotline.call.legs import aim_at, port_for
 from hotline.call.messages import (
     Answer,
-    CallCommand,
     CallerConfirmed,
     CallerLeft,
     CallInput,
     HangUp,
-    LookUpRequest,
     OfferedWritten,
     OpenRequest,
     Progress,
-    Refuse,
     ReportTransfer,
     RequestOpened,
     StatusFound,
     StatusMissing,
     TargetsFound,
     WriteAnswered,
-    WriteEnded,
     WriteFailed,
-    WriteOffered,
 )
 from hotline.call.openings import Openings
+from hotline.call.questions import Questions
 from hotline.call.states import FAREWELL_S, LIMITS_S, TRANSITIONS, A, I, S
-from hotline.events.ids import CallId, RecordingId
-from hotline.ivr.flow import OPEN_REQUEST, REQUEST_STATUS, Flow
+from hotline.call.statuses import FORBIDDEN, SESSION_PROGRESS
+from hotline.call.words import Words
+from hotline.events.ids import CallId
+from hotline.ivr.flow import OPEN_REQUEST, Flow
 from hotline.ivr.phases import P
 from hotline.ivr.runner import (
     ENOUGH_SPEECH_MS,
@@ -68,12 +66,8 @@ from hotline.media.plan import (
 )
 from hotline.sip.events import CallArrived, MediaMoved, TransferAsked
 
-DOUBTFUL_S: Final = 3.0
-"""A recording so long with little speech in it may be a quiet voice: a person shall listen."""
 LEAST_LEFT_S: Final = 120.0
 """So long a flow may go on at least after a talk with a person: for a message, and its number."""
-SAMPLES_PER_S: Final = 8000  # of every recording (media.plan)
-UNAVAILABLE: Final = 503  # RFC 3261, 21.5.4: a trunk tries its next route
 
 _CAUSES: Final[Mapping[str, str]] = {
     # cause of sip.events.CallEnded -> cause in the call record
@@ -92,7 +86,7 @@ _PLAIN_INPUTS: Final[Mapping[type[object], I]] = {
 }
 
 
-class Call:
+class Call(CallFrame[S, I, A]):
     """The machine of one call.
 
     :param facts: what the user agent told about the offer.
@@ -101,27 +95,17 @@ class Call:
     """
 
     def __init__(self, facts: CallArrived, flow: Flow, now: float, *, may_latch: bool = False) -> None:
-        self.facts = facts
-        self.call_id = facts.call_id
+        super().__init__(
+            facts, "in", now, moves=TRANSITIONS, limits_s=LIMITS_S, first=S.WRITING, timeout=I.TIMEOUT
+        )
         self.flow = flow
-        self.direction = "in"
-        self.state = S.WRITING
-        self.cause = ""
-        """Why the call ended, as in WriteEnded; empty while nobody knows."""
         self._may_latch = may_latch
-        self._commands: list[CallCommand] = [WriteOffered(self.call_id)]
         self._runner: Runner | None = None
         self._openings = Openings()
         self._connection = Connection(facts, flow.languages[0], may_latch=may_latch)
-        self._recordings: dict[RecordingId, RecordingClosed] = {}
-        self._openings_of: dict[RecordingId, OpenRequest] = {}
-        self._cut_off: set[RecordingId] = set()
-        self._open_recording: RecordingId | None = None
-        self._asked: Ask | None = None
-        self._lookups: deque[str] = deque()
+        self._words = Words()
+        self._questions = Questions(self.call_id)
         self._port = PortOpened(self.call_id, "", 0)
-        self._notes: list[str] = []
-        self._limit: float | None = now + LIMITS_S[S.WRITING]
         self._left_s = 0.0
         self._is_winding_up = False
         self._has_failed = False
@@ -151,8 +135,7 @@ class Call:
         """Fire what is due, in order of time."""
         while (due := self.next_timer()) is not None and due <= now:
             if due == self._limit:
-                self._limit = None
-                self._move(I.TIMEOUT, now)
+                self._fire_limit(now)
             elif due == self._openings.next_timer():
                 self._openings.handle_timer(now)
             elif due == self._connection.next_timer():
@@ -160,11 +143,6 @@ class Call:
             elif self._runner is not None:
                 self._runner.handle_timer(now)
             self._follow_up(now)
-
-    def take_commands(self) -> list[CallCommand]:
-        """Give what is to be done, in this order, and forget it."""
-        commands, self._commands = self._commands, []
-        return commands
 
     @property
     def is_over(self) -> bool:
@@ -242,7 +220,7 @@ class Call:
             self._move(I.NOT_WRITTEN, now)
         elif self._openings.is_asking:
             self._openings.failed(now)
-        elif self._lookups:
+        elif self._questions.is_looking_up:
             self._status_known("failed", now)
 
     def _media_failed(self, event: MediaFailed, now: float) -> None:
@@ -260,19 +238,10 @@ class Call:
 
     def _request_opened(self, event: RequestOpened, now: float) -> None:
         recording_id = self._openings.opened(event.number, now)
-        if self._asked is None or self._asked.recording is None:
-            return
-        if recording_id is not None and self._asked.recording.recording_id == recording_id:
-            self._answer(Answered(OPEN_REQUEST, "opened", event.number), now)
+        self._answer(self._questions.opened(recording_id, event.number), now)
 
     def _status_known(self, state: str, now: float) -> None:
-        number = self._lookups.popleft() if self._lookups else None
-        if (
-            self._asked is not None
-            and self._asked.question == REQUEST_STATUS
-            and self._asked.number == number
-        ):
-            self._answer(Answered(REQUEST_STATUS, state), now)
+        self._answer(self._questions.found(state), now)
 
     def _from_her_side(self, event: MediaMoved | TransferAsked, now: float) -> None:
         if isinstance(event, TransferAsked):  # a caller is in her flow, and stays there
@@ -282,45 +251,33 @@ class Call:
         self._connection.moved(event.terms)
         self._connection.handle(event, now)
 
-    def _answer(self, answer: Answered, now: float) -> None:
-        self._asked = None
-        if self._runner is not None and self.state is S.TALKING:
+    def _answer(self, answer: Answered | None, now: float) -> None:
+        if answer is not None and self._runner is not None and self.state is S.TALKING:
             self._runner.handle(answer, now)
 
     def _recording_closed(self, event: RecordingClosed, now: float) -> None:
-        if event.recording_id in self._recordings:
+        if self._words.is_known(event.recording_id):
             return
-        self._recordings[event.recording_id] = event
-        if event.recording_id == self._open_recording:
-            self._open_recording = None
+        self._words.ended(event.recording_id)
         runner = self._runner
         is_talk = runner is not None and runner.phase in (P.CONNECT_TALK, P.CONNECT_CLOSING)
         if runner is not None and self.state is S.TALKING:
             runner.handle(event, now)
-        self._openings_of[event.recording_id] = OpenRequest(
+        opening = OpenRequest(
             self.call_id,
             event,
             language=runner.language if runner else self.flow.languages[0],
             for_agent=runner.for_agent if runner else False,
         )
+        self._words.closed(opening, is_cut_off=self.state in (S.CLOSING, S.SETTLING))
         if is_talk and event.speech_ms >= ENOUGH_SPEECH_MS:
-            self._openings.add(self._openings_of[event.recording_id], now)
-        if self.state in (S.CLOSING, S.SETTLING):
-            self._cut_off.add(event.recording_id)
+            self._openings.add(opening, now)
         if self.state is S.SETTLING:
             self._move(I.RECORDING_CLOSED, now)
 
     # -- moving -------------------------------------------------------------------------------------
 
-    def _move(self, event: I, now: float) -> None:
-        row = TRANSITIONS.get((self.state, event))
-        if row is None:
-            return
-        action, state = row
-        if state is not self.state:
-            self.state = state
-            limit_s = LIMITS_S.get(state)
-            self._limit = None if limit_s is None else now + limit_s
+    def _act(self, action: A, now: float) -> None:
         _ACTIONS[action](self, now)
 
     def _follow_up(self, now: float) -> None:
@@ -337,7 +294,7 @@ class Call:
                     self._carry_on(wish, now)
                 if wishes:
                     continue
-            if self.state is S.CLOSING and self._open_recording is None:
+            if self.state is S.CLOSING and self._words.recording is None:
                 self._move(I.RECORDING_CLOSED, now)
                 continue
             if self.state is S.SETTLING and self._openings.is_settled:
@@ -357,31 +314,18 @@ class Call:
                 self.cause = self.cause or wish.cause
                 self._move(I.FLOW_ENDED, now)
             case Ask(question=question) if question == OPEN_REQUEST:
-                self._ask_open(wish, now)
+                self._answer(self._questions.open(wish, self._words, self._openings, now), now)
             case Ask():
-                self._asked = wish
-                self._lookups.append(wish.number)
-                self._commands.append(LookUpRequest(self.call_id, wish.number))
+                self._commands.append(self._questions.look_up(wish))
             case Connect():
                 self._connection.connect(wish, now)
             case Disconnect():
                 self._connection.end(now)
             case Record():
-                self._open_recording = wish.recording_id
+                self._words.recording = wish.recording_id
                 self._commands.append(wish)
             case _:
                 self._commands.append(wish)  # type: ignore[arg-type]
-
-    def _ask_open(self, ask: Ask, now: float) -> None:
-        assert ask.recording is not None
-        self._asked = ask
-        recording_id = ask.recording.recording_id
-        if recording_id in self._openings.given_up:
-            self._answer(Answered(OPEN_REQUEST, "failed"), now)
-        elif recording_id in self._openings.numbers:
-            self._answer(Answered(OPEN_REQUEST, "opened", self._openings.numbers[recording_id]), now)
-        else:
-            self._openings.add(self._openings_of[recording_id], now)
 
     # -- actions, one for each member of A ----------------------------------------------------------
 
@@ -390,10 +334,6 @@ class Call:
         self._commands.append(
             port_for(self.call_id, facts.terms, local_ip=facts.local_ip, may_latch=self._may_latch)
         )
-
-    def _refuse(self, _now: float) -> None:
-        self.cause = self.cause or "fault"
-        self._commands.append(Refuse(self.call_id, UNAVAILABLE))
 
     def _refuse_and_close(self, now: float) -> None:
         self._refuse(now)
@@ -454,32 +394,13 @@ class Call:
 
     def _settle(self, now: float) -> None:
         """Open a request for all words that have none yet."""
-        unopened = [one for key, one in self._openings_of.items() if not self._openings.knows(key)]
-        for one in unopened:
-            recording = one.recording
-            is_long = recording.length_samples >= DOUBTFUL_S * SAMPLES_PER_S
-            if recording.speech_ms >= ENOUGH_SPEECH_MS or (
-                is_long and recording.recording_id in self._cut_off
-            ):
-                self._openings.add(one, now)
-        doubtful = [
-            one
-            for one in unopened
-            if one.recording.length_samples >= DOUBTFUL_S * SAMPLES_PER_S and one.recording.speech_ms > 0
-        ]
-        if doubtful and not self._openings.count:
-            self._openings.add(max(doubtful, key=lambda one: one.recording.speech_ms), now)
+        for opening in self._words.left_over(self._openings):
+            self._openings.add(opening, now)
 
     def _settle_without_file(self, now: float) -> None:
-        self._notes.append(f"!no file: {self._open_recording}")
-        self._open_recording = None
+        self._notes.append(f"!no file: {self._words.recording}")
+        self._words.recording = None
         self._settle(now)
-
-    def _write_ended(self, _now: float) -> None:
-        self._commands.append(WriteEnded(self.call_id, self.cause or "fault", self.path))
-
-    def _nothing(self, _now: float) -> None:
-        return
 
 
 _ACTIONS: Final[Mapping[A, Callable[[Call, float], None]]] = {

@@ -9,27 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from hotline.call.bridge import Bridge, BridgeOver, Talking
+from hotline.call.bridge import Bridge
+from hotline.call.bridge_news import BridgeOver, Talking
 from hotline.call.destinations import Shown
-from hotline.call.failures import UNAVAILABLE, relayed
+from hotline.call.failures import relayed
+from hotline.call.frame import CallFrame
 from hotline.call.legs import L, Leg
 from hotline.call.messages import (
-    CallCommand,
     CallerLeft,
     CallInput,
     OfferedWritten,
     Refuse,
     WriteAnswered,
-    WriteEnded,
     WriteFailed,
-    WriteOffered,
 )
 from hotline.call.phone_states import PHONE_LIMITS_S, PHONE_TRANSITIONS, A, I, S
+from hotline.call.statuses import OCCUPIED
 from hotline.events.ids import CallId
 from hotline.media.plan import MediaFailed, PortOpened
 from hotline.sip.events import CallArrived, CallEnded
 
-OCCUPIED: Final = 486
 PHONE_RING_S: Final = 180.0  # RFC 3261, 16.6 step 11: timer C
 _CAUSES: Final[Mapping[str, str]] = {
     "ended": "finished",
@@ -38,7 +37,7 @@ _CAUSES: Final[Mapping[str, str]] = {
 }
 
 
-class PhoneCall:
+class PhoneCall(CallFrame[S, I, A]):
     """The machine of one such call.
 
     :param facts: what the user agent told about the telephone's INVITE.
@@ -49,17 +48,19 @@ class PhoneCall:
     def __init__(
         self, facts: CallArrived, now: float, *, direction: str, music: str, may_latch: bool = False
     ) -> None:
-        self.facts, self.direction = facts, direction
-        self.call_id = facts.call_id
-        self.state = S.WRITING
-        self.cause = ""
+        super().__init__(
+            facts,
+            direction,
+            now,
+            moves=PHONE_TRANSITIONS,
+            limits_s=PHONE_LIMITS_S,
+            first=S.WRITING,
+            timeout=I.TIMEOUT,
+        )
         self.bridge: Bridge | None = None
         """None until its record is written."""
         self._music, self._may_latch = music, may_latch
-        self._commands: list[CallCommand] = [WriteOffered(self.call_id)]
-        self._notes: list[str] = []
         self._status = 0
-        self._limit: float | None = now + PHONE_LIMITS_S[S.WRITING]
 
     # -- the machine's verbs --------------------------------------------------------------------------
 
@@ -93,16 +94,10 @@ class PhoneCall:
         """Fire what is due, in order of time."""
         while (due := self.next_timer()) is not None and due <= now:
             if due == self._limit:
-                self._limit = None
-                self._move(I.TIMEOUT, now)
+                self._fire_limit(now)
             elif self.bridge is not None:
                 self.bridge.handle_timer(now)
             self._follow_up(now)
-
-    def take_commands(self) -> list[CallCommand]:
-        """Give what is to be done, in this order, and forget it."""
-        commands, self._commands = self._commands, []
-        return commands
 
     @property
     def is_over(self) -> bool:
@@ -158,15 +153,7 @@ class PhoneCall:
                 self.cause = "cancelled"
                 self._move(I.LEFT, now)
 
-    def _move(self, event: I, now: float) -> None:
-        row = PHONE_TRANSITIONS.get((self.state, event))
-        if row is None:
-            return
-        action, state = row
-        if state is not self.state:
-            self.state = state
-            limit_s = PHONE_LIMITS_S.get(state)
-            self._limit = None if limit_s is None else now + limit_s
+    def _act(self, action: A, now: float) -> None:
         _ACTIONS[action](self, now)
 
     def follow_up(self, now: float) -> None:
@@ -222,10 +209,6 @@ class PhoneCall:
             may_latch=self._may_latch,
         )
 
-    def _refuse(self, _now: float) -> None:
-        self.cause = self.cause or "fault"
-        self._commands.append(Refuse(self.call_id, UNAVAILABLE))
-
     def _seek(self, now: float) -> None:
         assert self.bridge is not None
         self.bridge.seek((self.facts.called,), PHONE_RING_S, now, acting=self.facts.origin.name)
@@ -245,12 +228,6 @@ class PhoneCall:
         assert self.bridge is not None
         self.bridge.end(now)
         self._end(now)
-
-    def _write_ended(self, _now: float) -> None:
-        self._commands.append(WriteEnded(self.call_id, self.cause or "fault", self.path))
-
-    def _nothing(self, _now: float) -> None:
-        return
 
 
 _ACTIONS: Final[Mapping[A, Callable[[PhoneCall, float], None]]] = {

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
-from hotline.call.machine import DOUBTFUL_S, SAMPLES_PER_S
+from hotline.call.words import DOUBTFUL_S, SAMPLES_PER_S
 from hotline.errors import OutsideError
 from hotline.events.ids import CallId, RecordingId, RequestNumber
 from hotline.intake.path import call_of

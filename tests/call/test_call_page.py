@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hotline.call import bridge, legs, phone_call
+from hotline.call import bridge_moves, legs, phone_call
 from hotline.call.bridge_states import TRANSITIONS as BRIDGE_MOVES
 from hotline.call.bridge_states import B
 from hotline.call.legs import LEG_TRANSITIONS, L
@@ -88,7 +88,7 @@ def test_every_state_has_a_way_out_and_a_way_in(
 
 def test_every_action_of_a_table_is_one_that_its_machine_knows() -> None:
     for actions, moves in (
-        (bridge._ACTIONS, BRIDGE_MOVES),
+        (bridge_moves.ACTIONS, BRIDGE_MOVES),
         (phone_call._ACTIONS, PHONE_TRANSITIONS),
         (legs._ACTIONS, LEG_TRANSITIONS),
     ):
