@@ -11,6 +11,7 @@ from hotline.media.g711 import CODECS, LAWS, codec_index, law_of
 from hotline.media.leg import Leg
 from hotline.media.parts import Parts
 from hotline.media.plan import Aim, Codec, OpenPort, PortOpened, Srtp
+from hotline.media.ports import place_of
 from hotline.media.protection import MakeProtection, Protection
 from hotline.media.roster import Address
 from hotline.media.rtp import FRAME, address_words, ip_version, remote_number
@@ -52,7 +53,9 @@ class Agreement:
     ) -> None:
         self._parts, self._ports, self._new_token = parts, tuple(ports), new_token
         self._make_coder, self._make_protection = make_coder, make_protection
-        self._groups = groups_of(port_ips)
+        self._ips = tuple(dict.fromkeys(port_ips))
+        groups = [self._ips.index(ip) for ip in port_ips]
+        self._by_port = {place: index for index, place in enumerate(zip(groups, ports, strict=True))}
 
     def open_port(self, command: OpenPort, call: Leg | None) -> None:
         """Give a call a port, or tell why not.
@@ -65,7 +68,8 @@ class Agreement:
             return
         coded, protection = None, None
         try:
-            local_ip, group = self._place(command.local_ip)
+            local_ip, group = place_of(command.local_ip, self._ips)
+            port_index = self._index_of(command.local_port, group)
             declared = _declared(command, local_ip)
             if command.codec not in CODECS:
                 coded = CodedVoice(self._make_coder(command.codec), clock_ratio(command.codec))
@@ -74,10 +78,15 @@ class Agreement:
         except (RemoteProtocolError, LocalProtocolError, OutsideError) as error:
             parts.fail(command.call_id, str(error))
             return
-        slot = parts.roster.take(*declared, command.may_latch, group)
+        slot = parts.roster.take(*declared, command.may_latch, group, port_index)
         if slot is None:
             ports = sum(own == group for own in parts.roster.groups)
-            parts.fail(command.call_id, f"all {ports} media ports are taken")
+            reason = (
+                f"media port {command.local_port} is"
+                if command.local_port
+                else f"all {ports} media ports are"
+            )
+            parts.fail(command.call_id, f"{reason} taken")
             return
         call = Leg(command.call_id, slot, ip_version(local_ip), declared, command.may_latch)
         call.waits_for_source = command.may_latch
@@ -91,26 +100,13 @@ class Agreement:
         local_port = self._ports[parts.roster.port_index[slot]]
         parts.events.append(PortOpened(call.call_id, local_ip, local_port))
 
-    def _place(self, local_ip: str) -> tuple[str, int]:
-        """Give the address to tell, and the group of its ports.
-
-        An address that no port is at may be a wildcard's, or the outer one of a NAT that forwards to
-        the only address of the family.
-        """
-        if not local_ip:
-            return next(iter(self._groups.items()))
-        version = ip_version(local_ip)
-        family = [group for ip, group in self._groups.items() if ip_version(ip) == version]
-        wildcard = self._groups.get("0.0.0.0" if version == 4 else "::")  # noqa: S104 - nothing is bound here
-        group = self._groups.get(local_ip, wildcard)
-        if group is None and len(family) == 1:
-            group = family[0]
-        if group is None:
-            raise LocalProtocolError(
-                f"there are no media ports at {local_ip}, only at {', '.join(self._groups)}: "
-                "let hotline listen there as well"
-            )
-        return local_ip, group
+    def _index_of(self, port: int, group: int) -> int | None:
+        if not port:
+            return None
+        index = self._by_port.get((group, port))
+        if index is None:
+            raise LocalProtocolError(f"port {port} is none of this plane's")
+        return index
 
     def aim(self, call: Leg, command: Aim) -> None:
         """Change what was agreed, or tell why not and change nothing."""

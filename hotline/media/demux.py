@@ -8,8 +8,8 @@ sender tells calls on one port apart.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -63,31 +63,47 @@ class Seats:
 
     def __init__(self, groups: Sequence[int], calls_per_port: int = 1) -> None:
         self._groups = tuple(groups)
-        self._free: dict[int, deque[int]] = {group: deque() for group in groups}
-        for _ in range(calls_per_port):
-            for port, group in enumerate(groups):
-                self._free[group].append(port)
+        self._free: dict[int, OrderedDict[int, int]] = {group: OrderedDict() for group in groups}
+        """By group: how many places are left at each port that has some, the longest unused one first."""
+        for port, group in enumerate(groups):
+            self._free[group][port] = calls_per_port
         self._at: dict[int, list[tuple[int, bool]]] = {port: [] for port in range(len(groups))}
 
-    def take(self, remote: int, may_latch: bool, group: int = 0) -> int | None:
+    def take(
+        self,
+        remote: int,
+        may_latch: bool,
+        group: int = 0,
+        is_fit: Callable[[int], bool] = lambda _port: True,
+    ) -> int | None:
         """Give a port of a group; None when all are taken.
 
         Calls that share a port must differ in their remote address, and only one of them may be
         waiting for an address yet unknown: otherwise a packet could belong to two calls.
+
+        :param is_fit: tells of a port whether it will do.
         """
-        is_waiting = may_latch or remote == 0
-        free = self._free[group]
-        for _ in range(len(free)):
-            port = free.popleft()
-            others = self._at[port]
-            if any(there == remote or (waits and is_waiting) for there, waits in others):
-                free.append(port)
-                continue
-            others.append((remote, is_waiting))
-            return port
+        for port in self._free[group]:
+            if is_fit(port) and self.take_at(port, remote, may_latch):
+                return port
         return None
+
+    def take_at(self, port: int, remote: int, may_latch: bool) -> bool:
+        """Take a place at this very port; False when there is none for such a call."""
+        is_waiting = may_latch or remote == 0
+        others, free = self._at[port], self._free[self._groups[port]]
+        if port not in free or any(there == remote or (waits and is_waiting) for there, waits in others):
+            return False
+        others.append((remote, is_waiting))
+        free[port] -= 1
+        free.move_to_end(port)
+        if not free[port]:
+            del free[port]
+        return True
 
     def give_back(self, port: int, remote: int, may_latch: bool) -> None:
         """Return a place, told as it was taken."""
         self._at[port].remove((remote, may_latch or remote == 0))
-        self._free[self._groups[port]].append(port)
+        free = self._free[self._groups[port]]
+        free[port] = free.get(port, 0) + 1
+        free.move_to_end(port)

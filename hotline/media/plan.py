@@ -62,6 +62,8 @@ class OpenPort:
     """Address to open the port at, which also tells the family; empty: the plane's own."""
     event_clock_hz: int = 0
     """Clock that telephone-event counts by where it is not the voice's; 0: the voice's own."""
+    local_port: int = 0
+    """Which port; 0: any that is free."""
 
 
 @dataclass(frozen=True, slots=True)

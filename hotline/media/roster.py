@@ -72,9 +72,19 @@ class Roster:
 
     # -- changes ------------------------------------------------------------------------------------
 
-    def take(self, remote: int, address: Address, may_latch: bool, group: int = 0) -> int | None:
-        """Give a new call a slot and a port of a group; None when all of its ports are taken."""
-        port_index = self._seats.take(remote, may_latch, group)
+    def take(
+        self, remote: int, address: Address, may_latch: bool, group: int = 0, port_index: int | None = None
+    ) -> int | None:
+        """Give a new call a slot and a port.
+
+        :param group: the port is to be one of these.
+        :param port_index: the port itself, where whoever asks has chosen one.
+        :returns: the slot; None when the port, or all of the group's, are taken.
+        """
+        if port_index is None:
+            port_index = self._seats.take(remote, may_latch, group)
+        elif not self._seats.take_at(port_index, remote, may_latch):
+            port_index = None
         if port_index is None:
             return None
         slot = self._take_slot()
