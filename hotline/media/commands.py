@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from hotline.errors import LocalProtocolError
 from hotline.media.agreement import Agreement
@@ -14,13 +14,18 @@ from hotline.media.plan import (
     ClosePort,
     MediaCommand,
     OpenPort,
+    PauseRecording,
     Play,
     Record,
+    ResumeRecording,
     StopPlaying,
     StopRecording,
     Unbridge,
 )
 from hotline.media.playing import Playing
+
+MAY_BE_LATE: Final = (StopPlaying, PauseRecording, ResumeRecording, StopRecording, Unbridge, ClosePort)
+"""Commands that a call without a port has no use for."""
 
 
 class Commands:
@@ -36,7 +41,7 @@ class Commands:
         match command:
             case OpenPort():
                 self._agreement.open_port(command, call)
-            case StopPlaying() | StopRecording() | Unbridge() | ClosePort() if call is None:
+            case _ if call is None and isinstance(command, MAY_BE_LATE):
                 pass  # the call was faster
             case _ if call is None:
                 parts.fail(command.call_id, f"{type(command).__name__} came for a call that has no port")
@@ -45,15 +50,13 @@ class Commands:
             case Bridge():
                 self._bridge(call, command)
             case Unbridge():
-                parts.bridges.end(call)
+                self._part(call)
             case Play():
                 self._playing.play(call, command)
             case StopPlaying():
                 self._playing.stop(call)
-            case Record():
+            case Record() | PauseRecording() | ResumeRecording() | StopRecording():
                 self._record(call, command)
-            case StopRecording():
-                parts.recordings.end(call)
             case ClosePort():
                 self.close_port(call)
             case _:
@@ -63,7 +66,7 @@ class Commands:
         """End a call's media, closing its recording."""
         parts = self._parts
         parts.recordings.end(call)
-        parts.bridges.end(call)
+        self._part(call)
         parts.out.stop(call.slot)
         parts.legs.remove(call)
         parts.roster.give_back(call.slot)
@@ -78,10 +81,27 @@ class Commands:
         for one in (call, other):
             self._playing.stop(one)
             parts.roster.begin(one.slot)
+        if call.other is not other:
+            self._part(call)
+            self._part(other)
         parts.bridges.build(call, other)
+        parts.recordings.join(call, other)
 
-    def _record(self, call: Leg, command: Record) -> None:
-        try:
-            self._parts.recordings.begin(call, command)
-        except LocalProtocolError as error:
-            self._parts.fail(call.call_id, str(error))
+    def _part(self, call: Leg) -> None:
+        self._parts.recordings.part(call)
+        self._parts.bridges.end(call)
+
+    def _record(self, call: Leg, command: Record | PauseRecording | ResumeRecording | StopRecording) -> None:
+        recordings = self._parts.recordings
+        match command:
+            case PauseRecording():
+                recordings.pause(call, command.longest_s)
+            case ResumeRecording():
+                recordings.resume(call)
+            case StopRecording():
+                recordings.end(call)
+            case Record():
+                try:
+                    recordings.begin(call, command)
+                except LocalProtocolError as error:
+                    self._parts.fail(call.call_id, str(error))

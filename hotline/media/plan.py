@@ -40,7 +40,7 @@ class Srtp:
 
 @dataclass(frozen=True, slots=True)
 class OpenPort:
-    """Give a call a local RTP port; answered by PortOpened or MediaFailed."""
+    """Give a call a local RTP port; answered by PortOpened, where none was named, or MediaFailed."""
 
     call_id: CallId
     remote_ip: str
@@ -63,7 +63,7 @@ class OpenPort:
     event_clock_hz: int = 0
     """Clock that telephone-event counts by where it is not the voice's; 0: the voice's own."""
     local_port: int = 0
-    """Which port; 0: any that is free."""
+    """Which port (``hotline.media.ports``); 0: any that is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,28 @@ class Record:
     recording_id: RecordingId
     longest_s: float
     """The plane closes the recording by itself after so many seconds."""
+    both: bool = False
+    """True: also record, in a file of its own, whoever is bridged with her, now or later. Then both
+    files begin at this moment, so that their samples of the same number were said at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """Write silence of the same length in place of what is said from now on; answered by RecordingPaused.
+
+    Nothing happens when no recording is open, or when it pauses already.
+    """
+
+    call_id: CallId
+    longest_s: float
+    """It goes on by itself after so long: a pause that somebody forgot must not cost the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRecording:
+    """Write what is said again; answered by RecordingResumed. Nothing happens when nothing pauses."""
+
+    call_id: CallId
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +168,19 @@ class ClosePort:
     call_id: CallId
 
 
-MediaCommand = OpenPort | Aim | Bridge | Unbridge | Play | StopPlaying | Record | StopRecording | ClosePort
+MediaCommand = (
+    OpenPort
+    | Aim
+    | Bridge
+    | Unbridge
+    | Play
+    | StopPlaying
+    | Record
+    | PauseRecording
+    | ResumeRecording
+    | StopRecording
+    | ClosePort
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +224,38 @@ class SpeechEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingPaused:
+    """From here on the recording holds silence."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    at_ms: int
+    """Place in the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingResumed:
+    """From here on the recording holds what is said."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    at_ms: int
+    is_forgotten: bool = False
+    """True when nobody commanded it: the longest pause was over."""
+
+
+@dataclass(frozen=True, slots=True)
+class FarSide:
+    """The file of what was said to the caller by those she was bridged with."""
+
+    path: str
+    """Relative to the recordings folder."""
+    codec: Codec
+    length_samples: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingClosed:
     """A recording is safe on disk under its final name."""
 
@@ -203,6 +269,8 @@ class RecordingClosed:
     speech_ms: int
     """How much of it the voice activity detector took for speech."""
     sha256: str
+    far: FarSide | None = None
+    """None: nobody was bridged with her, or only her side was to be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,5 +282,13 @@ class MediaFailed:
 
 
 MediaEvent = (
-    PortOpened | PromptEnded | DigitPressed | SpeechStarted | SpeechEnded | RecordingClosed | MediaFailed
+    PortOpened
+    | PromptEnded
+    | DigitPressed
+    | SpeechStarted
+    | SpeechEnded
+    | RecordingPaused
+    | RecordingResumed
+    | RecordingClosed
+    | MediaFailed
 )

@@ -171,7 +171,7 @@ class Plane:
     def take_events(self) -> list[MediaEvent]:
         """Take what happened, in order."""
         events, self._parts.events = self._parts.events, []
-        return events
+        return events + self._recordings.take_events()
 
     def take_orders(self) -> list[RecorderOrder]:
         """Take what the recorder is to do, in order."""

@@ -102,6 +102,10 @@ class Timelines:
         """Find the first sample that comes from now on (``first``)."""
         self._mark[slot], self.first[slot], self._is_marking[slot] = self.edge[slot], NEVER, True
 
+    def now(self, slot: int) -> int:
+        """Tell where a sample would lie that was said just now, to a packet's length."""
+        return int(self.edge[slot]) + max(0, int(self._idle[slot]) - 1) * FRAME
+
     def settle(self, slot: int) -> None:
         """Let ``first`` stand: samples from there on have been taken."""
         self._is_marking[slot] = False

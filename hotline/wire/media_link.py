@@ -1,8 +1,10 @@
 """The product's side of the media plane: starts it, talks to it, and starts it again when it dies.
 
-Every call that the plane was serving when it died gets MediaFailed; what it had recorded stays on
-disk as ``.part`` files. A new plane is started after a back-off; until it is ready, calls that ask
-for a port get MediaFailed at once, so that they can be refused politely.
+Which of its ports are free is known here (``hotline.media.ports``), so a call that asks for one has it at
+once, and can be answered before the plane has heard of it. Every call that the plane was serving when it
+died gets MediaFailed; what it had recorded stays on disk as ``.part`` files. A new plane is started after a
+back-off; until it is ready, calls that ask for a port get MediaFailed at once, so that they can be refused
+politely.
 """
 
 from __future__ import annotations
@@ -15,26 +17,27 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 import hotline
-from hotline.errors import ConfigError, LocalProtocolError, OutsideError
+from hotline.errors import ConfigError, LocalProtocolError, OutsideError, RemoteProtocolError
 from hotline.events.ids import CallId, RecordingId
+from hotline.media.commands import MAY_BE_LATE
 from hotline.media.plan import (
     ClosePort,
     MediaCommand,
     MediaEvent,
     MediaFailed,
     OpenPort,
+    PortOpened,
     Record,
     RecordingClosed,
-    StopPlaying,
-    StopRecording,
-    Unbridge,
 )
+from hotline.media.ports import PortPool, Seat, even_ports
 from hotline.wire.media_messages import (
     LONGEST_MESSAGE,
     Complained,
@@ -54,6 +57,7 @@ STOP_WAIT_S: Final = 6.0
 BACK_OFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # after the n-th death in a row; then the last
 STEADY_S: Final = 30.0  # a plane that lived so long has made good its predecessors' deaths
 READ_AT_ONCE: Final = 500
+AWAY: Final = "the media plane is being restarted"
 
 _log = structlog.get_logger()
 
@@ -107,7 +111,8 @@ class MediaPlane:
         self._ready_at = 0.0
         self._deaths = 0
         self._respawn: Delayed | None = None
-        self._open: set[CallId] = set()
+        self._pool = self._new_pool()
+        self._open: dict[CallId, Seat] = {}
         self._recording: dict[RecordingId, CallId] = {}
 
     @property
@@ -119,6 +124,16 @@ class MediaPlane:
     def is_ready(self) -> bool:
         """Tell whether the plane takes calls."""
         return self._is_ready
+
+    @property
+    def free_ports(self) -> int:
+        """How many more calls may have a port; 0 while there is no plane."""
+        return self._pool.free if self._is_ready else 0
+
+    @property
+    def backlog(self) -> int:
+        """How many messages the plane has not taken yet; above 0 it does not keep up."""
+        return len(self._unsent)
 
     async def start(self) -> PlaneReady:
         """Start the plane and wait until its ports are open.
@@ -143,19 +158,47 @@ class MediaPlane:
             raise ConfigError(answer.message, file=answer.file)
         return answer
 
-    def send(self, command: MediaCommand) -> None:
-        """Hand a command to the plane; what cannot be done is answered by MediaFailed."""
+    def open_port(self, command: OpenPort) -> PortOpened | MediaFailed:
+        """Give a call a port.
+
+        :returns: the port, at once; the plane opens it before it hears or sends anything of the call. Or
+            why there is none: all are taken, none is where the caller reached us, the plane is away.
+        """
+        call_id = command.call_id
         if not self._is_ready:
-            if not isinstance(command, StopPlaying | StopRecording | Unbridge | ClosePort):
-                failed = MediaFailed(command.call_id, "the media plane is being restarted")
+            return MediaFailed(call_id, AWAY)
+        if call_id in self._open:
+            return MediaFailed(call_id, "the call has a port already")
+        try:
+            local_ip, seat = self._pool.take(
+                command.local_ip,
+                (command.remote_ip, command.remote_port),
+                self._reactor.seconds(),
+                may_latch=command.may_latch,
+            )
+        except (LocalProtocolError, RemoteProtocolError) as error:
+            return MediaFailed(call_id, str(error))
+        self._open[call_id] = seat
+        self._write(replace(command, local_port=seat.port))
+        return PortOpened(call_id, local_ip, seat.port)
+
+    def send(self, command: MediaCommand) -> None:
+        """Hand a command to the plane; what cannot be done is answered by MediaFailed.
+
+        OpenPort is answered as by ``open_port``, a moment later.
+        """
+        if isinstance(command, OpenPort):
+            self._reactor.callLater(0, self._on_event, self.open_port(command))
+            return
+        if not self._is_ready:
+            if not isinstance(command, MAY_BE_LATE):
+                failed = MediaFailed(command.call_id, AWAY)
                 self._reactor.callLater(0, self._on_event, failed)
             return
-        if isinstance(command, OpenPort):
-            self._open.add(command.call_id)
-        elif isinstance(command, Record):
+        if isinstance(command, Record):
             self._recording[command.recording_id] = command.call_id
-        elif isinstance(command, ClosePort):
-            self._open.discard(command.call_id)
+        elif isinstance(command, ClosePort) and (seat := self._open.pop(command.call_id, None)) is not None:
+            self._pool.give_back(seat, self._reactor.seconds())
         self._write(command)
 
     async def stop(self) -> None:
@@ -249,8 +292,9 @@ class MediaPlane:
         self._is_ready = False
         lost = set(self._recording.values())
         if not self._is_stopping:  # else whoever stops us has done with the calls; not with their recordings
-            lost |= self._open
+            lost.update(self._open)
         self._open.clear()
+        self._pool = self._new_pool()  # the next plane opens all of them anew
         self._recording.clear()
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
@@ -278,6 +322,10 @@ class MediaPlane:
             self._end.close()
         self._end = None
         self._unsent.clear()
+
+    def _new_pool(self) -> PortPool:
+        ours = self._configure
+        return PortPool(ours.listen_ips, even_ports(ours.port_low, ours.port_high))
 
     # -- writing ------------------------------------------------------------------------------------
 

@@ -19,15 +19,20 @@ from hotline.media.plan import (
     ClosePort,
     Codec,
     DigitPressed,
+    FarSide,
     MediaCommand,
     MediaEvent,
     MediaFailed,
     OpenPort,
+    PauseRecording,
     Play,
     PortOpened,
     PromptEnded,
     Record,
     RecordingClosed,
+    RecordingPaused,
+    RecordingResumed,
+    ResumeRecording,
     SpeechEnded,
     SpeechStarted,
     Srtp,
@@ -86,6 +91,7 @@ _KINDS: Final[dict[str, type[PlaneMessage]]] = {
     kind.__name__: kind
     for kind in (
         OpenPort, Aim, Bridge, Unbridge, Play, StopPlaying, Record, StopRecording, ClosePort,
+        PauseRecording, ResumeRecording, RecordingPaused, RecordingResumed,
         PortOpened, PromptEnded, DigitPressed, SpeechStarted, SpeechEnded, RecordingClosed, MediaFailed,
         Configure, PlaneReady, PlaneRefused, Complained,
     )
@@ -120,7 +126,7 @@ def _plain(value: object) -> object:
         return str(value)
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, Srtp):
+    if isinstance(value, Srtp | FarSide):
         return asdict(value)
     raise TypeError(f"{type(value).__name__} has no place in a message")
 
@@ -146,6 +152,8 @@ def read_message(datagram: bytes) -> PlaneMessage:
             tree["srtp"] = Srtp(
                 str(keys["suite"]), bytes.fromhex(keys["send_key"]), bytes.fromhex(keys["receive_key"])
             )
+        if tree.get("far") is not None:
+            tree["far"] = FarSide(**tree["far"] | {"codec": Codec[tree["far"]["codec"]]})
         values: Any = {
             name: tuple(value) if isinstance(value, list) else value for name, value in tree.items()
         }

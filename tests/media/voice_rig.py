@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hotline.events.ids import CallId, RecordingId
-from hotline.media.g711 import Samples
+from hotline.media.g711 import SILENCE, Samples, codec_index
 from hotline.media.packets import Batch
 from hotline.media.plan import Codec, MediaEvent, OpenPort, PortOpened, Record
 from hotline.media.plane import Plane
@@ -78,6 +78,7 @@ class Rig:
         )
         self.events: list[MediaEvent] = []
         self.disk: dict[str, bytes] = defaultdict(bytes)
+        self.laws: dict[str, set[Codec]] = defaultdict(set)
         self.sealed: list[SealRecording] = []
         self.heard: dict[tuple[int, int], list[bytes]] = defaultdict(list)
         """Packets sent, by remote number and local port."""
@@ -154,7 +155,9 @@ class Rig:
             if isinstance(order, AppendSamples):
                 assert not any(done.recording_id == order.recording_id for done in self.sealed)
                 assert order.data
-                self.disk[order.recording_id] += order.data
+                name = order.recording_id + order.side.value
+                self.disk[name] += bytes([SILENCE[codec_index(order.codec)]]) * order.lead + order.data
+                self.laws[name].add(order.codec)
             else:
                 self.sealed.append(order)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotline.errors import LocalProtocolError
-from hotline.media.plan import Codec, MediaCommand, MediaEvent, Play, Srtp
+from hotline.media.plan import Codec, FarSide, MediaCommand, MediaEvent, Play, Srtp
 from hotline.wire.media_messages import (
     LONGEST_MESSAGE,
     Complained,
@@ -38,6 +38,7 @@ def any_of(kind: type) -> st.SearchStrategy:
         Codec: st.sampled_from(Codec),
         int | None: st.none() | st.integers(0, 127),
         Srtp | None: st.none() | st.builds(Srtp, TEXT, st.binary(max_size=30), st.binary(max_size=30)),
+        FarSide | None: st.none() | st.builds(FarSide, TEXT, st.sampled_from(Codec), st.integers(0), TEXT),
     }
     fields = {
         name: st.lists(TEXT, max_size=5).map(tuple)
