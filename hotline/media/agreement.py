@@ -97,8 +97,9 @@ class Agreement:
             slot, sequence=self._new_token(16), timestamp=self._new_token(32), ssrc=self._new_token(32)
         )
         self._agree(call, command, coded, protection)
-        local_port = self._ports[parts.roster.port_index[slot]]
-        parts.events.append(PortOpened(call.call_id, local_ip, local_port))
+        if not command.local_port:  # whoever chose it knows it
+            local_port = self._ports[parts.roster.port_index[slot]]
+            parts.events.append(PortOpened(call.call_id, local_ip, local_port))
 
     def _index_of(self, port: int, group: int) -> int | None:
         if not port:

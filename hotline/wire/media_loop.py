@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from hotline.errors import LocalProtocolError
 from hotline.media.packets import Batch
-from hotline.media.plan import MediaCommand, MediaFailed, PortOpened, Record
+from hotline.media.plan import MediaCommand, MediaFailed, OpenPort, Record
 from hotline.media.plane import Plane
 from hotline.media.roster import PHASES
 from hotline.media.rtp import FRAME_MS
@@ -211,6 +211,8 @@ class MediaLoop:
         ):
             raise LocalProtocolError(f"{type(message).__name__} is no command for a media plane")
         self._plane.command(message)
+        if isinstance(message, OpenPort) and (index := self._plane.port_index(message.call_id)) is not None:
+            self._drain(self._sockets[index])
 
     def _relist(self, phase: int) -> None:
         roster = self._plane.roster
@@ -274,10 +276,6 @@ class MediaLoop:
         for order in self._plane.take_orders():
             self._recorder.submit(order)
         for event in self._plane.take_events():
-            if isinstance(event, PortOpened):
-                index = self._plane.port_index(event.call_id)
-                if index is not None:
-                    self._drain(self._sockets[index])
             self._control.tell(event)
         for call_id, text in self._plane.take_complaints():
             self._control.tell(Complained(call_id, text))

@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 
 from hotline.errors import ConfigError
 from hotline.media.plane import Plane
+from hotline.media.ports import even_ports
 from hotline.media.prompts import PromptBank
 from hotline.sip.voice_terms import CODECS
 from hotline.wire.media_loop import Control, MediaLoop
@@ -148,8 +149,7 @@ def open_ports(listen_ip: str, port_low: int, port_high: int) -> list[socket.soc
     :param listen_ip: of either family; an IPv6 one hears no IPv4.
     :raises ConfigError: when there is none, one is taken, or too many files would be open.
     """
-    first = max(port_low + port_low % 2, 2)
-    ports = range(first, port_high + 1, 2)
+    ports = even_ports(port_low, port_high)
     if not ports:
         raise ConfigError(
             f"there is no even port from media.port_low = {port_low} to media.port_high = {port_high}; "

@@ -1,4 +1,4 @@
-"""The product's pool of media ports: no port twice, the longest unused one first, rest for callers behind NAT."""
+"""The pool of media ports: no port twice, the longest unused one first, rest for callers behind NAT."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_port_is_at_the_address_where_the_caller_reached_us() -> None:
     ("local_ip", "ips", "group"),
     [
         ("", ["192.0.2.1"], 0),
-        ("192.0.2.9", ["::1", "0.0.0.0"], 1),  # noqa: S104 - a wildcard stands for each address
+        ("192.0.2.9", ["::1", "0.0.0.0"], 1),
         ("203.0.113.5", ["192.0.2.1", "2001:db8::1"], 0),
         ("2001:db8::9", ["192.0.2.1", "2001:db8::1"], 1),
     ],
@@ -71,7 +71,7 @@ def test_an_address_finds_its_ports(local_ip: str, ips: list[str], group: int) -
 
 
 def test_an_address_without_ports_is_told_with_the_remedy() -> None:
-    with pytest.raises(LocalProtocolError, match="no media ports at 203.0.113.5.*let hotline listen"):
+    with pytest.raises(LocalProtocolError, match=r"no media ports at 203\.0\.113\.5.*let hotline listen"):
         place_of("203.0.113.5", ["192.0.2.1", "192.0.2.2"])
 
 
