@@ -23,6 +23,7 @@ from hotline.sip.message import MalformedRequest, Request, response_to
 from hotline.sip.numbers import called_number
 from hotline.sip.replies import Replies
 from hotline.sip.transaction_layer import Server, TransactionLayer
+from hotline.sip.urgency import Spared
 
 DIALOG_METHODS: Final = frozenset({"BYE", "INFO", "UPDATE", "PRACK"})
 """Requests that make sense in a dialog only: 481 outside (12.2.2, 15.1.2)."""
@@ -50,6 +51,7 @@ class OutsideRequests:
         self._answering, self._counts, self._tag_key = answering, counts, tag_key
         self.draining = False
         self.sheds: Callable[[str, float], bool] = lambda _method, _now: False
+        self._spared = Spared()
 
     # -- before anything is remembered ------------------------------------------------------------
 
@@ -68,7 +70,8 @@ class OutsideRequests:
         """
         # A telephone is not asked for its password first when the answer is known.
         is_leaving = self.draining and request.method == "REGISTER"
-        if is_leaving or self.is_crowded(request) or self.sheds(request.method, now):
+        is_too_much = self.sheds(request.method, now) and not self._spared.spares(request, now)
+        if is_leaving or is_too_much or self.is_crowded(request):
             if self._config.admission.hears(request, source, now):
                 self.shed(request, answers_go)
             else:

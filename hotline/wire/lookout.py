@@ -140,6 +140,7 @@ class Lookout:
             "sip_legs": lambda: user_agent.calls,
             "sip_transactions": lambda: user_agent.transactions,
             "sip_overloaded": lambda: float(edge.overload.is_on),
+            "sip_cut_ratio": lambda: edge.overload.cut,
             "sip_wait_seconds": lambda: edge.overload.wait_s,
             "phones_registered": lambda: len(house.bindings.users(seconds())),
         }

@@ -53,7 +53,8 @@ GAUGES: Final[Mapping[str, str]] = {
     "sip_legs": "SIP dialogs that stand or are being set up.",
     "sip_transactions": "SIP transactions that are remembered.",
     "sip_overloaded": "1: new work is refused with 503, because what came waits too long; 0: none is.",
-    "sip_wait_seconds": "How long a queue stood before SIP in the last quarter of a second.",
+    "sip_cut_ratio": "Share of the new work that is refused with 503, by what it costs.",
+    "sip_wait_seconds": "How long the longest queue of SIP's stood when it was looked at last.",
     "phones_registered": "Accounts that have a telephone registered.",
     "calls": "Calls in progress.",
 }

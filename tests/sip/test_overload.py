@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotline.sip.overload import CALM_S, EVERY_S, LONG_S, SHORT_S, STALE_S, TOP, Overload, Waits
+from hotline.sip.overload import CALM_S, EVERY_S, LONG_S, SHORT_S, STALE_S, Overload, Waits, level_of
+from tests.sip.queue_model import LIMIT_PER_S, REFUSAL_S, play
+
+NEVER_CUT = 0.0
 
 
 def run(
@@ -20,27 +27,42 @@ def run(
     return now
 
 
+def ask(
+    overload: Overload, methods: str, waited_s: float, seconds: float, start: float = 0.0
+) -> Iterator[bool]:
+    """Ask for one thing after the other, a hundred a second; give each fate."""
+    asked = methods.split()
+    for step in range(int(seconds * 100)):
+        now = start + step / 100
+        overload.measure(waited_s, now)
+        yield overload.sheds(asked[step % len(asked)], now)
+
+
 def refused(overload: Overload, method: str, now: float, of: int = 100) -> int:
     return sum(overload.sheds(method, now) for _ in range(of))
 
 
 def test_nothing_is_refused_while_nothing_waits() -> None:
     overload = Overload()
-    now = run(overload, SHORT_S / 2, 10)
-    assert overload.share == 0.0
-    assert refused(overload, "OPTIONS", now) == 0
+    assert not any(ask(overload, "INVITE OPTIONS", SHORT_S / 2, 10))
+    assert overload.cut == NEVER_CUT
 
 
-def test_a_queue_costs_probes_first_then_registrations_then_calls() -> None:
-    overload, order = Overload(), []
-    now = 0.0
-    for _ in range(200):
-        now = run(overload, LONG_S, 0.3, now) + 0.01
-        for method in ("INVITE", "REGISTER", "OPTIONS"):
-            if method not in order and refused(overload, method, now):
-                order.append(method)
+def test_what_is_worth_least_goes_first() -> None:
+    overload = Overload()
+    order: list[str] = []
+    for step, is_refused in enumerate(ask(overload, "INVITE REGISTER OPTIONS", 2 * LONG_S, 10)):
+        method = ("INVITE", "REGISTER", "OPTIONS")[step % 3]
+        if is_refused and method not in order:
+            order.append(method)
     assert order == ["OPTIONS", "REGISTER", "INVITE"]
-    assert refused(overload, "INVITE", now) == 100
+
+
+def test_calls_are_cut_at_once_where_nothing_else_is_asked_for() -> None:
+    overload = Overload()
+    fates = list(ask(overload, "INVITE", 2 * LONG_S, 0.6))
+    assert any(fates)
+    assert overload.refuses_calls
 
 
 def test_a_hiccup_is_no_queue() -> None:
@@ -48,54 +70,68 @@ def test_a_hiccup_is_no_queue() -> None:
     for step in range(1000):
         now = step / 100
         overload.measure(1.0 if step % 10 else 0.0, now)
-    assert overload.share == 0.0
+        overload.sheds("INVITE", now)
+    assert overload.cut == NEVER_CUT
 
 
 def test_a_few_messages_a_second_are_never_too_many() -> None:
     overload = Overload()
     for step in range(100):
         overload.measure(1.0, step / 10)
-    assert overload.share == 0.0
+    assert overload.cut == NEVER_CUT
 
 
 def test_a_slow_loop_counts_though_datagrams_are_fresh() -> None:
     overload, now = Overload(), 0.0
     for step in range(1000):
         now = step / 100
+        overload.measure(2 * LONG_S, now, Waits.LOOP)
         overload.measure(0.0, now)
-        overload.measure(LONG_S, now, Waits.LOOP)
-    assert refused(overload, "OPTIONS", now) == 100
+        overload.sheds("OPTIONS", now)
+    assert refused(overload, "OPTIONS", now) > 90
+
+
+@dataclass
+class Lane:
+    """A queue behind SIP."""
+
+    waited_s: float = 0.0
+
+    def wait_s(self, now: float) -> float:
+        return self.waited_s
+
+
+def test_a_queue_before_the_store_counts_though_datagrams_are_fresh() -> None:
+    overload, lane = Overload(), Lane()
+    overload.watch(lane, usual_s=0.1)
+    lane.waited_s = 0.1
+    assert not any(ask(overload, "INVITE", 0.0, 3))
+    lane.waited_s = 0.1 + 2 * LONG_S
+    assert sum(ask(overload, "INVITE", 0.0, 3, 3.0)) > 50
+    lane.waited_s = 0.0
+    assert sum(ask(overload, "INVITE", 0.0, 3, 6.0)) < 100
+    assert overload.cut == NEVER_CUT
 
 
 def test_a_share_is_spread_evenly() -> None:
     overload = Overload()
     overload.measure(0.0, 0.0)
-    overload.share = 2.25
-    fates = [overload.sheds("INVITE", 0.1) for _ in range(40)]
-    assert sum(fates) == 10
-    assert fates[:4] == fates[4:8]
+    overload.sheds("INVITE", 0.0)
+    overload.cut, overload.shares, overload._levels = 0.25, [1.0, 1.0, 0.25], [0.0, 0.0, 0.0]
+    overload._asked[2][""] = 100.0
+    overload._levels[2] = 75.0
+    fates = [overload.sheds("INVITE", 0.01) for _ in range(40)]
+    gaps = [at for at, fate in enumerate(fates) if fate]
+    assert 10 <= sum(fates) <= 16  # what is asked for meanwhile makes the source louder
+    assert max(later - earlier for earlier, later in pairwise(gaps)) <= 4
 
 
-def test_while_a_queue_stands_what_is_stale_is_refused_and_the_fresh_goes_by_the_share() -> None:
+def test_while_work_is_cut_what_is_stale_is_refused() -> None:
     overload = Overload()
-    now = run(overload, STALE_S, 2 * EVERY_S)
-    assert refused(overload, "INVITE", now) == 100
-    overload.measure(0.0, now)
-    assert refused(overload, "INVITE", now) == 0
-
-
-def test_the_one_that_floods_is_refused_and_who_asks_for_little_is_not() -> None:
-    overload, now = Overload(), 0.0
-    fates: dict[str, list[bool]] = {"loud": [], "quiet": []}
-    for step in range(4000):
-        now += 0.002
-        source = "quiet" if step % 100 == 99 else "loud"
-        overload.measure(LONG_S, now, source=source)
-        fate = overload.sheds("INVITE", now)
-        if step >= 3000:
-            fates[source].append(fate)
-    assert not any(fates["quiet"])
-    assert sum(fates["loud"]) > 0.3 * len(fates["loud"])
+    list(ask(overload, "INVITE", 2 * LONG_S, 0.6))
+    now = 0.61
+    overload.measure(STALE_S, now)
+    assert refused(overload, "INVITE", now, 20) == 20
 
 
 def test_one_stale_message_alone_is_served() -> None:
@@ -104,69 +140,109 @@ def test_one_stale_message_alone_is_served() -> None:
     assert not overload.sheds("INVITE", 0.0)
 
 
-def test_room_is_used_again_step_by_step() -> None:
-    overload = Overload()
-    now = run(overload, 1.0, 5)
-    shares = []
-    for _ in range(100):
-        now = run(overload, 0.0, EVERY_S, now) + 0.01
-        shares.append(overload.share)
-    assert shares == sorted(shares, reverse=True)
-    assert overload.share == 0.0
-
-
 def test_silence_means_that_nothing_waits() -> None:
     overload = Overload()
-    now = run(overload, 1.0, 5)
-    assert overload.sheds("INVITE", now)
-    assert not overload.sheds("INVITE", now + CALM_S + 0.1)
-    assert overload.share == 0.0
+    list(ask(overload, "INVITE", 1.0, 5))
+    assert overload.is_on
+    assert not overload.sheds("INVITE", 5 + CALM_S + 0.1)
+    assert not overload.is_on
 
 
 @settings(max_examples=50)
-@given(st.lists(st.tuples(st.floats(0, 60), st.floats(0, 2), st.sampled_from(Waits)), max_size=200))
-def test_the_share_stays_in_its_bounds_whatever_is_measured(
-    measures: list[tuple[float, float, Waits]],
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 60), st.floats(0, 2), st.sampled_from(Waits), st.sampled_from(["a", "b", "c"])
+        ),
+        max_size=200,
+    )
+)
+def test_the_cut_stays_in_its_bounds_whatever_is_measured(
+    measures: list[tuple[float, float, Waits, str]],
 ) -> None:
     overload, now = Overload(), 0.0
-    for waited_s, step_s, kind in measures:
+    for waited_s, step_s, kind, source in measures:
         now += step_s
-        overload.measure(waited_s, now, kind)
-        overload.sheds("INVITE", now)
-        assert 0.0 <= overload.share <= TOP
+        overload.measure(waited_s, now, kind, source)
+        for method in ("INVITE", "OPTIONS"):
+            overload.sheds(method, now)
+        assert 0.0 <= overload.cut < 1.0
+        assert all(0.0 <= share <= 1.0 for share in overload.shares)
 
 
-def serve(calls_per_s: int, stall_s: float = 0.0) -> tuple[float, float]:
-    """Serve calls of 1 ms each and refusals of 0.1 ms for half a minute.
-
-    :param stall_s: how long the machine stands still, every five seconds.
-    :returns: the share of what could be served at best, and the 99th percentile of the wait in seconds,
-        both of the second half.
-    """
-    overload, done, next_stall, waits_s = Overload(), 0.0, 16.0, []
-    for number in range(calls_per_s * 30):
-        arrived = number / calls_per_s
-        now = max(done, arrived)
-        if stall_s and now > next_stall:
-            now, next_stall = now + stall_s, next_stall + 5
-        overload.measure(now - arrived, now)
-        if overload.sheds("INVITE", now):
-            done = now + 0.0001
-            continue
-        done = now + 0.001
-        if arrived > 15:
-            waits_s.append(done - arrived)
-    best_per_s = min(calls_per_s, (1 - calls_per_s * 0.0001) / (0.001 - 0.0001))
-    return len(waits_s) / 15 / best_per_s, sorted(waits_s)[len(waits_s) * 99 // 100]
+@settings(max_examples=100)
+@given(st.lists(st.floats(0.1, 1000), min_size=1, max_size=30), st.floats(0, 1))
+def test_the_level_cuts_the_share_and_only_the_loudest(asked: list[float], share: float) -> None:
+    level = level_of(asked, share)
+    assert sum(max(0.0, one - level) for one in asked) == pytest.approx(share * sum(asked), abs=1e-6)
 
 
-@pytest.mark.parametrize("calls_per_s", [1100, 1500, 2000])
-def test_past_the_limit_nearly_all_that_can_be_served_is_served_and_at_once(calls_per_s: int) -> None:
-    used, wait_s = serve(calls_per_s)
-    assert used > 0.95
-    assert wait_s < 0.15
+# -- played against a queue -----------------------------------------------------------------------------
 
 
-def test_stalls_of_the_machine_cost_little_more_than_they_last() -> None:
-    assert serve(500, stall_s=0.8)[0] > 0.9
-    assert serve(100, stall_s=0.8)[0] > 0.99
+def best_per_s(offered_per_s: float) -> float:
+    """Calls a second that a perfect control would take, which knows what everything costs."""
+    return min(offered_per_s, (1 - offered_per_s * REFUSAL_S) / (1 / LIMIT_PER_S - REFUSAL_S))
+
+
+@pytest.mark.parametrize("times", [1.1, 2.0, 5.0])
+def test_past_the_limit_nearly_all_that_can_be_carried_is_carried_and_soon(times: float) -> None:
+    offered = times * LIMIT_PER_S
+    outcome = play(Overload(), {"carrier": offered})
+    assert outcome.taken_per_s(3, 20) > 0.93 * best_per_s(offered)
+    assert outcome.wait_s(0.5, 3, 20) < 0.06
+    assert outcome.wait_s(0.99, 0, 20) < 0.25  # the beginning, before anything is known, included
+    assert outcome.repeated == outcome.lost == 0
+
+
+@pytest.mark.parametrize("times", [0.5, 0.8, 0.9])
+def test_below_the_limit_nobody_is_refused(times: float) -> None:
+    assert play(Overload(), {"carrier": times * LIMIT_PER_S}).refused == []
+
+
+@pytest.mark.parametrize(
+    ("times", "stall_s", "most"), [(0.6, 0.2, 0.0), (0.6, 0.5, 0.0), (0.8, 0.2, 0.0), (0.8, 0.5, 0.1)]
+)
+def test_a_stall_of_the_machine_costs_hardly_anybody_his_call(
+    times: float, stall_s: float, most: float
+) -> None:
+    for seed in range(3):
+        outcome = play(Overload(), {"carrier": times * LIMIT_PER_S}, stalls=[(10.0, stall_s)], seed=seed)
+        one_second = times * LIMIT_PER_S
+        assert len(outcome.refused) <= most * one_second
+        assert outcome.wait_s(0.99, 12.5, 20.0) < 0.1
+
+
+def test_when_the_rush_is_over_nobody_is_refused_a_second_later() -> None:
+    outcome = play(
+        Overload(), {"carrier": lambda at: (2.0 if 5 <= at < 10 else 0.5) * LIMIT_PER_S}, seconds=15
+    )
+    assert outcome.refused_between(5, 10) > 1000
+    assert outcome.refused_between(11, 15) == 0
+
+
+def test_probes_go_before_calls() -> None:
+    outcome = play(Overload(), {"carrier": 0.95 * LIMIT_PER_S}, probes_per_s=300)
+    assert outcome.probes_refused > 0.3 * 300 * 20
+    assert len(outcome.refused) < 0.12 * 0.95 * LIMIT_PER_S * 20
+
+
+def test_who_floods_pays_and_who_asks_for_little_is_not_refused() -> None:
+    rates = {"loud": 2 * LIMIT_PER_S, "middling": 0.3 * LIMIT_PER_S, "quiet": 10.0}
+    outcome = play(Overload(), rates)
+    assert outcome.refused_of["quiet"] == 0
+    assert outcome.refused_of["middling"] < 0.05 * outcome.taken_of["middling"]
+    assert outcome.refused_of["loud"] > outcome.taken_of["loud"]
+
+
+def test_two_that_are_equally_loud_are_cut_alike() -> None:
+    outcome = play(Overload(), {"one": LIMIT_PER_S, "other": 1.1 * LIMIT_PER_S})
+    assert outcome.taken_of["one"] == pytest.approx(outcome.taken_of["other"], rel=0.1)
+
+
+def test_the_cut_is_set_as_often_as_it_says() -> None:
+    overload, changes, before = Overload(), 0, 0.0
+    for _ in ask(overload, "INVITE", 3 * LONG_S, 2.0):
+        changes += overload.cut != before
+        before = overload.cut
+    assert 2 <= changes <= 2.0 / EVERY_S

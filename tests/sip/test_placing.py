@@ -112,6 +112,13 @@ def test_overload_sheds_new_requests_before_anybody_is_asked() -> None:
     assert bench.statuses(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre")) == [100, 200]  # a call goes on
 
 
+def test_overload_spares_a_call_for_help() -> None:
+    bench = Bench(admission=Only(Origin()))
+    bench.ua.sheds = lambda _method, _now: True
+    assert bench.statuses(an_invite(headers="Priority: emergency", branch="z9hG4bKsos"))[0] == 100
+    assert bench.statuses(an_invite(call_id="more", branch="z9hG4bKmore")) == [503]
+
+
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
 def test_a_house_that_drains_takes_nothing_new(method: str) -> None:
     bench = Bench()
