@@ -126,6 +126,10 @@ class Exchange:
         self.routes = TrunkRoutes(
             self.lines.clients, self.trunk_calls, self.user_agent.calls_of, sip.area_code
         )
+
+        def is_ours(number: str) -> bool:
+            return find_number(number, sip.numbers, sip.area_code) is not None
+
         self.switchboard = Switchboard(
             clock=reactor,
             sip=self.edge,
@@ -134,8 +138,10 @@ class Exchange:
             flow=house.flow,
             wall=wall_now,
             may_latch=settings.media.nat_latching,
-            directory=HouseDirectory(self.phones, self.registrar, groups=phones.groups, routes=self.routes),
-            is_ours=lambda called: find_number(called, sip.numbers, sip.area_code) is not None,
+            directory=HouseDirectory(
+                self.phones, self.registrar, groups=phones.groups, routes=self.routes, is_own=is_ours
+            ),
+            is_ours=is_ours,
         )
 
     @property

@@ -184,7 +184,7 @@ class Bridge(BridgeMoves):
         if not self._search.is_answer(event) or self._parties.dialled:
             return
         if not event.destinations:
-            self._search.failed(event.status)
+            self._search.nobody(event.status, event.reason)
             self._move(I.NOBODY, now)
             return
         if (self.state, I.FOUND) not in TRANSITIONS:
@@ -218,7 +218,7 @@ class Bridge(BridgeMoves):
             self._put_in_place(leg, place, now)
 
     def _rings(self, leg: Leg, event: CallRinging, now: float) -> None:
-        if not leg.rings(event.terms):
+        if not leg.rings(event.status, event.terms):
             return
         has_voice = event.terms is not None and len(self._parties.dialled) == 1
         if has_voice and self.near.state is L.OFFERED:
@@ -273,7 +273,8 @@ class Bridge(BridgeMoves):
                 self._early = None
             self._search.failed(leg.status or NOT_THERE)
             if not parties.dialled:
-                self._move(I.NOBODY, now)
+                goes_on = self._search.may_go_on(leg.failed_line)
+                self._move(I.LINE_FAILED if goes_on else I.NOBODY, now)
 
     def _may_be_replaced(self, place: CallId) -> bool:
         return may_be_replaced(self.state, self._parties, place, keeps_near=self.keeps_near)

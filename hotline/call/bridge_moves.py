@@ -143,6 +143,10 @@ class BridgeMoves:
         self._report(self._search.status)
         self._news.append(BridgeOver(self._search.outcome, self._search.status))
 
+    def _seek_line(self, now: float) -> None:
+        self._limit = now + SEEK_S
+        self._commands.append(self._search.go_on())
+
     def _note_unanswered(self, status: int) -> None:
         """Give those up who ring still."""
         self._limit, self._early = None, None
@@ -186,7 +190,7 @@ class BridgeMoves:
     def _go_back(self, _now: float) -> None:
         assert self._parties.far is not None
         self._note_unanswered(NO_ANSWER)
-        self.notes.append(f"!not transferred: {self._search.status}")
+        self.notes.append(f"!not transferred: {self._search.why}")
         self._report(self._search.status)
         self._note_hold()
 
@@ -226,6 +230,7 @@ ACTIONS: Final[Mapping[A, Callable[[BridgeMoves, float], None]]] = {
     A.OPEN_LEGS: BridgeMoves._open_legs,
     A.TELL_RINGING: BridgeMoves._tell_ringing,
     A.CONNECT: BridgeMoves._connect,
+    A.SEEK_LINE: BridgeMoves._seek_line,
     A.GIVE_UP: BridgeMoves._give_up,
     A.DROP: BridgeMoves._drop_all,
     A.END: BridgeMoves._end,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from hotline.sip.admission import Origin
+from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.dialling import ClientSecret, DialTarget
 from hotline.sip.headers import NameAddr
 from hotline.sip.inspection import HeaderFields
@@ -43,6 +43,11 @@ class Destination:
     timer: TimerWish | None = USUAL_TIMER
     allows_redirect: Callable[[Uri], DialTarget | None] | None = None
 
+    @property
+    def line(self) -> str:
+        """The trunk that carries it; empty for a telephone of the house."""
+        return self.origin.name if self.origin.kind is OriginKind.TRUNK else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -63,13 +68,21 @@ class Directory(Protocol):
         ...
 
     def find(
-        self, to: Sequence[str], shown: Shown, now: float, *, acting: str = "", answers_itself: bool = False
+        self,
+        to: Sequence[str],
+        shown: Shown,
+        now: float,
+        *,
+        acting: str = "",
+        answers_itself: bool = False,
+        but: Sequence[str] = (),
     ) -> Found:
         """Find users and groups of the house and, for a telephone user who acts, numbers outside.
 
         No number outside is ever found without ``acting``: a call that came in reaches no line out.
 
         :param answers_itself: ask the telephones to answer without a hand on them.
+        :param but: trunks that were tried already.
         """
         ...
 
@@ -89,6 +102,7 @@ class NoDirectory:
         *,
         acting: str = "",  # noqa: ARG002
         answers_itself: bool = False,  # noqa: ARG002
+        but: Sequence[str] = (),  # noqa: ARG002
     ) -> Found:
         """Find nobody."""
         return Found((), 480)

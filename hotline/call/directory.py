@@ -42,7 +42,14 @@ class Routes(Protocol):
     """The trunks, for calls out (``hotline.sip.trunk_routes``)."""
 
     def find(
-        self, acting: str, dialled: str, now: float, *, shown: str = "", withheld: bool = False
+        self,
+        acting: str,
+        dialled: str,
+        now: float,
+        *,
+        shown: str = "",
+        withheld: bool = False,
+        but: Sequence[str] = (),
     ) -> TrunkRoute | NoRoute:
         """Find the trunk for a call."""
         ...
@@ -53,6 +60,8 @@ class HouseDirectory:
 
     :param groups: users by group; see ``EVERYBODY``.
     :param routes: None: a house without lines out.
+    :param is_own: tells whether a number is one that the house itself answers. A call to it would leave
+        over a trunk only to come back over one: paid for twice, on two channels.
     """
 
     def __init__(
@@ -62,16 +71,24 @@ class HouseDirectory:
         *,
         groups: Mapping[str, Sequence[str]] | None = None,
         routes: Routes | None = None,
+        is_own: Callable[[str], bool] = lambda _number: False,
     ) -> None:
         self._phones, self._registrar, self._routes = phones, registrar, routes
-        self._groups = groups or {}
+        self._groups, self._is_own = groups or {}, is_own
 
     def is_user(self, name: str) -> bool:
         """Tell whether a name is a telephone of the house, or a group of them."""
         return name == EVERYBODY or name in self._groups or self._phones.get(name) is not None
 
     def find(
-        self, to: Sequence[str], shown: Shown, now: float, *, acting: str = "", answers_itself: bool = False
+        self,
+        to: Sequence[str],
+        shown: Shown,
+        now: float,
+        *,
+        acting: str = "",
+        answers_itself: bool = False,
+        but: Sequence[str] = (),
     ) -> Found:
         """Find users and groups and, for a telephone user who acts, a number outside."""
         users = list(dict.fromkeys(user for name in to for user in self._users(name)))
@@ -88,9 +105,11 @@ class HouseDirectory:
             return Found(tuple(found))
         if users:
             return Found((), NOT_THERE)
+        if len(to) == 1 and self._is_own(to[0]):
+            return Found((), FORBIDDEN, f"{to[0]} is a number of this house, which leads to no line out")
         if not acting or self._routes is None or len(to) != 1:
             return Found((), UNKNOWN)
-        return self._outside(self._routes.find, acting, to[0], shown, now)
+        return self._outside(self._routes, acting, to[0], shown, now, but)
 
     def _users(self, name: str) -> Sequence[str]:
         if name in self._groups:
@@ -120,16 +139,17 @@ class HouseDirectory:
 
     def _outside(
         self,
-        find: Callable[..., TrunkRoute | NoRoute],
+        routes: Routes,
         acting: str,
         dialled: str,
         shown: Shown,
         now: float,
+        but: Sequence[str],
     ) -> Found:
         phone = self._phones.get(acting)
         if phone is None:  # whoever acts must be known here, whatever the gate let in
             return Found((), FORBIDDEN)
-        route = find(acting, dialled, now, shown=phone.caller_number, withheld=shown.withheld)
+        route = routes.find(acting, dialled, now, shown=phone.caller_number, withheld=shown.withheld, but=but)
         if isinstance(route, NoRoute):
             return Found((), route.status, route.reason)
         return Found(

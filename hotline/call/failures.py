@@ -10,6 +10,9 @@ from hotline.call.statuses import UNAVAILABLE
 BUSY: Final = frozenset({486, 600, 603})
 """Statuses that say: he is there, and does not want to."""
 UNANSWERED: Final = frozenset({408, 480, 487})
+OF_THE_LINE: Final = frozenset({401, 407, 408, *range(500, 600)})
+"""Statuses that speak of the trunk and not of the person, as long as nobody's telephone rang: it said
+nothing, it is full or out of order, or it does not take our secret. Another trunk may carry the call."""
 _MOST_TELLING: Final = (408, *sorted(BUSY), 480)
 
 

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Final
 
 from hotline.call.destinations import Destination, preferring
+from hotline.call.failures import OF_THE_LINE
 from hotline.call.messages import Answer, CallCommand, Dial, HangUp, NoteLeg, Refuse
 from hotline.call.statuses import UNAVAILABLE
 from hotline.events.ids import CallId
@@ -25,6 +26,8 @@ from hotline.sip.dialling import DialOrder
 from hotline.sip.voice_terms import SrtpKeys, VoiceTerms
 
 PHONE: Final = OriginKind.PHONE
+REACHED: Final = frozenset({180, 181, 182})
+"""Provisional responses that tell of a person's telephone; 183 may be the network's own words."""
 
 
 class L(Enum):
@@ -175,7 +178,7 @@ class Leg:
         self.port: PortOpened | None = None
         self._codec, self._ring_s = codec, ring_s
         self._local_ip, self._may_latch = local_ip, may_latch
-        self._is_noted = is_noted
+        self._is_noted, self._reached = is_noted, False
         self._is_own = state is L.STANDING
         """True for the caller's leg in a flow, whose media are the call's own business."""
         self._commands: list[CallCommand] = []
@@ -199,6 +202,12 @@ class Leg:
         """True while its side wants to hear nothing: it holds the other one."""
         return self.terms is not None and (not self.terms.sends or not self.terms.remote_port)
 
+    @property
+    def failed_line(self) -> str:
+        """The trunk that could not carry the call to anybody; empty when that was not the trunk's fault."""
+        is_line = self.destination is not None and self.status in OF_THE_LINE and not self._reached
+        return self.destination.line if is_line and self.destination is not None else ""
+
     def take_commands(self) -> list[CallCommand]:
         """Give what is to be done, and forget it."""
         commands, self._commands = self._commands, []
@@ -218,10 +227,11 @@ class Leg:
         self.port = port
         return self.move(I.PORT)
 
-    def rings(self, terms: VoiceTerms | None) -> bool:
+    def rings(self, status: int, terms: VoiceTerms | None) -> bool:
         """Take a provisional response, with early media or without."""
         if not self.move(I.RINGS):
             return False
+        self._reached = self._reached or status in REACHED
         if terms is not None:
             self.aim(terms)
         return True

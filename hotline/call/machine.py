@@ -24,6 +24,7 @@ from hotline.call.messages import (
     CallerLeft,
     CallInput,
     HangUp,
+    OfferedNotWritten,
     OfferedWritten,
     OpenRequest,
     Progress,
@@ -37,7 +38,7 @@ from hotline.call.messages import (
 )
 from hotline.call.openings import Openings
 from hotline.call.questions import Questions
-from hotline.call.states import FAREWELL_S, LIMITS_S, TRANSITIONS, A, I, S
+from hotline.call.states import FAREWELL_S, LIMITS_S, RECORD_WAIT_S, TRANSITIONS, A, I, S
 from hotline.call.statuses import FORBIDDEN, SESSION_PROGRESS
 from hotline.call.words import Words
 from hotline.events.ids import CallId
@@ -80,11 +81,6 @@ _CAUSES: Final[Mapping[str, str]] = {
 
 _FOR_THE_FLOW: Final = (DigitPressed, PromptEnded, SpeechStarted, SpeechEnded)
 
-_PLAIN_INPUTS: Final[Mapping[type[object], I]] = {
-    OfferedWritten: I.WRITTEN,
-    CallerConfirmed: I.CONFIRMED,
-}
-
 
 class Call(CallFrame[S, I, A]):
     """The machine of one call.
@@ -96,10 +92,9 @@ class Call(CallFrame[S, I, A]):
 
     def __init__(self, facts: CallArrived, flow: Flow, now: float, *, may_latch: bool = False) -> None:
         super().__init__(
-            facts, "in", now, moves=TRANSITIONS, limits_s=LIMITS_S, first=S.WRITING, timeout=I.TIMEOUT
+            facts, "in", now, moves=TRANSITIONS, limits_s=LIMITS_S, first=S.OPENING_MEDIA, timeout=I.TIMEOUT
         )
         self.flow = flow
-        self._may_latch = may_latch
         self._runner: Runner | None = None
         self._openings = Openings()
         self._connection = Connection(facts, flow.languages[0], may_latch=may_latch)
@@ -109,6 +104,12 @@ class Call(CallFrame[S, I, A]):
         self._left_s = 0.0
         self._is_winding_up = False
         self._has_failed = False
+        self._record_due: float | None = now + RECORD_WAIT_S
+        self._is_unwritten = False
+        """The store could not write the record; it is tried again until it can."""
+        self._commands.append(
+            port_for(self.call_id, facts.terms, local_ip=facts.local_ip, may_latch=may_latch)
+        )
 
     # -- the machine's verbs ------------------------------------------------------------------------
 
@@ -116,8 +117,6 @@ class Call(CallFrame[S, I, A]):
         """Take one event; what does not fit the state is dropped, as it crossed a command of ours."""
         if event.call_id != self.call_id or isinstance(event, TargetsFound):
             self._connection.handle(event, now)
-        elif type(event) in _PLAIN_INPUTS:
-            self._move(_PLAIN_INPUTS[type(event)], now)
         else:
             self._take(event, now)
         self._follow_up(now)
@@ -126,7 +125,7 @@ class Call(CallFrame[S, I, A]):
         """Tell when to call handle_timer; None: never."""
         if self.is_over:
             return None
-        timers = [self._limit, self._openings.next_timer(), self._connection.next_timer()]
+        timers = [self._limit, self._record_due, self._openings.next_timer(), self._connection.next_timer()]
         if self._runner is not None and self.state is S.TALKING:
             timers.append(self._runner.next_timer())
         return min((one for one in timers if one is not None), default=None)
@@ -136,6 +135,8 @@ class Call(CallFrame[S, I, A]):
         while (due := self.next_timer()) is not None and due <= now:
             if due == self._limit:
                 self._fire_limit(now)
+            elif due == self._record_due:
+                self._record_failed(now)
             elif due == self._openings.next_timer():
                 self._openings.handle_timer(now)
             elif due == self._connection.next_timer():
@@ -191,6 +192,12 @@ class Call(CallFrame[S, I, A]):
 
     def _take(self, event: CallInput, now: float) -> None:
         match event:
+            case OfferedWritten():
+                self._record_due, self._is_unwritten = None, False
+            case OfferedNotWritten():
+                self._record_failed(now)
+            case CallerConfirmed():
+                self._move(I.CONFIRMED_UNWRITTEN if self._is_unwritten else I.CONFIRMED, now)
             case WriteFailed():
                 self._write_failed(now)
             case PortOpened():
@@ -216,12 +223,21 @@ class Call(CallFrame[S, I, A]):
                     self._runner.handle(event, now)
 
     def _write_failed(self, now: float) -> None:
-        if self.state in (S.WRITING, S.ABANDONED):
-            self._move(I.NOT_WRITTEN, now)
-        elif self._openings.is_asking:
+        if self._openings.is_asking:
             self._openings.failed(now)
         elif self._questions.is_looking_up:
             self._status_known("failed", now)
+
+    def _record_failed(self, now: float) -> None:
+        """Apologise, unless she speaks already: then she is heard out, and her request waits for the store."""
+        self._record_due = None
+        if self._is_unwritten or self.state not in (S.OPENING_MEDIA, S.ANSWERING, S.TALKING):
+            return
+        self._is_unwritten = True
+        self._notes.append("!record not written")
+        if not self._words.has_any:
+            self.cause = self.cause or "fault"
+            self._move(I.NOT_WRITTEN, now)
 
     def _media_failed(self, event: MediaFailed, now: float) -> None:
         if self.state in (S.OPENING_MEDIA, S.ANSWERING, S.TALKING):
@@ -329,12 +345,6 @@ class Call(CallFrame[S, I, A]):
 
     # -- actions, one for each member of A ----------------------------------------------------------
 
-    def _open_port(self, _now: float) -> None:
-        facts = self.facts
-        self._commands.append(
-            port_for(self.call_id, facts.terms, local_ip=facts.local_ip, may_latch=self._may_latch)
-        )
-
     def _refuse_and_close(self, now: float) -> None:
         self._refuse(now)
         self._close_unused(now)
@@ -352,6 +362,10 @@ class Call(CallFrame[S, I, A]):
     def _begin_flow(self, now: float) -> None:
         self._limit = now + self.flow.longest_s
         self._runner = Runner(self.flow, self.call_id, now)
+
+    def _begin_with_apology(self, now: float) -> None:
+        self._begin_flow(now)
+        self._apologise(now)
 
     def _close_unused(self, now: float) -> None:
         self._close(now)
@@ -404,12 +418,11 @@ class Call(CallFrame[S, I, A]):
 
 
 _ACTIONS: Final[Mapping[A, Callable[[Call, float], None]]] = {
-    A.OPEN_PORT: Call._open_port,
-    A.REFUSE: Call._refuse,
     A.REFUSE_AND_CLOSE: Call._refuse_and_close,
     A.ANSWER: Call._send_answer,
     A.ANNOUNCE: Call._announce,
     A.BEGIN_FLOW: Call._begin_flow,
+    A.BEGIN_WITH_APOLOGY: Call._begin_with_apology,
     A.CLOSE_UNUSED: Call._close_unused,
     A.DROP: Call._drop,
     A.CLOSE: Call._close,
@@ -419,5 +432,4 @@ _ACTIONS: Final[Mapping[A, Callable[[Call, float], None]]] = {
     A.SETTLE: Call._settle,
     A.SETTLE_WITHOUT_FILE: Call._settle_without_file,
     A.WRITE_ENDED: Call._write_ended,
-    A.NOTHING: Call._nothing,
 }

@@ -28,7 +28,7 @@ from hotline.sip.events import (
 
 @dataclass(frozen=True, slots=True)
 class WriteOffered:
-    """Commit the call record; answered by OfferedWritten or WriteFailed. Nothing is told before that."""
+    """Write the call record; answered by OfferedWritten or OfferedNotWritten. Nobody waits for that."""
 
     call_id: CallId
 
@@ -106,6 +106,8 @@ class FindTargets:
     """True: leave out who is talking."""
     answers_itself: bool = False
     """True: ask the telephones to answer without a hand on them."""
+    but: tuple[str, ...] = ()
+    """Trunks that failed already in this search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class JoinCalls:
 
 @dataclass(frozen=True, slots=True)
 class WriteEnded:
-    """Close the call record; the last command of every call whose record was written."""
+    """Close the call record; the last command of every call."""
 
     call_id: CallId
     cause: str
@@ -202,8 +204,16 @@ class OfferedWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedNotWritten:
+    """The store could not write the call record; it is written again before anything else of the call is."""
+
+    call_id: CallId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class WriteFailed:
-    """The store could not carry out WriteOffered, OpenRequest or LookUpRequest.
+    """The store could not carry out OpenRequest or LookUpRequest.
 
     Not reported for WriteAnswered and WriteEnded, which nothing waits for.
     """
@@ -263,6 +273,8 @@ class TargetsFound:
     status: int = 480
     """Where there are none: why, as a SIP status (404 unknown, 480 not registered, 486 all are talking,
     403 not allowed, 503 no line is free)."""
+    reason: str = ""
+    """The same in a sentence, for the path of the call."""
 
 
 SipLegEvent = (
@@ -272,6 +284,7 @@ SipLegEvent = (
 
 CallInput = (
     OfferedWritten
+    | OfferedNotWritten
     | WriteFailed
     | RequestOpened
     | StatusFound

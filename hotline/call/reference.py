@@ -19,7 +19,7 @@ END = "<!-- end of what is made -->"
 
 def states_graph() -> Graph:
     """Make the graph of the states of a call."""
-    return _graph("the states of a call", states.TRANSITIONS, states.S.WRITING)
+    return _graph("the states of a call", states.TRANSITIONS, states.S.OPENING_MEDIA)
 
 
 def bridge_graph() -> Graph:

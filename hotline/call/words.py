@@ -25,6 +25,11 @@ class Words:
         self._openings_of: dict[RecordingId, OpenRequest] = {}
         self._cut_off: set[RecordingId] = set()
 
+    @property
+    def has_any(self) -> bool:
+        """Tell whether anything of her is, or was, recorded."""
+        return self.recording is not None or bool(self._openings_of)
+
     def is_known(self, recording_id: RecordingId) -> bool:
         """Tell whether the end of a recording was told before."""
         return recording_id in self._openings_of

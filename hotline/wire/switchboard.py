@@ -337,12 +337,14 @@ class Switchboard:
             self._clock.seconds(),
             acting=command.acting,
             answers_itself=command.answers_itself,
+            but=command.but,
         )
         if command.only_idle:
             found = only_idle(found, self._is_talking)
         if not found.destinations:
             log.info("call.nobody", call_id=call_id, to=command.to, status=found.status, reason=found.reason)
-        self._tell(call_id, say.TargetsFound(call_id, command.tag, found.destinations, found.status))
+        status, reason = found.status, found.reason
+        self._tell(call_id, say.TargetsFound(call_id, command.tag, found.destinations, status, reason))
 
     def _is_talking(self, peer: str) -> bool:
         return any(peer in line.call.peers for line in self._lines.values())

@@ -66,7 +66,7 @@ VOICE = VoiceTerms("192.0.2.50", 50000, "PCMA", 8, 101)
 HELD = VoiceTerms("192.0.2.50", 50000, "PCMA", 8, 101, sends=False)
 
 
-def a_destination(user: str, kind: OriginKind = OriginKind.PHONE) -> Destination:
+def a_destination(user: str, kind: OriginKind = OriginKind.PHONE, trunk: str = "unicom") -> Destination:
     uri = Uri("sip", user, host="192.0.2.50")
     flow = SipFlow("udp", (HOUSE, 5060), ("192.0.2.50", 5060))
     return Destination(
@@ -75,7 +75,7 @@ def a_destination(user: str, kind: OriginKind = OriginKind.PHONE) -> Destination
         NameAddr("", Uri("sip", "caller", host=HOUSE)),
         NameAddr("", uri),
         HOUSE,
-        Origin(kind, user if kind is OriginKind.PHONE else "unicom"),
+        Origin(kind, user if kind is OriginKind.PHONE else trunk),
     )
 
 
@@ -99,6 +99,8 @@ class House:
     now: float = 100.0
     users: Sequence[str] = ("1001", "1002", "1003")
     """Telephones that are registered."""
+    trunks: Sequence[str] = ("unicom",)
+    """Lines out, in the order in which they are tried."""
     opens_ports: bool = True
     calls: dict[CallId, AnyCall] = field(default_factory=dict)
     ports: dict[CallId, Port] = field(default_factory=dict)
@@ -291,7 +293,8 @@ class House:
         names = self.users if command.to == ("agents",) else command.to
         found = tuple(a_destination(name) for name in names if name in self.users)
         if not found and command.acting and command.to[0].isdigit() and len(command.to[0]) > 4:
-            found = (a_destination(command.to[0], OriginKind.TRUNK),)
+            lines = [one for one in self.trunks if one not in command.but]
+            found = tuple(a_destination(command.to[0], OriginKind.TRUNK, line) for line in lines[:1])
         return TargetsFound(command.call_id, command.tag, found, 480)
 
     def _join(self, command: JoinCalls) -> None:

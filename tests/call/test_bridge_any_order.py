@@ -15,6 +15,7 @@ from tests.call.test_bridge import FLOW
 
 KINDS = (
     "resident", "phone", "ring", "early", "answer", "answer", "answer", "held answer", "decline", "bye",
+    "line fails", "line fails",
     "hold", "resume", "blind", "outside", "attended", "attended", "replace", "port", "media failed",
     "wait", "long wait", "prompt",
 )  # fmt: skip
@@ -27,7 +28,7 @@ class Day(House):
     """A day in which anything may happen."""
 
     def __init__(self) -> None:
-        super().__init__(FLOW)
+        super().__init__(FLOW, trunks=("unicom", "telecom", "mobile"))
         self.made = 0
 
     def legs(self) -> list[CallId]:
@@ -64,6 +65,8 @@ class Day(House):
             self.tell(CallAnswered(leg, VOICE if kind == "answer" else HELD))
         elif kind == "decline" and is_ours and not is_up:
             self.tell(CallEnded(leg, "failed", 486))
+        elif kind == "line fails" and is_ours and not is_up:
+            self.tell(CallEnded(leg, "failed", 503))
         elif kind == "bye":
             self.leave(leg, "bye" if is_up else "cancel")
         elif kind in ("hold", "resume") and is_up:

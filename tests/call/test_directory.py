@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -35,11 +36,20 @@ class FakeRegistrar:
 class FakeRoutes:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str, bool]] = []
+        self.but: list[tuple[str, ...]] = []
 
     def find(
-        self, acting: str, dialled: str, now: float, *, shown: str = "", withheld: bool = False
+        self,
+        acting: str,
+        dialled: str,
+        now: float,
+        *,
+        shown: str = "",
+        withheld: bool = False,
+        but: Sequence[str] = (),
     ) -> NoRoute:
         self.asked.append((acting, dialled, shown, withheld))
+        self.but.append(tuple(but))
         return NoRoute(503, "all channels are taken")
 
 
@@ -51,7 +61,8 @@ def a_house(*registered: str, routes: FakeRoutes | None = None, **groups: tuple[
     book = PhoneBook(
         [a_phone("1001", display_name="王"), a_phone("1002"), a_phone("1003", caller_number="+861064000000")]
     )
-    return HouseDirectory(book, FakeRegistrar(*registered), groups=groups, routes=routes)
+    registrar = FakeRegistrar(*registered)
+    return HouseDirectory(book, registrar, groups=groups, routes=routes, is_own=lambda to: to == "96156")
 
 
 def users_of(found: Found) -> list[str]:
@@ -126,6 +137,21 @@ def test_a_number_outside_goes_out_with_the_number_that_the_telephone_may_show()
     found = a_house(routes=routes).find(("01065241234",), CALLER, 0.0, acting="1003")
     assert routes.asked == [("1003", "01065241234", "+861064000000", False)]
     assert (found.status, found.reason) == (503, "all channels are taken")
+
+
+def test_trunks_that_failed_are_not_asked_again() -> None:
+    routes = FakeRoutes()
+    a_house(routes=routes).find(("01065241234",), CALLER, 0.0, acting="1003", but=("unicom",))
+    assert routes.but == [("unicom",)]
+
+
+@pytest.mark.parametrize("acting", ["1003", ""])
+def test_a_number_of_the_house_itself_leads_to_no_line_out(acting: str) -> None:
+    routes = FakeRoutes()
+    found = a_house(routes=routes).find(("96156",), CALLER, 0.0, acting=acting)
+    assert (found.destinations, found.status) == ((), 403)
+    assert found.reason == "96156 is a number of this house, which leads to no line out"
+    assert routes.asked == []
 
 
 def test_a_house_without_lines_knows_no_number_outside() -> None:

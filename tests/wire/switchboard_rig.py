@@ -163,7 +163,14 @@ class FakeDirectory(NoDirectory):
         return len(name) == 4
 
     def find(
-        self, to: Sequence[str], shown: Shown, now: float, *, acting: str = "", answers_itself: bool = False
+        self,
+        to: Sequence[str],
+        shown: Shown,
+        now: float,
+        *,
+        acting: str = "",
+        answers_itself: bool = False,
+        but: Sequence[str] = (),
     ) -> Found:
         self.asked.append((tuple(to), acting))
         return self.found
