@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from hotline.sip.flow import Flow
 from hotline.sip.inspection import Refusal
 from hotline.sip.message import Request
+from hotline.sip.session_timer import USUAL_TIMER, TimerWish
 from hotline.sip.voice_terms import ANY_VOICE, VoicePolicy
 
 
@@ -47,6 +48,9 @@ class Origin:
     reliable: str = "supported"
     """100rel, for what we send: ``never``, ``supported`` or ``required`` (RFC 3262). Who calls without
     knowing what is required is refused with 421."""
+    timer: TimerWish | None = USUAL_TIMER
+    """Session timer of its calls to us (RFC 4028), where it asks for none or a longer one; None: only
+    what it asks for."""
 
 
 ANYBODY: Final = Origin()

@@ -32,7 +32,7 @@ from hotline.sip.reliable import ReliableSender, wants_reliable
 from hotline.sip.replaces import Replaces, parse_replaces
 from hotline.sip.replies import Replies
 from hotline.sip.sdp import parse_sdp
-from hotline.sip.session_timer import headers_of, negotiate
+from hotline.sip.session_timer import SessionTimer, headers_of, negotiate
 from hotline.sip.transaction_layer import Server
 from hotline.sip.uri import escape_user
 from hotline.sip.voice_session import VoiceSession, session_id_of
@@ -80,7 +80,9 @@ class Answering:
         replaced = self._find_replaced(server, origin)
         if isinstance(replaced, Refusal):
             return replaced
-        session_expires = negotiate(request, may_reinvite=True)
+        timer = SessionTimer(origin.timer)
+        timer.hear(request)
+        session_expires = negotiate(request, timer)
         if isinstance(session_expires, Refusal):
             return session_expires
         dialog = Dialog.of_uas(request, server.to_tag)
@@ -101,10 +103,10 @@ class Answering:
             ),
             origin=origin,
             replaces=replaced,
+            session_timer=timer,
             session_expires=session_expires,
         )
         leg.hear(request)
-        leg.session_timer.hear(request)
         sdp = sdp_of(request)
         if sdp is not None:
             leg.offer = parse_sdp(sdp)

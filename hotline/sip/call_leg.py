@@ -14,12 +14,12 @@ from hotline.sip.dialog import Dialog
 from hotline.sip.digest_client import DigestClient
 from hotline.sip.events import MediaMoved
 from hotline.sip.flow import Flow
-from hotline.sip.headers import SessionExpires, parse_tokens
+from hotline.sip.headers import parse_tokens
 from hotline.sip.inspection import HeaderFields
 from hotline.sip.message import Request, Response
 from hotline.sip.reliable import ReliableReceiver, ReliableSender
 from hotline.sip.sdp import SessionDescription
-from hotline.sip.session_timer import SessionTimer, takes_update
+from hotline.sip.session_timer import Agreed, SessionTimer, takes_update
 from hotline.sip.transaction_layer import Client, Server
 from hotline.sip.voice_session import VoiceSession
 from hotline.sip.voice_terms import VoicePolicy, VoiceTerms
@@ -76,7 +76,7 @@ class CallLeg:
     allow_events: frozenset[str] = frozenset()
     """Event packages that it takes NOTIFY for (RFC 6665, 8.2.2)."""
     session_timer: SessionTimer = field(default_factory=SessionTimer)
-    session_expires: SessionExpires | None = None
+    session_expires: Agreed | None = None
     """Agreed for the 200 that is still to be sent."""
     has_been_referred: bool = False
     """A REFER came in this dialog before."""

@@ -261,8 +261,9 @@ class Dialler:
             self._book.events.append(CallEnded(leg.call_id, "bye"))
             return
         leg.hear(response)
-        if attempt.branch.timer is not None:
-            leg.session_timer.min_se_s = max(MIN_SE_S, attempt.branch.timer.min_se_s)
+        timer = leg.session_timer.wish = attempt.branch.timer
+        if timer is not None:
+            leg.session_timer.min_se_s = max(MIN_SE_S, timer.min_se_s)
         leg.session_timer.refreshed(response, now)
         is_usable = leg.voice.take_final_answer(sdp_of(response))
         if not is_usable:

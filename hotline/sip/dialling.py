@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from hotline.events.ids import CallId
 from hotline.sip.admission import ANYBODY, Origin
 from hotline.sip.flow import Flow
 from hotline.sip.headers import NameAddr
 from hotline.sip.inspection import HeaderFields
-from hotline.sip.session_timer import TimerWish
+from hotline.sip.session_timer import USUAL_TIMER, TimerWish
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import ANY_VOICE, VoicePolicy
-
-USUAL_TIMER: Final = TimerWish()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from hotline.sip.dialog import Order
 from hotline.sip.dtmf_info import DTMF_TYPES, read_dtmf
 from hotline.sip.events import DigitArrived
 from hotline.sip.failure import reason_text
-from hotline.sip.headers import SessionExpires, parse_rack
+from hotline.sip.headers import parse_rack
 from hotline.sip.inspection import (
     HeaderFields,
     Refusal,
@@ -30,7 +30,7 @@ from hotline.sip.inspection import (
 from hotline.sip.message import Request, Response, response_to
 from hotline.sip.replies import Replies
 from hotline.sip.sdp import parse_sdp
-from hotline.sip.session_timer import headers_of, negotiate
+from hotline.sip.session_timer import Agreed, headers_of, negotiate
 from hotline.sip.transaction_layer import Server, TransactionLayer
 from hotline.sip.transfers import Transfers
 
@@ -135,7 +135,8 @@ class DialogRequests:
         if refusal is not None:
             self._refuse(server, refusal, now)  # 14.2: the call goes on as it was
             return
-        agreed = negotiate(server.request, may_reinvite=True)
+        leg.session_timer.hear(server.request)
+        agreed = negotiate(server.request, leg.session_timer)
         if isinstance(agreed, Refusal):
             self._refuse(server, agreed, now)
             return
@@ -158,7 +159,8 @@ class DialogRequests:
         if refusal is not None:
             self._refuse(server, refusal, now)
             return
-        agreed = negotiate(server.request, may_reinvite=True)
+        leg.session_timer.hear(server.request)
+        agreed = negotiate(server.request, leg.session_timer)
         if isinstance(agreed, Refusal):
             self._refuse(server, agreed, now)
             return
@@ -235,11 +237,8 @@ class DialogRequests:
         if key is not None:
             self._book.events.append(DigitArrived(leg.call_id, *key))
 
-    def _refreshed(
-        self, leg: CallLeg, request: Request, agreed: SessionExpires | None, now: float
-    ) -> HeaderFields:
+    def _refreshed(self, leg: CallLeg, request: Request, agreed: Agreed | None, now: float) -> HeaderFields:
         leg.hear(request)
-        leg.session_timer.hear(request)
         leg.session_timer.start(agreed, now)
         return (*self._replies.contact(leg), *headers_of(agreed))
 

@@ -20,6 +20,7 @@ from hotline.sip.inspection import HeaderFields
 from hotline.sip.message import Response
 from hotline.sip.our_requests import OurRequests
 from hotline.sip.replies import Replies
+from hotline.sip.session_timer import DIALOG_IS_GONE
 from hotline.sip.transaction_layer import Client
 
 PASSING: Final = frozenset({491, 500})
@@ -28,8 +29,6 @@ GLARE_STEP_S: Final = 0.01  # 14.1: in units of 10 ms
 OWNERS_WAIT: Final = (210, 400)
 OTHERS_WAIT: Final = (0, 200)
 """Shortest and longest wait after a glare, in steps."""
-DIALOG_IS_GONE: Final = frozenset({408, 481})
-"""Answers to a request of ours that end the dialog (12.2.1.2)."""
 
 
 class Book(Protocol):
@@ -105,6 +104,7 @@ class Reoffers:
             self._book.move(leg, Given.SESSION_EXPIRED, now)
         elif status == 491:
             self._counts.glare += 1
+            leg.session_timer.refresh_refused(status, now)
             self._book.move(leg, Given.GLARE, now)
         elif response is not None and status == 422 and leg.session_timer.raise_minimum(response):
             leg.wish, leg.wish_due = leg.wish or leg.offered, now
@@ -112,7 +112,7 @@ class Reoffers:
             self._book.move(leg, Given.REOFFER_REFUSED, now)
         else:
             leg.refused_status = status
-            leg.session_timer.refresh_failed(now)
+            leg.session_timer.refresh_refused(status, now)
             self._book.move(leg, Given.REOFFER_REFUSED, now)
 
     def _taken(self, leg: CallLeg, response: Response, now: float) -> None:
@@ -149,6 +149,7 @@ class Reoffers:
             self._book.move(leg, Given.SESSION_EXPIRED, now)
             return
         else:
+            leg.session_timer.refresh_refused(status, now)
             # 422 names a longer interval; 491 and 500 pass; and who refuses UPDATE takes a re-INVITE.
             if response is not None and status == 422:
                 leg.session_timer.raise_minimum(response)

@@ -4,6 +4,9 @@ Carriers ask for them (``Session-Expires: 1800``). Whoever refreshes sends an UP
 half the interval; when none comes in time, the other hangs up. As the side that is called we let the
 caller refresh unless she wants us to; as the caller we ask as ``TimerWish`` says.
 
+A side that knows no session timers answers a re-INVITE all the same, so that we keep one alone for it
+(sections 7.2 and 9): any answer that says that it still knows the call is a sign of life.
+
 "UAC" and "UAS" in a refresher parameter are the roles in the transaction that carries it (section 7.4),
 so that every refresh may turn them round.
 """
@@ -26,9 +29,17 @@ LONGEST_MIN_SE_S: Final = 24 * 3600
 INTERVAL_S: Final = 1800
 """What we ask for, and the RFC recommends (RFC 4028, 4)."""
 EXPIRY_MARGIN_S: Final = 32.0
-"""We hang up so long before the end of the interval, or a third of it if that is less (RFC 4028, 10)."""
+"""Who waits for a refresh hangs up so long before the end of the interval, or a third of it if that is
+less (RFC 4028, 10)."""
+REFRESHER_MARGIN_S: Final = 2.0
+"""Who refreshes, so long before the end: the answer to a refresh sent at half the interval may take its
+whole transaction (64*T1), and the other side counts from when it heard the request."""
 RETRY_S: Final = 2.0
 """Shortest wait before a refresh that was refused is tried again."""
+DIALOG_IS_GONE: Final = frozenset({408, 481})
+"""Answers to a request of ours that end the dialog (RFC 3261, 12.2.1.2)."""
+NO_SIGN_OF_LIFE: Final = DIALOG_IS_GONE | {404, 410, 430, 480, 502, 503, 504, 604}
+"""Errors that a proxy on the way gives as well when it does not reach the other side (RFC 5057, 5.1)."""
 OPTION: Final = "timer"
 
 
@@ -70,23 +81,44 @@ class TimerWish:
         return replace(self, interval_s=max(self.interval_s, least), min_se_s=max(self.min_se_s, least))
 
 
-def negotiate(request: Request, *, may_reinvite: bool = False) -> SessionExpires | Refusal | None:
-    """Agree on the timer that an INVITE or UPDATE of the other side asks for (RFC 4028, 9).
+USUAL_TIMER: Final = TimerWish()
 
-    :param may_reinvite: True: we can refresh by re-INVITE where the other side takes no UPDATE; False:
-        such a call goes without a timer, as if we did not know of them.
-    :returns: the value for our 2xx, None for no timer, or the refusal.
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The timer that an INVITE or UPDATE and its 2xx agreed on."""
+
+    expires: SessionExpires
+    """Its refresher is never None."""
+    is_shared: bool = True
+    """False: the other side knows no session timers, and we keep this one alone."""
+
+
+def negotiate(request: Request, timer: SessionTimer) -> Agreed | Refusal | None:
+    """Agree on the timer for an INVITE or UPDATE of the other side (RFC 4028, 9 with table 2).
+
+    What is asked for may be shortened, never lengthened. Nothing asked for, we ask ourselves.
+
+    :param timer: of its dialog; it has heard the request.
+    :returns: what goes into our 2xx, None for no timer, or the refusal.
     :raises RemoteProtocolError: 400 when the header cannot be read.
     """
-    text = request.headers.get("Session-Expires")
-    if text is None or OPTION not in {tag.lower() for tag in request.supported}:
-        return None
+    is_shared = OPTION in {tag.lower() for tag in request.supported}
+    wish, text = timer.wish, request.headers.get("Session-Expires")
+    if text is None:
+        if wish is None:
+            return None
+        # A re-INVITE for something else leaves it to who refreshed before.
+        refresher = "uac" if is_shared and not timer.we_refresh else "uas"
+        return Agreed(SessionExpires(max(wish.interval_s, timer.min_se_s), refresher), is_shared)
     wanted = parse_session_expires(text)
-    if wanted.interval_s < MIN_SE_S:
+    if wanted.interval_s < MIN_SE_S and is_shared:
         return Refusal(422, (("Min-SE", str(MIN_SE_S)),))
-    if wanted.refresher != "uas":
-        return SessionExpires(wanted.interval_s, "uac")
-    return wanted if may_reinvite or takes_update(request) else None
+    longest_s = max(wish.interval_s, timer.min_se_s) if wish is not None else LONGEST_MIN_SE_S
+    interval_s = max(min(wanted.interval_s, longest_s), MIN_SE_S)
+    # Without the option it was a proxy that asked (section 8.1), and the caller cannot refresh.
+    refresher = "uac" if is_shared and wanted.refresher != "uas" else "uas"
+    return Agreed(SessionExpires(interval_s, refresher), is_shared)
 
 
 def takes_update(message: Request | Response) -> bool:
@@ -97,61 +129,87 @@ def takes_update(message: Request | Response) -> bool:
         return False
 
 
-def headers_of(agreed: SessionExpires | None) -> HeaderFields:
-    """Write what was agreed into a 2xx."""
-    return (("Require", OPTION), ("Session-Expires", str(agreed))) if agreed else ()
+def headers_of(agreed: Agreed | None) -> HeaderFields:
+    """Write what was agreed into a 2xx. Who knows no timers must not be told that one is required."""
+    if agreed is None:
+        return ()
+    expires = ("Session-Expires", str(agreed.expires))
+    return (("Require", OPTION), expires) if agreed.is_shared else (expires,)
 
 
 @dataclass(slots=True)
 class SessionTimer:
     """The timer of one call; off until ``start`` or ``refreshed``."""
 
+    wish: TimerWish | None = None
+    """What we ask for; None: we ask for none, and take part in what the other side asks for."""
     interval_s: int = 0
     """0 while there is no timer."""
     we_refresh: bool = False
+    is_shared: bool = False
+    """The other side keeps it as well."""
     min_se_s: int = MIN_SE_S
     """Greatest Min-SE heard in this dialog (section 7.4)."""
     _refresh_due: float | None = None
     _expiry_due: float | None = None
+    _theirs_until: float = 0.0
+    """When the interval ends as the other side counts: from the last refresh that it took."""
 
-    def start(self, agreed: SessionExpires | None, now: float, *, we_are_uas: bool = True) -> None:
+    def start(self, agreed: Agreed | None, now: float, *, we_are_uas: bool = True) -> None:
         """Begin the interval anew; None switches the timer off.
 
         :param we_are_uas: False when the refresh was a request of ours.
         """
         self._refresh_due = self._expiry_due = None
-        self.interval_s, self.we_refresh = 0, False
+        self.interval_s, self.we_refresh, self.is_shared = 0, False, False
         if agreed is None:
             return
-        self.interval_s = agreed.interval_s
-        self.we_refresh = agreed.refresher == ("uas" if we_are_uas else "uac")
-        self._expiry_due = now + agreed.interval_s - min(EXPIRY_MARGIN_S, agreed.interval_s / 3)
+        self.interval_s, self.is_shared = agreed.expires.interval_s, agreed.is_shared
+        self.we_refresh = agreed.expires.refresher == ("uas" if we_are_uas else "uac")
+        self._expiry_due = self._end_after(now)
+        self._theirs_until = now + self.interval_s
         if self.we_refresh:
-            self._refresh_due = now + agreed.interval_s / 2
+            self._refresh_due = now + self.interval_s / 2
 
     def refreshed(self, response: Response, now: float) -> None:
-        """Take the 2xx to an INVITE, re-INVITE or UPDATE of ours; without the header there is no timer.
+        """Take the 2xx to an INVITE, re-INVITE or UPDATE of ours.
 
-        A 2xx that does not say who refreshes leaves it to us (section 7.2 asks for the word).
+        Without the header the other side keeps no timer: then we keep alone what we asked for (section
+        7.2). One that does not say who refreshes leaves it to us (section 7.2 asks for the word).
         """
         text = response.headers.get("Session-Expires")
+        asked_s = self.interval_s or (self.wish.interval_s if self.wish is not None else 0)
+        if text is None:
+            alone = Agreed(SessionExpires(asked_s, "uac"), is_shared=False) if asked_s else None
+            self.start(alone, now, we_are_uas=False)
+            return
         try:
-            agreed = parse_session_expires(text) if text is not None else None
+            told = parse_session_expires(text)
         except RemoteProtocolError:
-            agreed = SessionExpires(self.interval_s or INTERVAL_S, "uac")  # what we asked for
-        if agreed is not None:
-            # A shorter interval than anybody may ask for would drown the call in refreshes.
-            interval_s = max(agreed.interval_s, MIN_SE_S)
-            agreed = SessionExpires(interval_s, agreed.refresher or "uac")
-        self.start(agreed, now, we_are_uas=False)
+            told = SessionExpires(asked_s or INTERVAL_S, "uac")
+        # A shorter interval than anybody may ask for would drown the call in refreshes.
+        agreed = SessionExpires(max(told.interval_s, MIN_SE_S), told.refresher or "uac")
+        self.start(Agreed(agreed), now, we_are_uas=False)
 
-    def refresh_failed(self, now: float) -> None:
-        """Try again before the interval ends: our refresh was refused by a peer that still knows the call.
+    def refresh_refused(self, status: int, now: float) -> None:
+        """Take a final error to a refresh of ours that does not end the dialog.
 
-        It may have been overtaken by another request (500), or crossed one (491).
+        A refusal that comes from the other side itself says that it lives: the call goes on for another
+        interval. The refresh may have been overtaken by another request (500), or have crossed one
+        (491): one that the other side counts by is tried again before its interval ends.
         """
-        if self.we_refresh and self._refresh_due is None and self._expiry_due is not None:
-            self._refresh_due = now + max(RETRY_S, (self._expiry_due - now) / 4)
+        if self._expiry_due is None:
+            return
+        if status not in NO_SIGN_OF_LIFE:
+            self._expiry_due = self._end_after(now)
+        if not self.we_refresh or self._refresh_due is not None:
+            return
+        if not self.is_shared and status not in NO_SIGN_OF_LIFE:
+            self._refresh_due = now + self.interval_s / 2
+            return
+        if self._theirs_until <= now:  # it let the call go on all the same
+            self._theirs_until = now + self.interval_s
+        self._refresh_due = now + max(RETRY_S, (self._theirs_until - now) / 4)
 
     def hear(self, request: Request) -> None:
         """Remember the Min-SE of a request of the other side, for our own refreshes (section 7.4)."""
@@ -198,3 +256,7 @@ class SessionTimer:
             self._refresh_due = None
             return Due.REFRESH
         return None
+
+    def _end_after(self, now: float) -> float:
+        margin_s = REFRESHER_MARGIN_S if self.we_refresh else min(EXPIRY_MARGIN_S, self.interval_s / 3)
+        return now + self.interval_s - margin_s

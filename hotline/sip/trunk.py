@@ -19,6 +19,7 @@ from hotline.sip.dialling import ClientSecret
 from hotline.sip.flow import Flow, numeric
 from hotline.sip.locate import Destination
 from hotline.sip.numbers import DialForm, dial_string
+from hotline.sip.session_timer import TimerWish
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import VoicePolicy
 
@@ -117,7 +118,7 @@ class Trunk:
     reliable: Literal["never", "supported", "required"] = "supported"
     early_media: bool = False
     session_expires_s: int = 1800
-    """Session-Expires of our calls (RFC 4028); 0: none is asked for."""
+    """Session timer of its calls, both ways (RFC 4028); 0: none is asked for."""
     min_se_s: int = 90
     refresher: Refresher = "either"
     trusts_identity: bool = True
@@ -147,7 +148,16 @@ class Trunk:
             voice=self.voice,
             early_media=self.early_media,
             reliable=self.reliable,
+            timer=self.timer,
         )
+
+    @property
+    def timer(self) -> TimerWish | None:
+        """The session timer that its calls ask for; None: none."""
+        if not self.session_expires_s:
+            return None
+        refresher = {"us": "uac", "them": "uas"}.get(self.refresher)
+        return TimerWish(max(self.session_expires_s, self.min_se_s), self.min_se_s, refresher)
 
     def dial_string(self, number: str) -> str:
         """Write a number as this trunk dials it; see ``numbers.dial_string``."""

@@ -163,7 +163,7 @@ class TrunkRoutes:
             headers=_headers(trunk, account, identity, withheld=withheld),
             secret=account.secret if account else None,
             origin=trunk.origin,
-            timer=_timer(trunk),
+            timer=trunk.timer,
             allows_redirect=_redirect(ways) if trunk.redirects == "own_proxies" else None,
         )
 
@@ -252,13 +252,6 @@ def _headers(
     if withheld:
         found.append(("Privacy", "id"))  # RFC 3325, 9.3
     return tuple(found)
-
-
-def _timer(trunk: Trunk) -> TimerWish | None:
-    if not trunk.session_expires_s:
-        return None
-    refresher = {"us": "uac", "them": "uas"}.get(trunk.refresher)
-    return TimerWish(max(trunk.session_expires_s, trunk.min_se_s), trunk.min_se_s, refresher)
 
 
 def _redirect(ways: Sequence[Way]) -> Callable[[Uri], DialTarget | None]:

@@ -126,7 +126,7 @@ class TrunkSettings(AccountSettings):
     early_media: bool = False
     """Free announcements are played before the answer (183)."""
     session_expires_s: Annotated[int, Field(ge=0, le=86_400)] = 1800
-    """Session timer of our calls (RFC 4028); 0: none is asked for."""
+    """Session timer of calls, both ways (RFC 4028); 0: none is asked for."""
     min_se_s: Annotated[int, Field(ge=90, le=86_400)] = 90
     """Shortest session timer that our calls may be given (Min-SE)."""
     refresher: Refresher = "either"

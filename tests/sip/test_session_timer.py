@@ -6,6 +6,7 @@ import pytest
 from sip_bench import OFFER, Bench, a_request, an_invite, crlf, names
 
 from hotline.events.ids import CallId
+from hotline.sip.admission import Origin
 from hotline.sip.events import CallEnded
 from hotline.sip.message import Request, Response, response_to
 
@@ -22,6 +23,31 @@ def accepted(bench: Bench, headers: str) -> tuple[CallId, Response]:
     bench.hear(a_request("ACK", to_tag=ok.to_tag, branch="z9hG4bKack1"))
     bench.events()
     return call_id, ok
+
+
+class Only:
+    """Takes everybody for one origin."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+
+    def knows(self, *_: object) -> bool:
+        return True
+
+    def hears(self, *_: object) -> bool:
+        return True
+
+    def admit(self, *_: object) -> Origin:
+        return self._origin
+
+
+def a_200(reinvite: Request) -> bytes:
+    """Answer a re-INVITE of ours as it was offered, without a session timer."""
+    answer = response_to(reinvite, 200)
+    for name, value in (("Contact", "<sip:1001@192.0.2.7>"), ("Content-Type", "application/sdp")):
+        answer.headers.add(name, value)
+    answer.body = crlf(OFFER).encode()
+    return answer.to_bytes()
 
 
 def last_request(bench: Bench) -> Request:
@@ -47,9 +73,33 @@ def test_the_caller_is_asked_to_refresh() -> None:
     assert ok.require == ("timer",)
 
 
-@pytest.mark.parametrize("headers", ["", "Session-Expires: 1800", "Supported: timer"])
-def test_a_call_may_go_without_a_timer(headers: str) -> None:
+@pytest.mark.parametrize("headers", ["", "Session-Expires: 1800", "Session-Expires: 1800;refresher=uac"])
+def test_for_a_caller_who_knows_no_timers_we_keep_one_alone(headers: str) -> None:
     bench = Bench()
+    call_id, ok = accepted(bench, headers)
+    assert ok.headers.get("Session-Expires") == "1800;refresher=uas"
+    assert ok.require == ()
+    assert bench.wait(900.0) == [(900.0, "INVITE")]
+    assert bench.statuses(a_200(last_request(bench))) == ["ACK"]  # without Session-Expires
+    assert bench.wait(900.0) == [(900.0, "INVITE")]
+    assert bench.statuses(response_to(last_request(bench), 488).to_bytes()) == ["ACK"]
+    assert bench.wait(899.0) == []  # she refuses, therefore she is
+    assert bench.wait(1.0) == [(1.0, "INVITE")]
+    assert [name for _, name in bench.wait(33.0)][-1] == "BYE"  # and is no more
+    assert bench.events() == [CallEnded(call_id, "hung_up")]
+
+
+def test_a_caller_who_knows_timers_and_asks_for_none_is_asked_to_refresh() -> None:
+    bench = Bench()
+    call_id, ok = accepted(bench, "Supported: timer")
+    assert (ok.headers.get("Session-Expires"), ok.require) == ("1800;refresher=uac", ("timer",))
+    assert bench.wait(1768.0) == [(1768.0, "BYE")]
+    assert bench.events() == [CallEnded(call_id, "hung_up")]
+
+
+@pytest.mark.parametrize("headers", ["", "Supported: timer"])
+def test_a_line_may_go_without_a_timer(headers: str) -> None:
+    bench = Bench(admission=Only(Origin(timer=None)))
     _, ok = accepted(bench, headers)
     assert ok.headers.get("Session-Expires") is None
     bench.wait(40.0)
@@ -93,8 +143,16 @@ def test_a_refresh_of_the_caller_begins_the_interval_anew(method: str) -> None:
     assert bench.wait(1.0) == [(1.0, "BYE")]
 
 
-def test_a_refresh_without_the_header_switches_the_timer_off() -> None:
+def test_a_caller_who_stops_asking_for_a_timer_is_refreshed_by_us() -> None:
     bench = Bench()
+    _, first = accepted(bench, CALLER_REFRESHES)
+    ok = bench.hear(a_request("UPDATE", to_tag=first.to_tag, cseq=2, branch="z9hG4bKrefresh"))[-1]
+    assert (ok.headers.get("Session-Expires"), ok.require) == ("1800;refresher=uas", ())
+    assert bench.wait(900.0) == [(900.0, "INVITE")]
+
+
+def test_where_the_line_wants_none_a_refresh_without_the_header_switches_the_timer_off() -> None:
+    bench = Bench(admission=Only(Origin(timer=None)))
     _, first = accepted(bench, CALLER_REFRESHES)
     bench.hear(a_request("UPDATE", to_tag=first.to_tag, cseq=2, branch="z9hG4bKrefresh"))
     assert bench.wait(7200.0) == []
@@ -149,7 +207,7 @@ def test_a_refresh_that_nobody_answers_ends_the_call() -> None:
     assert bench.events() == [CallEnded(call_id, "hung_up")]
 
 
-def test_a_refresh_that_is_refused_is_not_the_end_until_the_interval_is() -> None:
+def test_a_refresh_that_only_a_proxy_refuses_is_not_the_end_until_the_interval_is() -> None:
     bench = Bench()
     accepted(bench, WE_REFRESH)
     assert bench.statuses(response_to(refresh_of(bench), 500).to_bytes()) == []
@@ -158,12 +216,12 @@ def test_a_refresh_that_is_refused_is_not_the_end_until_the_interval_is() -> Non
     assert 0.0 < after <= 2.0
     began, tried = bench.now, ["INVITE"]
     while tried[-1] != "BYE":
-        bench.hear(response_to(last_request(bench), 500).to_bytes())
+        bench.hear(response_to(last_request(bench), 503).to_bytes())
         while not (sent := bench.wait((bench.ua.next_timer() or 0.0) - bench.now)):
             pass
         tried.append(str(sent[0][1]))
     assert 4 < len(tried) < 40
-    assert bench.now - began == pytest.approx(866.0)
+    assert bench.now - began == pytest.approx(1800.0 - 2.0 - 2.0)  # from the 500, which was hers
 
 
 def test_a_caller_who_takes_no_update_is_refreshed_by_a_re_invite() -> None:

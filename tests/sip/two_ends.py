@@ -33,7 +33,7 @@ from hotline.sip.events import (
 from hotline.sip.flow import Flow
 from hotline.sip.headers import NameAddr
 from hotline.sip.message import Request, parse_message
-from hotline.sip.session_timer import TimerWish
+from hotline.sip.session_timer import USUAL_TIMER, TimerWish
 from hotline.sip.uri import parse_uri
 from hotline.sip.user_agent import UserAgent
 from hotline.sip.voice_terms import CODECS, SrtpKeys, VoicePolicy, VoiceTerms
@@ -515,10 +515,10 @@ def _check_voice(world: World, ours: Known, theirs: Known) -> None:
 
 def _check_timer(world: World, ours: Known, theirs: Known) -> None:
     timers = world.leg_of(ours).session_timer, world.leg_of(theirs).session_timer
-    wish = world.script.timer
-    if [timer.interval_s for timer in timers] != [wish.interval_s if wish else 0] * 2:
+    wish = world.script.timer or USUAL_TIMER  # who is called asks for one where the caller does not
+    if [timer.interval_s for timer in timers] != [wish.interval_s] * 2:
         raise Fault(f"the session timers differ: {timers}")
-    if wish is not None and timers[0].we_refresh is timers[1].we_refresh:
+    if timers[0].we_refresh is timers[1].we_refresh:
         raise Fault(f"both refresh, or none: {timers}")
 
 
