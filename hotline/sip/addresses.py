@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hotline.errors import RemoteProtocolError
 from hotline.sip.grammar import (
     HOSTNAME,
     IPV6_REFERENCE,
+    KEPT_LENGTH,
     QUOTED,
     TOKEN,
     Params,
@@ -31,10 +33,11 @@ from hotline.sip.uri import MAX_PORT, Uri, is_ipv6, parse_uri
 
 MAGIC_COOKIE: Final = "z9hG4bK"  # RFC 3261, 8.1.1.7
 
-_VIA: Final = re.compile(
+_SENT_BY: Final = re.compile(
     rf"[ \t]*+({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]++"
-    rf"({IPV6_REFERENCE}|{HOSTNAME})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}+))?+"
+    rf"({IPV6_REFERENCE}|{HOSTNAME})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}+))?+[ \t]*+"
 )
+_UNTIL_PARAMS: Final = re.compile(r"[^;,]*+")
 _QUOTED_NAME: Final = rf"[ \t]*+(?:({QUOTED})[ \t]*+|"
 # An unquoted display name should be tokens and spaces. Where a header holds one value, anything
 # else before "<" is as clear (RFC 4475, 3.1.2.15: an unquoted comma); in a list a comma separates.
@@ -55,7 +58,7 @@ class NameAddr:
     @property
     def tag(self) -> str | None:
         """The tag of From or To; None when absent, as in a first request and in RFC 2543."""
-        return self.param("tag")
+        return get_param(self.params, "tag") if self.params else None
 
     def param(self, name: str) -> str | None:
         """Find a header parameter: None when absent, empty when it has no value."""
@@ -156,19 +159,30 @@ def parse_via(values: Iterable[str]) -> tuple[Via, ...]:
     for text in values:
         position: int | None = 0
         while position is not None:
-            match = _VIA.match(text, position)
-            if match is None:
-                raise unreadable("Via", text[position:])
-            name, version, transport, host, port_text = match.groups()
-            port = None if port_text is None else int(port_text)
-            if (port is not None and not 0 < port <= MAX_PORT) or (
-                host[0] == "[" and not is_ipv6(host[1:-1])
-            ):
-                raise unreadable("Via", match[0])
-            params, end = scan_params(text, match.end())
-            found.append(Via(f"{name}/{version}", transport, host, port, params))
-            position = scan_comma(text, end, "Via")
+            until_params = _UNTIL_PARAMS.match(text, position)
+            assert until_params is not None  # it matches nothing at all as well
+            sent_by = until_params[0]
+            read = _known_sent_by if len(sent_by) <= KEPT_LENGTH else _read_sent_by
+            protocol, transport, host, port = read(sent_by)
+            params, end = scan_params(text, until_params.end())
+            found.append(Via(protocol, transport, host, port, params))
+            position = scan_comma(text, end, "Via") if end < len(text) else None
     return tuple(found)
+
+
+def _read_sent_by(text: str) -> tuple[str, str, str, int | None]:
+    """Read the part of a Via before its parameters: protocol and version, transport, host, port."""
+    match = _SENT_BY.fullmatch(text)
+    if match is None:
+        raise unreadable("Via", text)
+    name, version, transport, host, port_text = match.groups()
+    port = None if port_text is None else int(port_text)
+    if (port is not None and not 0 < port <= MAX_PORT) or (host[0] == "[" and not is_ipv6(host[1:-1])):
+        raise unreadable("Via", text)
+    return f"{name}/{version}", transport, host, port
+
+
+_known_sent_by: Final = lru_cache(maxsize=1024)(_read_sent_by)
 
 
 def parse_name_addr(text: str, header: str) -> NameAddr:
@@ -177,22 +191,39 @@ def parse_name_addr(text: str, header: str) -> NameAddr:
     Without ``<>``, parameters belong to the header (RFC 3261, 20), and a URI with ``?`` is refused
     (RFC 4475, 3.1.2.13).
     """
+    return _known_name_addr(text, header) if len(text) <= KEPT_LENGTH else _read_name_addr(text, header)
+
+
+def _read_name_addr(text: str, header: str) -> NameAddr:
     value, end = _scan_name_addr(text, 0, header, _ONE_NAME_ADDR)
     if text[end:].strip(" \t"):
         raise unreadable(header, text[end:])
     return value
 
 
+_known_name_addr: Final = lru_cache(maxsize=2048)(_read_name_addr)
+
+
 def parse_name_addrs(values: Iterable[str], header: str) -> tuple[NameAddr, ...]:
     """Read a list of name-addr: Contact, Route, Record-Route, P-Asserted-Identity, Remote-Party-ID."""
-    found: list[NameAddr] = []
+    found: tuple[NameAddr, ...] = ()
     for text in values:
-        position: int | None = 0
-        while position is not None:
-            value, end = _scan_name_addr(text, position, header, _LISTED_NAME_ADDR)
-            found.append(value)
-            position = scan_comma(text, end, header)
+        read = _known_line if len(text) <= KEPT_LENGTH else _read_line
+        found += read(text, header)
+    return found
+
+
+def _read_line(text: str, header: str) -> tuple[NameAddr, ...]:
+    found: list[NameAddr] = []
+    position: int | None = 0
+    while position is not None:
+        value, end = _scan_name_addr(text, position, header, _LISTED_NAME_ADDR)
+        found.append(value)
+        position = scan_comma(text, end, header)
     return tuple(found)
+
+
+_known_line: Final = lru_cache(maxsize=2048)(_read_line)
 
 
 def parse_contact(values: Iterable[str]) -> tuple[NameAddr, ...] | None:
@@ -201,10 +232,11 @@ def parse_contact(values: Iterable[str]) -> tuple[NameAddr, ...] | None:
     :returns: the contacts, or None for ``*`` (remove all bindings: RFC 3261, 10.2.2).
     """
     lines = list(values)
-    if any(line.strip(" \t") == "*" for line in lines):
-        if len(lines) > 1:
-            raise RemoteProtocolError("Contact: * stands beside another contact (RFC 3261, 10.2.2)")
-        return None
+    for line in lines:
+        if line.strip(" \t") == "*":
+            if len(lines) > 1:
+                raise RemoteProtocolError("Contact: * stands beside another contact (RFC 3261, 10.2.2)")
+            return None
     return parse_name_addrs(lines, "Contact")
 
 

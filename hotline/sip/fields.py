@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from hotline.errors import LocalProtocolError
@@ -26,6 +26,14 @@ _LONG_NAMES: Final = (
 )
 LONG_NAME: Final = {name.lower(): name for name in _LONG_NAMES.split()}
 """The long form of a header name, by its lower case."""
+Field = tuple[str, str, str]
+"""Long name in lower case, long name, value."""
+AS_WRITTEN: Final = {
+    written: (key, LONG_NAME[key])
+    for key in LONG_NAME
+    for written in (key, LONG_NAME[key], *(short for short, long in COMPACT.items() if long == key))
+}
+"""Key and long form of a header name, by the spellings that nearly everybody uses."""
 _LINE_BREAK: Final = re.compile(r"[\r\n\x00]")
 
 
@@ -39,11 +47,18 @@ class Headers:
     __slots__ = ("_fields", "_index", "_typed")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        self._fields: list[tuple[str, str, str]] = []
+        self._fields: list[Field] = []
         self._index: dict[str, list[str]] | None = None
         self._typed: dict[str, object] = {}
         for name, value in items:
             self.add(name, value)
+
+    @classmethod
+    def of_parsed(cls, fields: list[Field]) -> Headers:
+        """Make headers of fields that were checked before; the list is theirs from now on."""
+        made = cls()
+        made._fields = fields
+        return made
 
     def get(self, name: str) -> str | None:
         """Give the first value of a header, or None."""
@@ -63,6 +78,14 @@ class Headers:
         self._fields.append(new)
         self._changed(new[1])
 
+    def extend(self, fields: Iterable[tuple[str, str]]) -> None:
+        """Append fields.
+
+        :raises LocalProtocolError: as ``add``.
+        """
+        for name, value in fields:
+            self.add(name, value)
+
     def insert_first(self, name: str, value: str) -> None:
         """Put a field before all others: the place of a new Via or Record-Route."""
         new = _field(name, value)
@@ -75,6 +98,16 @@ class Headers:
         at = next((i for i, old in enumerate(self._fields) if old[0] == new[0]), len(self._fields))
         self._fields[at : at + 1] = [new]
         self._changed(new[1])
+
+    def rewrite_first(self, key: str, value: str) -> None:
+        """Write over the first field of a key with text of our own, by whoever notes what it parses to."""
+        fields = self._fields
+        for at, (other, name, _) in enumerate(fields):
+            if other == key:
+                fields[at] = (key, name, value)
+                break
+        if self._index is not None:
+            self._index[key][0] = value
 
     def set(self, name: str, value: str) -> None:
         """Replace every field of that name by one, at the place of the first or at the end."""
@@ -95,8 +128,8 @@ class Headers:
         """Give every field, with the long form of its name."""
         return [(name, value) for _, name, value in self._fields]
 
-    def fields(self) -> Iterable[tuple[str, str, str]]:
-        """Give every field as (long name in lower case, long name, value)."""
+    def fields(self) -> Sequence[Field]:
+        """Give every field; for reading only."""
         return self._fields
 
     def copy(self) -> Headers:
@@ -117,6 +150,18 @@ class Headers:
             value = parse(self.by_key().get(_key(name), []))
             self._typed[name] = value
             return value
+
+    def read(self, readers: Mapping[str, tuple[str, Callable[[list[str]], object]]]) -> None:
+        """Parse every header that is there and has a reader, as ``typed`` would.
+
+        :param readers: by the long name in lower case: the key of the cache, and the parser.
+        :raises RemoteProtocolError: for the first that cannot be read.
+        """
+        typed = self._typed
+        for key, values in self.by_key().items():
+            reader = readers.get(key)
+            if reader is not None:
+                typed[reader[0]] = reader[1](values)
 
     def remember(self, name: str, value: object) -> None:
         """Note what ``typed`` would find for a header, by whoever has just written it from that value.

@@ -23,6 +23,10 @@ IPV6_REFERENCE: Final = r"\[[0-9A-Fa-f:.]++\]"
 # hostname: letters, digits, "-", "."; "_" is not in the RFC but in many private networks
 HOSTNAME: Final = r"[A-Za-z0-9\-._]++"
 
+KEPT_LENGTH: Final = 256
+"""Characters of the longest text whose reading is kept for the next message that brings the same. Nearly
+all that a peer writes it writes again and again; what is longer is rare, and would take room."""
+
 _TOKEN: Final = re.compile(TOKEN)
 # generic-param = token [ EQUAL gen-value ]. The value takes more than token / host: peers write
 # "=", "/" and "[2001:db8::1]" there, and nothing of it is ambiguous before ";", "," or a space.
@@ -80,6 +84,8 @@ def scan_params(text: str, position: int) -> tuple[Params, int]:
 
     :returns: the parameters and the position after the last one.
     """
+    if position == len(text):
+        return (), position
     found: list[tuple[str, str | None]] = []
     match = _PARAM.match(text, position)
     while match:
@@ -110,9 +116,11 @@ def get_param(params: Params, name: str) -> str | None:
 
     :returns: None when it is absent, an empty string when it has no value.
     """
+    if not params:
+        return None
     name = name.lower()
     for key, value in params:
-        if key.lower() == name:
+        if key == name or key.lower() == name:
             return "" if value is None else unquote(value)
     return None
 
@@ -138,6 +146,8 @@ def parse_number(text: str, header: str, *, limit: int, clamp: bool = False) -> 
     :param clamp: take a greater one as the limit instead of refusing it.
     :raises RemoteProtocolError: if the text is no number, or too great.
     """
+    if len(text) < _LONGEST_NUMBER and text.isdecimal() and text.isascii() and int(text) <= limit:
+        return int(text)
     if not (text.isascii() and text.isdigit()):
         raise RemoteProtocolError(f"{header}: {printable(text[:40])!r} is not a number")
     digits = text.lstrip("0") or "0"

@@ -15,16 +15,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Final, NoReturn
 
 from hotline.errors import LocalProtocolError, RemoteProtocolError
-from hotline.sip.fields import LONG_NAME, Headers
+from hotline.sip.fields import AS_WRITTEN, LONG_NAME, Field, Headers
 from hotline.sip.grammar import is_token, parse_number, printable
 from hotline.sip.headers import COMPACT, Via, parse_via
+from hotline.sip.start_line import VERSION, StartLine, is_request, is_response, parse_start_line
 from hotline.sip.status import REASONS
-from hotline.sip.typed_view import TypedView
-from hotline.sip.uri import Uri, parse_uri
+from hotline.sip.typed_view import READERS, TypedView
+from hotline.sip.uri import Uri
 
 __all__ = [
     "MAX_HEADER_BYTES",
@@ -59,25 +59,16 @@ _WITH_DISPLAY_NAMES: Final = (
 )
 
 _SINGLE: Final = frozenset(_SINGLE_WORDS.split())
-_READ_IF_THERE: Final = (
-    ("contact", attrgetter("contacts")),
-    ("route", attrgetter("routes")),
-    ("record-route", attrgetter("record_routes")),
-    ("max-forwards", attrgetter("max_forwards")),
-    ("content-type", attrgetter("content_type")),
-    ("accept", attrgetter("accept")),
-    ("require", attrgetter("require")),
-    ("supported", attrgetter("supported")),
-    ("expires", attrgetter("expires")),
-)
+_ECHOED: Final = (("from", "From"), ("to", "To"), ("call-id", "Call-ID"), ("cseq", "CSeq"))
+_TO: Final = -3
+"""Where To stands among those that a response echoes, from the end."""
+_ALWAYS: Final = ("via", "from", "to", "call-id", "cseq")
 _NAMES_PEOPLE: Final = frozenset(_WITH_DISPLAY_NAMES.split())
 
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL: Final = bytes((*range(9), 11, 12, *range(14, 32), 127))
+"""All but HTAB, and CR and LF, which are looked at together."""
 _BARE_CONTROL: Final = re.compile(r"\\.|[\x00-\x08\x0a-\x1f\x7f]", re.DOTALL)
 _FOLD: Final = re.compile(r"\r\n[ \t]+")  # SWS: a line break followed by white space (RFC 3261, 7.3.1)
-_VERSION: Final = "SIP/2.0"
-_STATUS_LINE: Final = re.compile(r"SIP/2\.0 ([0-9]{3})(?: (.*))?", re.IGNORECASE | re.DOTALL)
-_LOOKS_LIKE_VERSION: Final = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 _VIA_START: Final = re.compile(r"[^;,]+")
 _EMPTY: Final = b"\r\n"
 
@@ -93,7 +84,7 @@ class Request(TypedView):
 
     def to_bytes(self) -> bytes:
         """Write the message; Content-Length is counted, whatever the headers say."""
-        return _write(f"{self.method} {self.uri} {_VERSION}", self.headers, self.body)
+        return _write(f"{self.method} {self.uri} {VERSION}", self.headers, self.body)
 
 
 @dataclass(slots=True)
@@ -107,7 +98,7 @@ class Response(TypedView):
 
     def to_bytes(self) -> bytes:
         """Write the message; Content-Length is counted, whatever the headers say."""
-        return _write(f"{_VERSION} {self.status} {self.reason}", self.headers, self.body)
+        return _write(f"{VERSION} {self.status} {self.reason}", self.headers, self.body)
 
 
 class MalformedRequest(RemoteProtocolError):  # noqa: N818 - it is a message as much as an error
@@ -188,21 +179,19 @@ def response_to(
 
     :param to_tag: put into To unless To has a tag already; required but for 100.
     """
-    headers = Headers()
     source = request.headers.by_key()
-    for value in source.get("via", ()):
-        headers.append_parsed("via", "Via", value)
-    for key, name in (("from", "From"), ("to", "To"), ("call-id", "Call-ID"), ("cseq", "CSeq")):
+    fields: list[Field] = [("via", "Via", value) for value in source.get("via", ())]
+    for key, name in _ECHOED:
         values = source.get(key)
         if not values:
             raise LocalProtocolError(f"cannot answer a request without {name}")
-        value = values[0]
-        if key == "to" and request.to.tag is None:
-            value = _tagged(value, to_tag)
-        headers.append_parsed(key, name, value)
+        fields.append((key, name, values[0]))
+    if to_tag and request.to.tag is None:
+        key, name, value = fields[_TO]
+        fields[_TO] = (key, name, _tagged(value, to_tag))
     if status == 100 and "timestamp" in source:  # RFC 3261, 8.2.6.1
-        headers.append_parsed("timestamp", "Timestamp", source["timestamp"][0])
-    return Response(status, REASONS.get(status, "") if reason is None else reason, headers)
+        fields.append(("timestamp", "Timestamp", source["timestamp"][0]))
+    return Response(status, REASONS.get(status, "") if reason is None else reason, Headers.of_parsed(fields))
 
 
 def note_source(request: Request, host: str, port: int) -> None:
@@ -223,7 +212,7 @@ def note_source(request: Request, host: str, port: int) -> None:
     # One line may hold several values; the other lines stay as they came: their senders compare them.
     line = headers.by_key()["via"][0]
     others = parse_via([line])[1:] if "," in line else ()
-    headers.replace_first("Via", ", ".join(map(str, (noted, *others))))
+    headers.rewrite_first("via", ", ".join(map(str, (noted, *others))) if others else str(noted))
     headers.remember("Via", (noted, *vias[1:]))
 
 
@@ -234,17 +223,19 @@ class Head:
         self.headers = headers
         self._start_line = start_line
         self._fault = fault
-        self._is_response = start_line[:4].upper() == "SIP/"
-        parts = start_line.split(" ")
-        self._is_request = not self._is_response and _LOOKS_LIKE_VERSION.search(start_line) is not None
-        self._method = parts[0] if self._is_request and is_token(parts[0]) else ""
+        try:
+            self._start = parse_start_line(start_line)
+        except RemoteProtocolError as error:
+            if not is_response(start_line) and not is_request(start_line):
+                raise RemoteProtocolError(f"not SIP: {printable(start_line[:40])!r}") from None
+            self._start, self._fault = StartLine(), fault or error
 
     def length(self) -> int | None:
         """Read Content-Length; None when absent.
 
         :raises RemoteProtocolError: (MalformedRequest for a request) if it is no number, or given twice.
         """
-        values = self.headers.get_all("Content-Length")
+        values = self.headers.by_key().get("content-length")
         if not values:
             return None
         if len(values) > 1:
@@ -262,37 +253,27 @@ class Head:
         try:
             if self._fault is not None:
                 raise self._fault
-            message = self._request(body) if self._is_request else self._response(body)
-            _check(message)
+            method, uri, status, reason = self._start
+            if uri is None:
+                message: Request | Response = Response(status, reason, self.headers, body)
+            else:
+                message = Request(method, uri, self.headers, body)
+            _check(message, method)
         except RemoteProtocolError as error:
             self.refuse(str(error), error.status_hint)
         return message
 
     def refuse(self, message: str, status_hint: int = 400) -> NoReturn:
         """Raise the error that fits: one that can be answered for a request."""
-        if self._is_request:
+        if is_request(self._start_line):
+            method = self._start_line.split(" ")[0]
             raise MalformedRequest(
-                message, status_hint=status_hint, method=self._method, headers=self.headers
+                message,
+                status_hint=status_hint,
+                method=method if is_token(method) else "",
+                headers=self.headers,
             ) from None
         raise RemoteProtocolError(message, status_hint=status_hint) from None
-
-    def _request(self, body: bytes) -> Request:
-        parts = self._start_line.rstrip(" ").split(" ")
-        if len(parts) != 3 or not is_token(parts[0]) or not _LOOKS_LIKE_VERSION.fullmatch(parts[2]):
-            raise RemoteProtocolError(f"cannot read the start line {printable(self._start_line[:80])!r}")
-        method, uri_text, version = parts
-        if version.upper() != _VERSION:
-            raise RemoteProtocolError(f"version {version}", status_hint=505)
-        uri = parse_uri(uri_text)
-        if uri.headers:  # RFC 3261, 19.1.1, table 1; acting on them would let anybody write our requests
-            raise RemoteProtocolError("the Request-URI carries headers")
-        return Request(method, uri, self.headers, body)
-
-    def _response(self, body: bytes) -> Response:
-        match = _STATUS_LINE.fullmatch(self._start_line)
-        if match is None or not 100 <= int(match[1]) <= 699:
-            raise RemoteProtocolError(f"cannot read the start line {printable(self._start_line[:80])!r}")
-        return Response(int(match[1]), match[2] or "", self.headers, body)
 
 
 def open_head(data: bytes) -> Head:
@@ -304,43 +285,56 @@ def open_head(data: bytes) -> Head:
     """
     too_large = len(data) > MAX_HEADER_BYTES
     text = data[:MAX_HEADER_BYTES].decode("utf-8", "surrogateescape")
-    has_control = _CONTROL.search(data) is not None or not (
+    has_control = len(data.translate(None, _CONTROL)) != len(data) or not (
         data.count(b"\r\n") == data.count(b"\r") == data.count(b"\n")
     )
     start_line, _, text = text.partition("\r\n")  # which cannot be folded (RFC 3261, 7.1)
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD.sub(" ", text)
     lines = text.split("\r\n") if text else []
-    headers = Headers()
     fault: RemoteProtocolError | None = None
     if too_large or len(lines) > MAX_HEADER_FIELDS:
         fault = RemoteProtocolError(f"{len(data)} octets of headers in {len(lines)} lines", status_hint=513)
         del lines[MAX_HEADER_FIELDS:]
     if has_control and _has_bare_control(start_line, ""):
         fault = fault or RemoteProtocolError("control characters in the start line")
+    fields: list[Field] = []
     for line in lines:
         name, colon, value = line.partition(":")
-        name = name.rstrip(" \t")
-        key = name.lower()
-        key = COMPACT.get(key, key)
-        known = LONG_NAME.get(key) if name.isascii() else None  # the Kelvin sign is a "k" in lower case
-        if known is None:
-            if not colon or not is_token(name):
-                fault = fault or RemoteProtocolError(f"cannot read the line {printable(line[:60])!r}")
+        names = AS_WRITTEN.get(name)
+        if names is None or not colon:
+            try:
+                names = _read_name(line)
+            except RemoteProtocolError as error:
+                fault = fault or error
                 continue
-            known = name
-        elif not colon:
-            fault = fault or RemoteProtocolError(f"{known} without a colon")
-            continue
+        key, known = names
         value = value.strip(" \t")
         if has_control and _has_bare_control(value, key):
             fault = fault or RemoteProtocolError(f"{known}: control characters")
             continue
-        headers.append_parsed(key, known, value)
-    head = Head(start_line, headers, fault)
-    if not head._is_request and not head._is_response:
-        raise RemoteProtocolError(f"not SIP: {printable(start_line[:40])!r}")
-    return head
+        fields.append((key, known, value))
+    return Head(start_line, Headers.of_parsed(fields), fault)
+
+
+def _read_name(line: str) -> tuple[str, str]:
+    """Read the name of a header field in any spelling.
+
+    :returns: its long form in lower case, and as it is written.
+    :raises RemoteProtocolError: 400 if there is none, or no colon.
+    """
+    name, colon, _ = line.partition(":")
+    name = name.rstrip(" \t")
+    key = name.lower()
+    key = COMPACT.get(key, key)
+    known = LONG_NAME.get(key) if name.isascii() else None  # the Kelvin sign is a "k" in lower case
+    if known is None:
+        if not colon or not is_token(name):
+            raise RemoteProtocolError(f"cannot read the line {printable(line[:60])!r}")
+        known = name
+    elif not colon:
+        raise RemoteProtocolError(f"{known} without a colon")
+    return key, known
 
 
 def _has_bare_control(text: str, key: str) -> bool:
@@ -353,25 +347,27 @@ def _has_bare_control(text: str, key: str) -> bool:
     return False
 
 
-def _check(message: Request | Response) -> None:
-    """Check what RFC 3261, 8.1.1 and 20 ask of every message, and parse what its receiver will use."""
+def _check(message: Request | Response, method: str) -> None:
+    """Check what RFC 3261, 8.1.1 and 20 ask of every message, and parse what its receiver will use.
+
+    :param method: of the start line; empty in a response.
+    """
     headers = message.headers
     index = headers.by_key()
-    for key, values in index.items():
-        if len(values) > 1 and key in _SINGLE:
-            raise RemoteProtocolError(f"more than one {LONG_NAME[key]}")
-    _ = message.top_via, message.from_, message.to, message.call_id
-    for key, read in _READ_IF_THERE:
-        if key in index:
-            read(message)
+    if len(index) != len(headers):
+        for key, values in index.items():
+            if len(values) > 1 and key in _SINGLE:
+                raise RemoteProtocolError(f"more than one {LONG_NAME[key]}")
+    for key in _ALWAYS:
+        if key not in index:
+            raise RemoteProtocolError(f"no {LONG_NAME[key]}")
+    headers.read(READERS)
     cseq = message.cseq
-    if isinstance(message, Request):
-        if cseq.method != message.method:
-            raise RemoteProtocolError(f"CSeq says {printable(cseq.method)}, the start line {message.method}")
-        if message.contact_is_star and message.method != "REGISTER":
-            raise RemoteProtocolError("Contact: * belongs in REGISTER (RFC 3261, 10.2.2)")
-    elif message.contact_is_star:
-        raise RemoteProtocolError("Contact: * in a response")
+    if method and cseq.method != method:
+        raise RemoteProtocolError(f"CSeq says {printable(cseq.method)}, the start line {method}")
+    if method != "REGISTER" and message.contact_is_star:
+        where = "belongs in REGISTER (RFC 3261, 10.2.2)" if method else "in a response"
+        raise RemoteProtocolError(f"Contact: * {where}")
 
 
 def _tagged(to: str, tag: str | None) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from hotline.errors import RemoteProtocolError
 from hotline.sip.fields import Headers
 from hotline.sip.headers import (
@@ -178,3 +181,22 @@ def _parse_require(values: list[str]) -> tuple[str, ...]:
 
 def _parse_supported(values: list[str]) -> tuple[str, ...]:
     return parse_tokens(values, "Supported")
+
+
+READERS: Final[dict[str, tuple[str, Callable[[list[str]], object]]]] = {
+    "via": ("Via", parse_via),
+    "from": ("From", _parse_from),
+    "to": ("To", _parse_to),
+    "call-id": ("Call-ID", _parse_call_id),
+    "cseq": ("CSeq", _parse_cseq),
+    "contact": ("Contact", parse_contact),
+    "route": ("Route", _parse_route),
+    "record-route": ("Record-Route", _parse_record_route),
+    "max-forwards": ("Max-Forwards", _parse_max_forwards),
+    "content-type": ("Content-Type", _parse_content_type),
+    "accept": ("Accept", _parse_accept),
+    "require": ("Require", _parse_require),
+    "supported": ("Supported", _parse_supported),
+    "expires": ("Expires", _parse_expires),
+}
+"""What every message is checked for as it comes: the name that it is kept under, and its parser."""
