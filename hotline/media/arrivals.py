@@ -36,6 +36,8 @@ RTCP_LOW, RTCP_HIGH = 64, 95  # RFC 5761, 4: types that are RTCP's on a shared p
 Slots = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+_FADING: Final = (1 - GAIN) ** np.arange(ROOM + 1)
+
 
 class Arrivals:
     """The receiving side's counts of all slots."""
@@ -139,56 +141,56 @@ class Arrivals:
     def count(self, now: float) -> None:
         """Count what was copied since the last time."""
         n, self._filled = self._filled, 0
-        heads = self._heads[:n].astype(np.int64)
-        slots, kind = self._slots[:n], heads[:, 0] >> 16 & 0x7F
-        is_ours = (slots >= 0) & (self._length[:n] >= HEADER) & (heads[:, 0] >> 30 == 2)
+        head = self._heads[:n, 0].astype(np.int64)
+        slots, kind = self._slots[:n], head >> 16 & 0x7F
+        is_ours = (slots >= 0) & (self._length[:n] >= HEADER) & (head >> 30 == 2)
         is_ours &= (kind < RTCP_LOW) | (kind > RTCP_HIGH)
         rows = np.nonzero(is_ours)[0]
         if not len(rows):
             return
         rows = rows[np.argsort(slots[rows], kind="stable")]
-        rows = self._choose_streams(rows, slots[rows], heads)
-        slots, heads, kind, at = slots[rows], heads[rows], kind[rows], self._at[rows]
-        is_start = np.ones(len(rows), np.bool_)
-        is_start[1:] = slots[1:] != slots[:-1]
-        starts = np.nonzero(is_start)[0]
-        group = np.cumsum(is_start) - 1
+        ssrcs = self._heads[:n, 2].astype(np.int64)
+        keeps = self._choose_streams(slots[rows], head[rows] & 0xFFFF, ssrcs[rows])
+        if keeps is not None:
+            rows = rows[keeps]
+        slots, head, kind = slots[rows], head[rows], kind[rows]
+        starts, group = _groups(slots)
         calls = slots[starts]
-        numbers = self.highest[slots] + ((heads[:, 0] - self.highest[slots] + 0x8000 & 0xFFFF) - 0x8000)
-        is_new = self._count_numbers(calls, starts, group, slots, numbers)
+        highest = self.highest[slots]
+        numbers = highest + ((head - highest + 0x8000 & 0xFFFF) - 0x8000)
+        is_new = self._count_numbers(calls, starts, group, slots, numbers, highest)
         self.heard_at[calls] = now
         ends = np.append(starts[1:], len(rows)) - 1
-        is_noise = kind[ends] == COMFORT_NOISE
-        self.pauses[calls] |= is_noise
-        timed = np.nonzero(is_new & (kind != self._event_type[slots]))[0]
-        if len(timed):
-            is_marked = heads[timed, 0] >> 23 & 1 != 0
-            self._count_times(slots[timed], numbers[timed], heads[timed, 1], at[timed], is_marked)
-        full = calls[self.highest[calls] - self._settled[calls] > SETTLE_AT]
-        for slot in full.tolist():
+        self.pauses[calls] |= kind[ends] == COMFORT_NOISE
+        is_timed = is_new & (kind != self._event_type[slots])
+        if not is_timed.all():
+            timed = np.nonzero(is_timed)[0]
+            rows, slots, numbers, head = rows[timed], slots[timed], numbers[timed], head[timed]
+        if len(rows):
+            stamps = self._heads[:n, 1].astype(np.int64)[rows]
+            self._count_times(slots, numbers, stamps, self._at[rows], head >> 23 & 1 != 0)
+        for slot in calls[self.highest[calls] - self._settled[calls] > SETTLE_AT].tolist():
             self.settle(slot)
 
-    def _choose_streams(self, rows: Slots, slots: Slots, heads: NDArray[np.int64]) -> Slots:
-        """Leave out rows of streams that are not the call's one; begin new ones."""
-        ssrcs, numbers = heads[rows, 2], heads[rows, 0] & 0xFFFF
+    def _choose_streams(self, slots: Slots, numbers: Slots, ssrcs: Slots) -> NDArray[np.bool_] | None:
+        """Begin new streams; tell which packets are of the streams that calls have now, None for all."""
         step = (numbers - self.highest[slots] + 0x8000 & 0xFFFF) - 0x8000
         is_odd = (ssrcs != self.ssrc[slots]) | (np.abs(step) > LARGEST_JUMP)
         if not is_odd.any():
-            return rows
-        keeps = np.ones(len(rows), np.bool_)
+            return None
+        keeps = np.ones(len(slots), np.bool_)
         for slot in np.unique(slots[is_odd]).tolist():
             mine = np.nonzero(slots == slot)[0]
             newest = mine[-1]
             if is_odd[newest]:
                 is_other = ssrcs[mine] != ssrcs[newest]
-                is_other |= (
-                    np.abs((numbers[mine] - numbers[newest] + 0x8000 & 0xFFFF) - 0x8000) > LARGEST_JUMP
-                )
+                steps = (numbers[mine] - numbers[newest] + 0x8000 & 0xFFFF) - 0x8000
+                is_other |= np.abs(steps) > LARGEST_JUMP
                 self._begin_stream(slot, int(ssrcs[newest]), int(numbers[mine[~is_other]][0]))
                 keeps[mine] = ~is_other
             else:
                 keeps[mine] = ~is_odd[mine]
-        return rows[keeps]
+        return keeps
 
     def _begin_stream(self, slot: int, ssrc: int, number: int) -> None:
         if self.ssrc[slot] != NONE:
@@ -203,15 +205,15 @@ class Arrivals:
         self._forget_times(slot)
 
     def _count_numbers(
-        self, calls: Slots, starts: Slots, group: Slots, slots: Slots, numbers: NDArray[np.int64]
+        self, calls: Slots, starts: Slots, group: Slots, slots: Slots, numbers: Slots, highest: Slots
     ) -> NDArray[np.bool_]:
         """Mark what came; tell which rows are there for the first time."""
         count = len(calls)
-        places = slots * WINDOW + numbers % WINDOW
+        places = slots * WINDOW + (numbers & WINDOW - 1)
         is_new: NDArray[np.bool_] = ~self._seen[places]
         before = np.empty_like(numbers)
         before[1:] = numbers[:-1]
-        before[starts] = self.highest[calls]
+        before[starts] = highest[starts]
         if (numbers - before != 1).any():
             _, index = np.unique(places, return_index=True)
             is_first = np.zeros(len(slots), np.bool_)
@@ -219,54 +221,58 @@ class Arrivals:
             is_new &= is_first
             is_old = numbers < self._settled[slots]  # lost already, or a double of what came long ago
             is_new &= ~is_old
-            base = group * (1 << 24) + (numbers - self.highest[slots])
-            top = np.maximum.accumulate(np.maximum(base, group * (1 << 24)))
+            base = group << 24
+            ahead = base + (numbers - highest)
+            top = np.maximum.accumulate(np.maximum(ahead, base))
             self.duplicates[calls] += np.bincount(group[~is_new & ~is_old], minlength=count)
-            self.reordered[calls] += np.bincount(group[is_new & (base < top)], minlength=count)
+            self.reordered[calls] += np.bincount(group[is_new & (ahead < top)], minlength=count)
         self._seen[places[is_new]] = True
         self.received[calls] += np.bincount(group[is_new], minlength=count)
-        self.highest[calls] = np.maximum(self.highest[calls], np.maximum.reduceat(numbers, starts))
+        self.highest[calls] = np.maximum(highest[starts], np.maximum.reduceat(numbers, starts))
         return is_new
 
     def _count_times(
         self, slots: Slots, numbers: Slots, stamps: Slots, at: Floats, is_marked: NDArray[np.bool_]
     ) -> None:
         """Go on with jitter, and with how far each packet is behind the fastest."""
-        is_start = np.ones(len(slots), np.bool_)
-        is_start[1:] = slots[1:] != slots[:-1]
-        starts = np.nonzero(is_start)[0]
-        group, calls = np.cumsum(is_start) - 1, slots[starts]
-        counts = np.diff(np.append(starts, len(slots)))
-        at_before, stamp_before, number_before = np.roll(at, 1), np.roll(stamps, 1), np.roll(numbers, 1)
+        starts, group = _groups(slots)
+        calls = slots[starts]
+        ends = np.append(starts[1:], len(slots)) - 1
+        at_before, stamp_before, number_before = (
+            np.empty_like(at),
+            np.empty_like(stamps),
+            np.empty_like(numbers),
+        )
+        at_before[1:], stamp_before[1:], number_before[1:] = at[:-1], stamps[:-1], numbers[:-1]
         at_before[starts], stamp_before[starts] = self._last_at[calls], self._last_stamp[calls]
         number_before[starts] = NONE
-        elapsed = at - at_before
         said = ((stamps - stamp_before + 0x80000000 & 0xFFFFFFFF) - 0x80000000) / self._clock_hz[slots]
-        deviation = elapsed - said
-        bound = np.where(is_marked, SPURT_JUMP_S, CLOCK_JUMP_S)
-        is_jump = ~(np.abs(deviation) <= bound)  # also for the first, whose time is not a number
-        if is_jump.any():
-            deviation[is_jump] = 0.0
+        deviation = at - at_before - said
+        size = np.abs(deviation)
+        is_jump = ~(size <= SPURT_JUMP_S)
+        if is_jump.any():  # also the first, whose time is not a number
+            is_jump &= is_marked | ~(size <= CLOCK_JUMP_S)
+            deviation[is_jump] = size[is_jump] = 0.0
             jumped = slots[is_jump]
             self._fastest[jumped] = self._fastest_before[jumped] = np.inf
-        is_next = numbers - number_before == 1
-        is_step = is_next & (said > 0.0) & (said <= LONGEST_PACKET_S) & ~is_jump
-        self.packet_s[slots[is_step]] = said[is_step]
-        is_pause = is_next & (said > LONGEST_PACKET_S) & ~is_jump
-        if is_pause.any():
-            self.pauses[slots[is_pause]] = True
-        size = np.abs(deviation)
+        is_long = said > LONGEST_PACKET_S
+        if is_long.any():
+            self.pauses[slots[is_long & (numbers - number_before == 1) & ~is_jump]] = True
+        is_step = (numbers[ends] - number_before[ends] == 1) & (said[ends] > 0.0) & ~is_long[ends]
+        self.packet_s[calls[is_step]] = said[ends[is_step]]
         sums = np.cumsum(deviation)
-        transit = self._transit[slots] + sums - (sums[starts] - deviation[starts])[group]
+        transit = sums + (self._transit[calls] - sums[starts] + deviation[starts])[group]
         self._fastest[calls] = np.minimum(self._fastest[calls], np.minimum.reduceat(transit, starts))
-        fastest = np.minimum(self._fastest, self._fastest_before)[slots]
-        self.late[calls] += np.bincount(group[transit - fastest > LATE_S], minlength=len(calls))
-        ends = starts + counts - 1
+        fastest = np.minimum(self._fastest[calls], self._fastest_before[calls])
+        is_late = transit > (fastest + LATE_S)[group]
+        if is_late.any():
+            self.late[calls] += np.bincount(group[is_late], minlength=len(calls))
         self._transit[calls], self._last_at[calls] = transit[ends], at[ends]
         self._last_stamp[calls] = stamps[ends]
-        left = counts[group] - 1 - (np.arange(len(slots)) - starts[group])
-        jitter = self.jitter_s[calls] * (1 - GAIN) ** counts
-        jitter += np.bincount(group, weights=size * GAIN * (1 - GAIN) ** left, minlength=len(calls))
+        counts = ends + 1 - starts
+        left = ends[group] - np.arange(len(slots))
+        jitter = np.add.reduceat(size * _FADING[left], starts) * GAIN
+        jitter += self.jitter_s[calls] * _FADING[counts]
         self.jitter_s[calls] = jitter
         self.jitter_max_s[calls] = np.maximum(self.jitter_max_s[calls], jitter)
         self._jitter_sum[calls] += jitter * counts
@@ -285,7 +291,7 @@ class Arrivals:
         end = int(self.highest[slot]) + 1 - (0 if is_end else WAIT)
         if end <= start:
             return
-        places = slot * WINDOW + np.arange(start, end) % WINDOW
+        places = slot * WINDOW + (np.arange(start, end) & WINDOW - 1)
         rows = count_rows(self._seen[places], int(self._open_row[slot]))
         self._seen[places] = False
         self._settled[slot], self._open_row[slot] = end, rows.open
@@ -321,3 +327,10 @@ class Arrivals:
     def jitter_mean_s(self, slot: int) -> float:
         """Give the mean of the jitter, packet by packet."""
         return float(self._jitter_sum[slot] / max(1, int(self._jitter_count[slot])))
+
+
+def _groups(slots: Slots) -> tuple[Slots, Slots]:
+    """Give where each call's rows start, and the number of each row's call among them."""
+    is_start = np.ones(len(slots), np.bool_)
+    is_start[1:] = slots[1:] != slots[:-1]
+    return np.nonzero(is_start)[0], np.cumsum(is_start) - 1
