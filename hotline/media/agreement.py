@@ -8,6 +8,7 @@ from hotline.errors import LocalProtocolError, OutsideError, RemoteProtocolError
 from hotline.media.coded import CodedVoice, Coder, MakeCoder, clock_ratio
 from hotline.media.dtmf import EventKeys
 from hotline.media.g711 import CODECS, LAWS, codec_index, law_of
+from hotline.media.keys import FusedKeys
 from hotline.media.leg import Leg
 from hotline.media.parts import Parts
 from hotline.media.plan import Aim, Codec, OpenPort, PortOpened, Srtp
@@ -93,6 +94,8 @@ class Agreement:
         parts.legs.add(call)
         parts.lines.open(slot, codec_index(law_of(command.codec)), DECODED)
         parts.voice.reset(slot)
+        parts.tones.reset(slot)
+        parts.levels.watch(slot, False)
         parts.out.open(
             slot, sequence=self._new_token(16), timestamp=self._new_token(32), ssrc=self._new_token(32)
         )
@@ -135,7 +138,8 @@ class Agreement:
         parts.bridges.update(call)
         if declared == call.declared:
             return  # the same address again: a source found behind a NAT stays
-        call.declared = declared
+        call.declared, call.fused = declared, FusedKeys()  # another telephone, which may tell keys otherwise
+        parts.tones.reset(call.slot)
         parts.roster.move(call.slot, *declared)
         parts.reception.wait_for_source(call, call.may_latch)
 

@@ -6,6 +6,9 @@ from typing import Final, assert_never
 
 from hotline.errors import LocalProtocolError
 from hotline.media.agreement import Agreement
+from hotline.media.dtmf import KEYS
+from hotline.media.hearing import Hearing
+from hotline.media.keys import KeySource
 from hotline.media.leg import Leg
 from hotline.media.parts import Parts
 from hotline.media.plan import (
@@ -13,6 +16,7 @@ from hotline.media.plan import (
     Bridge,
     ClosePort,
     MediaCommand,
+    NoteKey,
     OpenPort,
     PauseRecording,
     Play,
@@ -21,18 +25,21 @@ from hotline.media.plan import (
     StopPlaying,
     StopRecording,
     Unbridge,
+    WatchLevel,
 )
 from hotline.media.playing import Playing
 
-MAY_BE_LATE: Final = (StopPlaying, PauseRecording, ResumeRecording, StopRecording, Unbridge, ClosePort)
+MAY_BE_LATE: Final = (
+    NoteKey, WatchLevel, StopPlaying, PauseRecording, ResumeRecording, StopRecording, Unbridge, ClosePort,
+)  # fmt: skip
 """Commands that a call without a port has no use for."""
 
 
 class Commands:
     """Carries out commands; what cannot be done is answered by MediaFailed, never raised."""
 
-    def __init__(self, parts: Parts, agreement: Agreement, playing: Playing) -> None:
-        self._parts, self._agreement, self._playing = parts, agreement, playing
+    def __init__(self, parts: Parts, agreement: Agreement, playing: Playing, hearing: Hearing) -> None:
+        self._parts, self._agreement, self._playing, self._hearing = parts, agreement, playing, hearing
 
     def carry_out(self, command: MediaCommand) -> None:
         """Do what a command says, as far as it can be done."""
@@ -53,6 +60,8 @@ class Commands:
                 self._part(call)
             case Play():
                 self._playing.play(call, command)
+            case NoteKey() | WatchLevel():
+                self._hear(call, command)
             case StopPlaying():
                 self._playing.stop(call)
             case Record() | PauseRecording() | ResumeRecording() | StopRecording():
@@ -61,6 +70,14 @@ class Commands:
                 self.close_port(call)
             case _:
                 assert_never(command)
+
+    def _hear(self, call: Leg, command: NoteKey | WatchLevel) -> None:
+        if isinstance(command, WatchLevel):
+            self._parts.levels.watch(call.slot, command.is_on)
+        elif command.digit in KEYS:
+            self._hearing.press(call, command.digit, KeySource.INFO)
+        else:
+            self._parts.fail(call.call_id, f"there is no key {command.digit!r} on a telephone")
 
     def close_port(self, call: Leg) -> None:
         """End a call's media, closing its recording."""

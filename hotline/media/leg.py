@@ -9,6 +9,7 @@ from hotline.events.ids import CallId
 from hotline.media.coded import CodedVoice, Reframer, clock_ratio
 from hotline.media.dtmf import EventKeys
 from hotline.media.g711 import law_of
+from hotline.media.keys import FusedKeys
 from hotline.media.plan import Codec, Srtp
 from hotline.media.protection import Protection
 from hotline.media.recording import OpenRecording
@@ -41,11 +42,15 @@ class Leg:
     protection: Protection | None = None
     sends: bool = True
     keys: EventKeys = field(default_factory=EventKeys)
+    fused: FusedKeys = field(default_factory=FusedKeys)
     queue: deque[tuple[int, int]] = field(default_factory=deque)
     """Rows of the prompts that are still to be played."""
     loop: tuple[tuple[int, int], ...] = ()
     """Rows to begin again with when the queue is empty; () when it ends then."""
     tag: int = 0
+    stops_at_keys: str = ""
+    """Keys that end what it is played."""
+    stops_at_speech: bool = False
     recording: OpenRecording | None = None
     other: Leg | None = None
     """Whom it is bridged with."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hotline.events.ids import CallId
 from hotline.media.bridges import Bridges
 from hotline.media.legs import Legs
+from hotline.media.levels import Levels
 from hotline.media.outgoing import Outgoing
 from hotline.media.plan import MediaEvent, MediaFailed
 from hotline.media.prompts import PromptBank
@@ -16,6 +17,7 @@ from hotline.media.recordings import Recordings
 from hotline.media.relay import Relay
 from hotline.media.roster import Roster
 from hotline.media.timelines import Timelines
+from hotline.media.tones import ToneKeys
 from hotline.media.vad import VoiceActivity
 
 
@@ -32,7 +34,8 @@ class Parts:
         self.legs = Legs(slots)
         self.lines = Timelines(slots)
         self.counts: Counter[str] = self.lines.counts
-        self.voice = VoiceActivity(slots)
+        self.voice, self.tones = VoiceActivity(slots), ToneKeys(slots)
+        self.levels = Levels(slots)
         self.out = Outgoing(slots, bank)
         self.relay = Relay(self.roster, self.out)
         self.bridges = Bridges(self.relay, self.out, slots)

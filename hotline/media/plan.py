@@ -113,6 +113,27 @@ class Play:
     """Comes back in PromptEnded, so that a late end of an old prompt is told from the new one's."""
     repeats: bool = False
     """True: over and over until StopPlaying, Play or Bridge (music on hold, a ringing tone)."""
+    stops_at_keys: str = ""
+    """Keys (of ``0123456789*#ABCD``) at which the plane falls silent by itself, in the tick that hears
+    them; DigitPressed and then PromptEnded tell it."""
+    stops_at_speech: bool = False
+    """True: the same when the caller begins to speak (SpeechStarted, then PromptEnded)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteKey:
+    """Take a key that signalling told of (SIP INFO); answered by DigitPressed unless it was heard already."""
+
+    call_id: CallId
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchLevel:
+    """Tell once a second how loud a call is (LevelHeard), or no longer."""
+
+    call_id: CallId
+    is_on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +195,8 @@ MediaCommand = (
     | Bridge
     | Unbridge
     | Play
+    | NoteKey
+    | WatchLevel
     | StopPlaying
     | Record
     | PauseRecording
@@ -207,6 +230,15 @@ class DigitPressed:
     call_id: CallId
     digit: str
     """One of ``0123456789*#ABCD``."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelHeard:
+    """How loud the call was in the last second of its voice."""
+
+    call_id: CallId
+    dbov: float
+    """Mean power, 0 at overload, -127 for silence (RFC 6464); a good voice has some -30."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +317,7 @@ MediaEvent = (
     PortOpened
     | PromptEnded
     | DigitPressed
+    | LevelHeard
     | SpeechStarted
     | SpeechEnded
     | RecordingPaused

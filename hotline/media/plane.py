@@ -11,9 +11,6 @@ outside is in ``commands`` and ``agreement``; the columns are those of ``parts``
 
 ``take_outbox`` of the usual machine is ``roster.sending`` with ``packets``, and ``take_relayed``, here,
 because packets stay in the arrays that the kernel reads them from.
-
-Not here yet: in-band tones. They are to be looked for in ``_listen``, in the frames that voice
-activity hears, for calls whose ``EventKeys`` has not counted a key.
 """
 
 from __future__ import annotations
@@ -29,9 +26,11 @@ from hotline.media.agreement import Agreement, NewToken, groups_of, no_coder, no
 from hotline.media.coded import MakeCoder
 from hotline.media.commands import Commands
 from hotline.media.finishing import Finishing
+from hotline.media.hearing import Hearing
+from hotline.media.keys import KeySource
 from hotline.media.packets import Batch
 from hotline.media.parts import Parts
-from hotline.media.plan import MediaCommand, MediaEvent, SpeechEnded, SpeechStarted
+from hotline.media.plan import MediaCommand, MediaEvent
 from hotline.media.playing import Playing
 from hotline.media.prompts import PromptBank
 from hotline.media.protection import MakeProtection
@@ -71,9 +70,10 @@ class Plane:
         """Who sends and listens where; for the edge to read."""
         self.counts: Counter[str] = parts.counts
         """Packets that were not heard, by reason: also ``stranger``, ``malformed``, ``flood``, ``forged``."""
-        self._legs, self._lines, self._voice = parts.legs, parts.lines, parts.voice
-        self._out, self._relay, self._recordings = parts.out, parts.relay, parts.recordings
+        self._legs, self._out, self._relay = parts.legs, parts.out, parts.relay
+        self._recordings = parts.recordings
         self._reception, self._playing = parts.reception, Playing(parts)
+        self._hearing = Hearing(parts, self._playing)
         self._finishing = Finishing(parts)
         agreement = Agreement(
             parts,
@@ -83,23 +83,26 @@ class Plane:
             make_coder=make_coder,
             make_protection=make_protection,
         )
-        self._commands = Commands(parts, agreement, self._playing)
+        self._commands = Commands(parts, agreement, self._playing, self._hearing)
 
     # -- every 20 ms --------------------------------------------------------------------------------
 
     def receive(self, batch: Batch) -> None:
         """Take in datagrams as they were read from the sockets; their rows may be rewritten."""
         self._reception.receive(batch)
-        self._parts.events += self._reception.take_pressed()
+        for call, key in self._reception.take_pressed():
+            self._hearing.press(call, key, KeySource.EVENT)
 
     def tick(self, phase: int) -> None:
         """Move the calls of a phase on by 20 ms: listen, hand blocks over, make the next packets."""
+        if phase == 0:
+            self._hearing.pass_time()
         slots = self.roster.open(phase)
         if not len(slots):
             return
         if self._legs.coded:
             self._reception.tick(slots)
-        self._listen(slots)
+        self._hearing.tick(slots)
         self._recordings.tick(slots)
         resting = self.roster.resting(phase)
         if len(resting):
@@ -110,15 +113,6 @@ class Plane:
             self._out.fill(sends)
             self._finishing.finish(sends)
             self._playing.go_on(sends)
-
-    def _listen(self, slots: Slots) -> None:
-        for ready, frames in self._lines.read(slots):
-            for slot in self._voice.feed(ready, frames, self._lines.codec[ready]).tolist():
-                call = self._legs.by_slot[slot]
-                if call is not None:
-                    kind = SpeechStarted if self._voice.is_speech[slot] else SpeechEnded
-                    self._parts.events.append(kind(call.call_id))
-            self._recordings.note_speech(ready, self._voice.is_speech[ready])
 
     # -- commands -----------------------------------------------------------------------------------
 

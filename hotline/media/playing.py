@@ -30,6 +30,7 @@ class Playing:
             elif span[0] < span[1]:
                 call.queue.append(span)
         call.loop = tuple(call.queue) if command.repeats else ()
+        call.stops_at_keys, call.stops_at_speech = command.stops_at_keys, command.stops_at_speech
         parts.roster.begin(call.slot)
         self._play_next(call)
         parts.bridges.update(call)
@@ -40,6 +41,21 @@ class Playing:
         call.loop = ()
         self._parts.out.stop(call.slot)
         self._parts.bridges.update(call)
+
+    def interrupt(self, call: Leg, key: str) -> None:
+        """Let a key end what was to stop at it, without waiting to be told; PromptEnded follows."""
+        if key in call.stops_at_keys:
+            self._end_early(call)
+
+    def interrupt_by_speech(self, call: Leg) -> None:
+        """Let the caller's voice do the same."""
+        if call.stops_at_speech:
+            self._end_early(call)
+
+    def _end_early(self, call: Leg) -> None:
+        if self._parts.out.is_playing(call.slot):
+            self.stop(call)
+            self._parts.events.append(PromptEnded(call.call_id, call.tag))
 
     def go_on(self, slots: Slots) -> None:
         """Begin the next prompt of those slots whose last row was sent in this tick."""

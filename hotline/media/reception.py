@@ -15,7 +15,6 @@ from hotline.media.g711 import encode
 from hotline.media.leg import Leg
 from hotline.media.legs import Legs, Slots
 from hotline.media.packets import Batch
-from hotline.media.plan import DigitPressed
 from hotline.media.roster import Address, Roster
 from hotline.media.rtp import HEADER, RtpPacket, parse_packet
 from hotline.media.timelines import DECODED, Taken, Timelines
@@ -36,10 +35,10 @@ class Reception:
     ) -> None:
         self._legs, self._roster, self._lines, self._bridges = legs, roster, lines, bridges
         self._counts = counts
-        self._pressed: list[DigitPressed] = []
+        self._pressed: list[tuple[Leg, str]] = []
 
-    def take_pressed(self) -> list[DigitPressed]:
-        """Take the keys, in order."""
+    def take_pressed(self) -> list[tuple[Leg, str]]:
+        """Take the keys that events told of, in order, and whose they are."""
         pressed, self._pressed = self._pressed, []
         return pressed
 
@@ -138,7 +137,7 @@ class Reception:
     def _press(self, call: Leg, packet: RtpPacket) -> None:
         key = call.keys.press(packet.timestamp, packet.payload)
         if key is not None:
-            self._pressed.append(DigitPressed(call.call_id, key))
+            self._pressed.append((call, key))
         if call.coded is not None:
             self._place_heard(call, packet.ssrc, call.coded.take(packet, is_voice=False))
         self._bridges.pass_key(call, packet)

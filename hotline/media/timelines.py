@@ -224,6 +224,12 @@ class Timelines:
             if not len(slots):
                 return
 
+    def around(self, slots: Slots) -> tuple[Slots, NDArray[np.uint8]]:
+        """Give the frame that was read last, the one before and the one after: where, and ``(n, 480)``."""
+        starts = self.reader[slots] - 2 * FRAME
+        frames = [self._rings.frames(slots, starts + step) for step in (0, FRAME, 2 * FRAME)]
+        return starts, np.hstack(frames)
+
     def take_due(self, slots: Slots) -> tuple[Slots, NDArray[np.int64], NDArray[np.uint8]]:
         """Take the blocks that are due, at most one a slot: slots, positions and bytes ``(n, 1600)``."""
         flushed = self.flushed[slots]

@@ -38,6 +38,8 @@ class VoiceActivity:
         self._loud = np.zeros(slots, np.int16)
         self._hang = np.zeros(slots, np.int16)
         self.is_speech = np.zeros(slots, np.bool_)
+        self.power = np.zeros(slots, np.float32)
+        """Mean power of the last frame, of full scale squared."""
 
     def reset(self, slot: int) -> None:
         """Forget what a slot has learned; a new call begins."""
@@ -59,6 +61,7 @@ class VoiceActivity:
             power = _POWER[codecs[0]].take(heard).mean(axis=1)
         else:
             power = _POWER[codecs[:, None], heard].mean(axis=1)
+        self.power[slots] = power
         floor = self._floor[slots]
         floor = np.where(power < floor, floor + FALL * (power - floor), floor * RISE)
         floor = np.clip(floor, LOWEST_FLOOR, HIGHEST_FLOOR).astype(np.float32)

@@ -20,9 +20,11 @@ from hotline.media.plan import (
     Codec,
     DigitPressed,
     FarSide,
+    LevelHeard,
     MediaCommand,
     MediaEvent,
     MediaFailed,
+    NoteKey,
     OpenPort,
     PauseRecording,
     Play,
@@ -39,6 +41,7 @@ from hotline.media.plan import (
     StopPlaying,
     StopRecording,
     Unbridge,
+    WatchLevel,
 )
 
 LONGEST_MESSAGE: Final = 65_536  # bytes
@@ -90,9 +93,10 @@ PlaneMessage = MediaCommand | MediaEvent | Configure | PlaneReady | PlaneRefused
 _KINDS: Final[dict[str, type[PlaneMessage]]] = {
     kind.__name__: kind
     for kind in (
-        OpenPort, Aim, Bridge, Unbridge, Play, StopPlaying, Record, StopRecording, ClosePort,
-        PauseRecording, ResumeRecording, RecordingPaused, RecordingResumed,
-        PortOpened, PromptEnded, DigitPressed, SpeechStarted, SpeechEnded, RecordingClosed, MediaFailed,
+        OpenPort, Aim, Bridge, Unbridge, Play, NoteKey, WatchLevel, StopPlaying, ClosePort,
+        Record, StopRecording, PauseRecording, ResumeRecording, RecordingPaused, RecordingResumed,
+        PortOpened, PromptEnded, DigitPressed, LevelHeard, SpeechStarted, SpeechEnded,
+        RecordingClosed, MediaFailed,
         Configure, PlaneReady, PlaneRefused, Complained,
     )
 }  # fmt: skip

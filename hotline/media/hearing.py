@@ -1,0 +1,67 @@
+"""What the callers' voices say to the machine: keys, speech, levels; and what falls silent for it at once."""
+
+from __future__ import annotations
+
+from hotline.media.keys import KeySource
+from hotline.media.leg import Leg
+from hotline.media.outgoing import Slots
+from hotline.media.parts import Parts
+from hotline.media.plan import DigitPressed, LevelHeard, SpeechEnded, SpeechStarted
+from hotline.media.playing import Playing
+
+
+class Hearing:
+    """The listening side of one plane."""
+
+    def __init__(self, parts: Parts, playing: Playing) -> None:
+        self._parts, self._playing = parts, playing
+        self._ticks = 0
+
+    def pass_time(self) -> None:
+        """Let 20 ms go by."""
+        self._ticks += 1
+
+    def tick(self, slots: Slots) -> None:
+        """Listen to the next frame of each of these calls."""
+        parts = self._parts
+        for ready, frames in parts.lines.read(slots):
+            codecs = parts.lines.codec[ready]
+            for slot in parts.voice.feed(ready, frames, codecs).tolist():
+                self._turn(slot)
+            rows = parts.tones.candidates(ready, frames, codecs, parts.voice.power[ready])
+            if len(rows):
+                self._look_again(ready[rows])
+            for slot, dbov in parts.levels.feed(ready, parts.voice.power[ready]):
+                call = parts.legs.by_slot[slot]
+                if call is not None:
+                    parts.events.append(LevelHeard(call.call_id, round(dbov, 1)))
+            parts.recordings.note_speech(ready, parts.voice.is_speech[ready])
+
+    def press(self, call: Leg, key: str, source: KeySource) -> None:
+        """Take a key from any source; if it counts, what it is to silence is silent in this very tick."""
+        if call.fused.press(key, source, self._ticks):
+            self._parts.events.append(DigitPressed(call.call_id, key))
+            self._playing.interrupt(call, key)
+        if call.fused.best is not KeySource.TONE:
+            self._parts.tones.is_armed[call.slot] = False
+
+    def _turn(self, slot: int) -> None:
+        call, is_speech = self._parts.legs.by_slot[slot], self._parts.voice.is_speech[slot]
+        if call is not None:
+            self._parts.events.append((SpeechStarted if is_speech else SpeechEnded)(call.call_id))
+            if is_speech:
+                self._playing.interrupt_by_speech(call)
+
+    def _look_again(self, slots: Slots) -> None:
+        """See whether what looks like two tones is a key; talkers in a bridge press none in their voice."""
+        parts = self._parts
+        slots = slots[parts.relay.target[slots] < 0]
+        if not len(slots):
+            return
+        starts, context = parts.lines.around(slots)
+        for slot, key, is_new in parts.tones.press(slots, context, parts.lines.codec[slots], starts):
+            call = parts.legs.by_slot[slot]
+            if call is not None and is_new:
+                self.press(call, key, KeySource.TONE)
+            elif call is not None:
+                call.fused.hold(key, KeySource.TONE, self._ticks)
