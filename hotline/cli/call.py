@@ -117,19 +117,24 @@ def _look_up(settings: Settings, name: str) -> tuple[CallStory | None, list[Seen
     from hotline.app import open_store
     from hotline.wire.signalling_files import FOLDER, find_blocking
 
-    async def work() -> CallStory | None:
+    folder = settings.site.data_dir / FOLDER
+
+    async def story_of(one: str) -> CallStory | None:
         async with open_store(settings) as (store, _desk):
-            return await store.call_story(name)
+            return await store.call_story(one)
 
     story = None
     try:
-        story = run(work())
+        story = run(story_of(name))
+        if story is None:  # a telephone that rang beside others: what we sent it bears its leg's id
+            legs = {seen.call for seen in find_blocking(folder, {name}) if seen.call}
+            story = run(story_of(min(legs))) if legs else None
     except OutsideError as error:  # what passed is kept elsewhere, and a broken store is when it is needed
         complain(error)
     names = {name}
     if story:
         names = {story.call.call_id, story.call.sip_call_id, *(leg.sip_call_id for leg in story.legs)} - {""}
-    return story, find_blocking(settings.site.data_dir / FOLDER, names)
+    return story, find_blocking(folder, names)
 
 
 def _names(story: CallStory, messages: Sequence[SeenMessage]) -> dict[str, str]:

@@ -80,9 +80,10 @@ class Dialler:
 
     # -- from above -------------------------------------------------------------------------------
 
-    def dial(self, order: DialOrder, now: float) -> None:
+    def dial(self, order: DialOrder, now: float) -> tuple[str, ...]:
         """Send the first INVITE of each branch.
 
+        :returns: the Call-ID of each branch.
         :raises LocalProtocolError: when there is nobody to call, or a call of that id.
         """
         if not order.branches or not all(order.branches):
@@ -97,6 +98,7 @@ class Dialler:
         self._rings.put(call, call.ring_due)
         for branch in branches:
             self._try_next(call, branch, now)
+        return tuple(branch.dialog.call_id for branch in branches)
 
     def hang_up(self, call_id: CallId, now: float, headers: HeaderFields, cause: str = "hung_up") -> bool:
         """Give up a call that nobody answered yet.

@@ -112,6 +112,11 @@ class UserAgent:
         """How many transactions are remembered."""
         return len(self._layer)
 
+    def sip_call_id(self, call_id: CallId) -> str:
+        """Tell the Call-ID of a leg that was offered or stands; empty for any other."""
+        leg = self._book.get(call_id)
+        return leg.dialog.call_id if leg is not None else ""
+
     def calls_of(self, name: str, kind: OriginKind = OriginKind.TRUNK) -> int:
         """Tell how many calls a trunk has, or another origin, both ways."""
         return self._book.calls_of(kind, name)
@@ -252,14 +257,15 @@ class UserAgent:
 
     # -- calls that we make -----------------------------------------------------------------------
 
-    def dial(self, order: DialOrder, now: float) -> None:
+    def dial(self, order: DialOrder, now: float) -> tuple[str, ...]:
         """Make a call: CallRinging, then CallAnswered or CallEnded tell what comes of it.
 
+        :returns: the Call-ID of each branch; CallAnswered is of one of them.
         :raises LocalProtocolError: when the order names no place to try, or a call that exists.
         """
         if self._book.get(order.call_id) is not None:
             raise LocalProtocolError(f"call {order.call_id} exists")
-        self._dialler.dial(replace(order, voice=order.voice.among(self.config.codecs)), now)
+        return self._dialler.dial(replace(order, voice=order.voice.among(self.config.codecs)), now)
 
     def notify_talk(self, call_id: CallId, now: float) -> bool:
         """Ask a telephone to answer, or to take its call off hold, by itself (``NOTIFY``, ``Event: talk``).

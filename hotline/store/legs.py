@@ -62,7 +62,9 @@ def note_leg(writing: Writing, note: LegNote) -> None:
             status=0,
         )
         writing.session.add(row)
-    row.sip_call_id = row.sip_call_id or note.sip_call_id
+    row.trunk = row.trunk or note.trunk
+    if note.what == "answered" or not row.sip_call_id:  # of all who rang, one answered
+        row.sip_call_id = note.sip_call_id or row.sip_call_id
     if note.what == "answered" and row.answered_at is None:
         row.answered_at = note.at
     elif note.what == "moved":

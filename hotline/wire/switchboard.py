@@ -307,8 +307,7 @@ class Switchboard:
     def _note_leg(self, note: say.NoteLeg) -> None:
         sip_call_id = ""
         if note.what in ("arrived", "answered"):
-            legs = self._sip.act(lambda agent, _now: agent.legs)
-            sip_call_id = next((leg.dialog.call_id for leg in legs if leg.call_id == note.call_id), "")
+            sip_call_id = self._sip.act(lambda agent, _now: agent.sip_call_id(note.call_id))
         self._records.note_leg(
             note.call_id,
             note.call,
@@ -325,8 +324,11 @@ class Switchboard:
     def _dial(self, command: say.Dial) -> None:
         order = command.order
         trunk = order.origin.name if order.origin.kind is OriginKind.TRUNK else ""
-        self._records.note_leg(command.call_id, command.call, "dialled", command.peer, trunk=trunk)
-        self._sip.act(lambda agent, now: agent.dial(order, now))
+        # One that is not answered is found by the Call-ID of the telephone that was dialled first.
+        sip_call_id, *_ = self._sip.act(lambda agent, now: agent.dial(order, now))
+        self._records.note_leg(
+            command.call_id, command.call, "dialled", command.peer, sip_call_id=sip_call_id, trunk=trunk
+        )
 
     async def _find(self, command: say.FindTargets) -> None:
         # in a task, so that the commands beside it are carried out before its answer is

@@ -41,6 +41,46 @@ def test_a_leg_tells_its_story(world: World) -> None:
     world.run(story)
 
 
+def test_a_leg_that_nobody_answered_has_its_call_id(world: World) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        await store.note_leg(a_note(world, call.call_id, sip_call_id="abc@pbx"))
+        await store.note_leg(a_note(world, call.call_id, "ended", cause="failed", status=486))
+        (leg,) = await store.legs_of(call.call_id)
+        assert (leg.sip_call_id, leg.status) == ("abc@pbx", 486)
+        found = await store.call_story("abc@pbx")
+        assert found is not None
+        assert found.call.call_id == call.call_id
+
+    world.run(story)
+
+
+def test_of_several_telephones_of_a_user_the_one_that_answered_names_the_leg(world: World) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        await store.note_leg(a_note(world, call.call_id, sip_call_id="first@pbx"))
+        await store.note_leg(a_note(world, call.call_id, "answered", sip_call_id="second@pbx"))
+        await store.note_leg(a_note(world, call.call_id, "ended", cause="bye"))
+        (leg,) = await store.legs_of(call.call_id)
+        assert leg.sip_call_id == "second@pbx"
+
+    world.run(story)
+
+
+def test_an_end_that_is_told_before_the_beginning_keeps_all_facts(world: World) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        await store.note_leg(a_note(world, call.call_id, "ended", cause="failed", status=408))
+        await store.note_leg(a_note(world, call.call_id, sip_call_id="abc@pbx", trunk="unicom"))
+        (leg,) = await store.legs_of(call.call_id)
+        assert (leg.sip_call_id, leg.trunk, leg.status) == ("abc@pbx", "unicom", 408)
+
+    world.run(story)
+
+
 def test_a_note_that_comes_twice_changes_nothing(world: World) -> None:
     async def story(store: Store) -> None:
         call = world.a_call()

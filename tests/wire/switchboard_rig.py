@@ -6,7 +6,6 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 from structlog.testing import capture_logs
@@ -64,16 +63,13 @@ class FakeAgent:
     def is_offered(self, call_id: CallId) -> bool:
         return not self.is_answered
 
-    @property
-    def legs(self) -> Sequence[Any]:
-        return [
-            SimpleNamespace(call_id=one, dialog=SimpleNamespace(call_id=f"{one}@house"))
-            for one in self.orders
-        ]
+    def sip_call_id(self, call_id: CallId) -> str:
+        return f"{call_id}@house" if call_id in self.orders else ""
 
-    def dial(self, order: DialOrder, now: float) -> None:
+    def dial(self, order: DialOrder, now: float) -> tuple[str, ...]:
         self.orders[order.call_id] = order
         self._world.did.append(f"INVITE {order.call_id}")
+        return tuple(f"{order.call_id}-{n}@house" for n, _ in enumerate(order.branches))
 
     def progress(self, call_id: CallId, status: int, now: float, ip: str, port: int) -> bool:
         self._world.did.append(f"{status} {ip}:{port}" if port else str(status))

@@ -52,6 +52,8 @@ async def test_a_telephone_is_dialled_when_its_port_is_open(world: World) -> Non
     order = world.edge.agent.orders[LEG]
     assert (order.local_ip, order.local_port) == ("198.51.100.1", 16010)
     assert world.directory.asked == [(("agents",), "")]
+    (dialled,) = world.journal.legs
+    assert dialled.sip_call_id == f"{LEG}-0@house"
 
 
 @in_a_world
