@@ -28,6 +28,7 @@ from hotline.settings import Settings, SipSettings, split_listener
 from hotline.sip.authentication import Authentication
 from hotline.sip.bindings import LocalBindings
 from hotline.sip.config import UserAgentConfig
+from hotline.sip.events import SipEvent
 from hotline.sip.front_door import FrontDoor
 from hotline.sip.gate import Gate, GateConfig
 from hotline.sip.numbers import find_number
@@ -37,6 +38,7 @@ from hotline.sip.registrar import Registrar, RegistrarConfig
 from hotline.sip.trunk import AccessList
 from hotline.sip.trunk_calls import TrunkCalls
 from hotline.sip.trunk_routes import TrunkRoutes
+from hotline.sip.trunk_traffic import TrunkTraffic
 from hotline.sip.user_agent import UserAgent
 from hotline.trunks import TRUNKS_FILE, read_trunks
 from hotline.wire.media_link import MediaPlane
@@ -75,6 +77,7 @@ class Exchange:
             read_trunks(settings.site.config_dir / TRUNKS_FILE, area_code=sip.area_code, numbers=sip.numbers)
         )
         self.trunk_calls = TrunkCalls(self.trunks.trunks)
+        self._traffic = TrunkTraffic(self.trunk_calls.counts)
         self.phones, self.bindings = house.phones, LocalBindings()
         phones = settings.phones
         self.authentication = Authentication(
@@ -111,7 +114,7 @@ class Exchange:
             reactor,
             self.user_agent,
             listeners_of(sip),
-            lambda event: self.switchboard.on_sip(event),
+            self._on_sip,
             tls=_tls_of(sip, reactor),
             public_ips=(sip.public_ip, sip.public_ip6),
             front_door=FrontDoor(
@@ -195,6 +198,10 @@ class Exchange:
     def reload_certificates(self) -> bool:
         """Read the files of TLS again; False when they cannot be used, and the old ones stay in force."""
         return self.edge.reload_certificates()
+
+    def _on_sip(self, event: SipEvent) -> None:
+        self._traffic.handle(event, self._reactor.seconds())
+        self.switchboard.on_sip(event)
 
     def _peers(self) -> Collection[str]:
         return {leg.flow.remote[0] for leg in self.user_agent.legs}

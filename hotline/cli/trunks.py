@@ -26,6 +26,18 @@ _PAINT: Final = {
     **dict.fromkeys(("down", "silent", "refused", "waiting"), "failure"),
 }
 assert set(_PAINT.values()) <= set(COLOURS)
+_FATES: Final = {
+    "in": (("abandoned_in", "given up by the caller"), ("failed_in", "failed")),
+    "out": (
+        ("busy_out", "busy"),
+        ("no_answer_out", "without an answer"),
+        ("abandoned_out", "given up by us"),
+        ("unknown_out", "to unknown numbers"),
+        ("rejected_out", "rejected"),
+        ("server_failed_out", "failed at the carrier"),
+    ),
+}
+"""Words for what became of calls that were not answered."""
 
 
 @app.command("status")
@@ -89,6 +101,7 @@ def _one(trunk: Mapping[str, Any], width: int, colours: Mapping[str, str]) -> li
         f"{pad(trunk['name'], width)}  {_painted(trunk['state'], colours)}  "
         f"{trunk['mode']}, {since}{calls} ({so_far})"
     ]
+    lines += [f"    {line}" for line in _traffic(trunk["counts"])]
     for proxy in trunk["proxies"]:
         rtt = "" if proxy["rtt_ms"] is None else f", {proxy['rtt_ms']:.0f} ms"
         heard = proxy["answered_s"]
@@ -102,6 +115,21 @@ def _one(trunk: Mapping[str, Any], width: int, colours: Mapping[str, str]) -> li
         f"    {colours.get('failure', '')}! {printable(alarm)}{colours.get('end', '')}"
         for alarm in trunk["alarms"]
     ]
+    return lines
+
+
+def _traffic(counts: Mapping[str, Any]) -> list[str]:
+    """Say what became of the calls, each way a line; none of what never happened."""
+    lines = []
+    for way, begun in (("in", counts["calls_in"]), ("out", counts["calls_out"])):
+        if not begun:
+            continue
+        answered, talked_s = counts[f"answered_{way}"], counts[f"talked_{way}_seconds"]
+        told = [f"{answered} of {begun} answered ({100 * answered / begun:.0f} %)"]
+        if answered:
+            told.append(f"{duration(talked_s / answered)} on average")
+        told += [f"{counts[key]} {word}" for key, word in _FATES[way] if counts[key]]
+        lines.append(f"{pad(way, 10)}  {', '.join(told)}")
     return lines
 
 

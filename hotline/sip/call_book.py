@@ -220,7 +220,9 @@ class CallBook:
             leg.session_timer.start(None, now)
             if leg.is_told:
                 cause = leg.ends_as or leg.machine.cause.value
-                self.events.append(CallEnded(leg.call_id, cause, leg.end_status, leg.end_reason))
+                self.events.append(
+                    CallEnded(leg.call_id, cause, leg.end_status, leg.end_reason, leg.origin)
+                )
         self._agenda.put(leg, leg.next_timer())
         if leg.machine.is_over:
             if leg.reinvite is not None:
@@ -281,11 +283,11 @@ class CallBook:
         match action:
             case Action.TELL_CONFIRMED:
                 self._counts.answered_in += 1
-                self.events.append(CallConfirmed(leg.call_id))
+                self.events.append(CallConfirmed(leg.call_id, leg.origin))
             case Action.TELL_ANSWERED:
                 assert terms is not None
                 self._counts.answered_out += 1
-                self.events.append(CallAnswered(leg.call_id, terms))
+                self.events.append(CallAnswered(leg.call_id, terms, leg.origin))
             case Action.TELL_MOVED:
                 # Whoever wished it waits for this, be the terms the same or not.
                 self.move_voice(leg, None if is_wished else leg.terms_before)

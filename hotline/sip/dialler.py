@@ -109,7 +109,7 @@ class Dialler:
         if call is None:
             return False
         self._end(call, now, headers)
-        self._book.events.append(CallEnded(call_id, cause))
+        self._book.events.append(CallEnded(call_id, cause, origin=call.order.origin))
         return True
 
     def early_legs(self, call_id: CallId) -> list[CallLeg]:
@@ -260,7 +260,7 @@ class Dialler:
                 self._move(other.attempt, Heard.GIVE_UP, None, now)
         self._drop_forks(attempt, but=leg)
         if leg.machine.state is State.ENDED:  # its BYE overtook its 200
-            self._book.events.append(CallEnded(leg.call_id, "bye"))
+            self._book.events.append(CallEnded(leg.call_id, "bye", origin=leg.origin))
             return
         leg.hear(response)
         timer = leg.session_timer.wish = attempt.branch.timer
@@ -364,7 +364,8 @@ class Dialler:
     def _fail(self, call: OutgoingCall, failure: Failure, now: float) -> None:
         self._end(call, now)
         self._counts.failed_out += 1
-        ended = CallEnded(call.order.call_id, "failed", failure.status, failure.reason)
+        order = call.order
+        ended = CallEnded(order.call_id, "failed", failure.status, failure.reason, order.origin)
         self._book.events.append(ended)
 
     def _end(self, call: OutgoingCall, now: float, headers: HeaderFields = ()) -> None:

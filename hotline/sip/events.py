@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hotline.events.ids import CallId
 from hotline.sip.admission import ANYBODY, Origin
@@ -45,6 +45,8 @@ class CallConfirmed:
     """The caller's ACK to our 200 arrived: the dialog stands."""
 
     call_id: CallId
+    origin: Origin = field(default=ANYBODY, compare=False, repr=False)
+    """Whose call it is: the trunk or telephone that it came from or went to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class CallAnswered:
 
     call_id: CallId
     terms: VoiceTerms
+    origin: Origin = field(default=ANYBODY, compare=False, repr=False)
+    """Whose call it is: the trunk or telephone that it came from or went to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ class CallEnded:
     """The final error that ended it, 408 when nothing came; 0 without one."""
     reason: str = ""
     """Its reason phrase, or the text of a Reason header (RFC 3326); as it came, printable."""
+    origin: Origin = field(default=ANYBODY, compare=False, repr=False)
+    """Whose call it is: the trunk or telephone that it came from or went to."""
 
 
 @dataclass(frozen=True, slots=True)

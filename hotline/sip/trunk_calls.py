@@ -24,9 +24,36 @@ class TrunkCounts:
     """What passed over one trunk, for the metrics."""
 
     calls_in: int = 0
+    """Calls that the trunk brought, those refused at its caps apart."""
+    answered_in: int = 0
+    """Of these, answered: the caller's ACK came."""
+    abandoned_in: int = 0
+    """Of these, given up by the caller before an answer."""
+    failed_in: int = 0
+    """Of these, refused after they had been taken up, or answered and never acknowledged."""
+    talked_in_seconds: float = 0.0
+    """From the answer to the end, of calls in that have ended."""
     calls_out: int = 0
+    """Calls that went out, those refused at its caps apart."""
+    answered_out: int = 0
+    abandoned_out: int = 0
+    """Given up by us before an answer."""
+    busy_out: int = 0
+    """486 and 600."""
+    no_answer_out: int = 0
+    """408, 480 and 487: it rang too long, or nothing came at all."""
+    unknown_out: int = 0
+    """404, 410, 484, 485 and 604: the number leads nowhere."""
+    server_failed_out: int = 0
+    """5xx: the carrier's fault, or it has no room."""
+    rejected_out: int = 0
+    """Every other refusal, as 403 and 603."""
+    talked_out_seconds: float = 0.0
+    """From the answer to the end, of calls out that have ended."""
     refused_in: int = 0
+    """At the caps of the trunk."""
     refused_out: int = 0
+    """At the caps of the trunk."""
 
 
 class TrunkCalls:

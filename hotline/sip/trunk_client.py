@@ -8,7 +8,7 @@ one that is silent or busy comes last, so that a call tries it only when nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -244,6 +244,7 @@ class TrunkClient:
             counts.calls_out,
             counts.refused_in + counts.refused_out,
             alarms,
+            replace(counts),
         )
 
     # -- inside -----------------------------------------------------------------------------------

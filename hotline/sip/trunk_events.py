@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from hotline.sip.trunk_calls import TrunkCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +145,5 @@ class TrunkView:
     """Calls refused for the trunk's caps, both ways."""
     alarms: tuple[str, ...]
     """What a person must look at, in sentences."""
+    counts: TrunkCounts = field(default_factory=TrunkCounts)
+    """What became of its calls since the start."""

@@ -211,7 +211,7 @@ def fields_of(counts: type, about: str) -> dict[str, str]:
     return {
         field.name: f"{about}: {_begun_small(told.get(field.name) or field.name.replace('_', ' ') + '.')}"
         for field in dataclasses.fields(counts)
-        if field.type in ("int", int)
+        if field.type in ("int", "float", int, float)
     }
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from hotline.cli import app
 from hotline.cli.trunks import duration, shown
+from hotline.sip.trunk_calls import TrunkCounts
 from hotline.sip.trunk_events import AccountView, ProxyView, TrunkView
 
 VIEW = TrunkView(
@@ -33,6 +34,16 @@ VIEW = TrunkView(
     3,
     1,
     ("sbc2.example (10.0.0.2:5060) answers nothing since 62 s",),
+    TrunkCounts(
+        calls_in=812,
+        answered_in=800,
+        abandoned_in=5,
+        talked_in_seconds=800 * 200.0,
+        calls_out=3,
+        busy_out=1,
+        server_failed_out=2,
+        refused_in=1,
+    ),
 )
 OPEN = TrunkView("local", "static", "open", 5.0, (), (), 0, 200, 7, 0, 0, ())
 
@@ -51,6 +62,8 @@ def test_a_trunk_is_shown_with_its_proxies_registrations_and_alarms() -> None:
     assert shown([asdict(OPEN), asdict(VIEW)], {}).splitlines() == [
         "local    open        static, 0 of 200 calls (in 7, out 0, refused 0)",
         "telecom  degraded    registered, for 3 h 12 min, 4 of 30 calls (in 812, out 3, refused 1)",
+        "    in          800 of 812 answered (99 %), 3 min on average, 5 given up by the caller",
+        "    out         0 of 3 answered (0 %), 1 busy, 2 failed at the carrier",
         "    up          udp:10.0.0.1:5060 answered 3 s ago, 12 ms",
         "    silent      udp:10.0.0.2:5060 never answered",
         "    registered  sip:+861065240001@d.example for another 50 min",
