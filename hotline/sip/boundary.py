@@ -7,16 +7,19 @@ the direction of text are gone, and octets that were no UTF-8 are read or replac
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from typing import Final, TypeVar
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 from hotline.sip.grammar import printable
 
 T = TypeVar("T")
 
 _PLAIN: Final = frozenset({int, float, bool, bytes, type(None)})
-_NAMES: Final[dict[type, tuple[str, ...]]] = {}
-"""Fields of each class that passed: a handful of classes of our own."""
+_Reader = Callable[[Any], tuple[object, ...]]
+_READERS: Final[dict[type, tuple[tuple[str, ...], _Reader]]] = {}
+"""Fields of each class that passed, and what reads them all: a handful of classes of our own."""
 
 
 def cleared(told: T) -> T:
@@ -25,21 +28,20 @@ def cleared(told: T) -> T:
     A tuple's texts are cleared as well. URIs hold no controls (``parse_uri`` refuses them), but their
     escapes decode to anything: whoever calls ``user_decoded`` clears that by ``printable``.
     """
+    kind = type(told)
+    names, read = _READERS.get(kind) or _reader(kind)
     changed: dict[str, object] = {}
-    for name in _names(type(told)):
-        value = getattr(told, name)
-        if type(value) in _PLAIN:
-            continue
+    for name, value in zip(names, read(told), strict=True):
+        if type(value) in _PLAIN or (type(value) is str and value.isascii() and value.isprintable()):
+            continue  # nearly all, and quickly
         clear = _clear(value)
         if clear is not value:
             changed[name] = clear
-    return replace(told, **changed) if changed else told  # type: ignore[type-var]  # _names saw a dataclass
+    return replace(told, **changed) if changed else told  # type: ignore[type-var]  # _reader saw a dataclass
 
 
 def _clear(value: object) -> object:
     if isinstance(value, str):
-        if value.isascii() and value.isprintable():
-            return value  # nearly all, and quickly
         clear = printable(value)
         return value if clear == value else clear
     if isinstance(value, tuple):
@@ -48,8 +50,11 @@ def _clear(value: object) -> object:
     return cleared(value)
 
 
-def _names(kind: type) -> tuple[str, ...]:
-    names = _NAMES.get(kind)
-    if names is None:
-        names = _NAMES[kind] = tuple([field.name for field in fields(kind)] if is_dataclass(kind) else ())
-    return names
+def _reader(kind: type) -> tuple[tuple[str, ...], _Reader]:
+    names = tuple([field.name for field in fields(kind)] if is_dataclass(kind) else ())
+    if len(names) > 1:
+        read: _Reader = attrgetter(*names)
+    else:
+        read = lambda told: tuple([getattr(told, name) for name in names])  # noqa: E731
+    _READERS[kind] = names, read
+    return names, read

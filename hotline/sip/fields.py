@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from hotline.errors import LocalProtocolError
-from hotline.sip.grammar import is_token
+from hotline.sip.grammar import KEPT_LENGTH, is_token
 from hotline.sip.headers import COMPACT
 
 _T = TypeVar("_T")
@@ -83,8 +84,11 @@ class Headers:
 
         :raises LocalProtocolError: as ``add``.
         """
+        kept, changed = self._fields, self._changed
         for name, value in fields:
-            self.add(name, value)
+            new = _field(name, value)
+            kept.append(new)
+            changed(new[1])
 
     def insert_first(self, name: str, value: str) -> None:
         """Put a field before all others: the place of a new Via or Record-Route."""
@@ -212,19 +216,30 @@ class Headers:
     def _changed(self, name: str) -> None:
         # Only what was parsed of this header is old; the cache may know it by another spelling.
         self._index = None
-        if self._typed.pop(name, None) is None and self._typed:
+        if self._typed and self._typed.pop(name, None) is None:
             key = name.lower()
             for other in [other for other in self._typed if _key(other) == key]:
                 del self._typed[other]
 
 
 def _key(name: str) -> str:
+    known = AS_WRITTEN.get(name)
+    if known is not None:
+        return known[0]
     key = name.lower()
     return COMPACT.get(key, key)
 
 
-def _field(name: str, value: str) -> tuple[str, str, str]:
+def _field(name: str, value: str) -> Field:
+    return _known_field(name, value) if len(value) <= KEPT_LENGTH else _check_field(name, value)
+
+
+def _check_field(name: str, value: str) -> Field:
     if not is_token(name) or _LINE_BREAK.search(value):
         raise LocalProtocolError(f"cannot write the header {name!r}: {value[:80]!r}")
     key = _key(name)
     return key, LONG_NAME.get(key, name), value.strip(" \t")
+
+
+_known_field: Final = lru_cache(maxsize=1024)(_check_field)
+"""Most of what we write ourselves is the same in every message."""

@@ -71,7 +71,10 @@ def printable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        octets = text.encode("utf-8", "surrogateescape")
+        try:
+            octets = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:  # a surrogate that stands for no octet of the wire
+            octets = text.encode("utf-8", "replace")
         try:
             text = octets.decode("gb18030")
         except UnicodeDecodeError:

@@ -30,6 +30,8 @@ class Replies:
     def __init__(self, config: UserAgentConfig, allow: tuple[str, ...]) -> None:
         self._config = config
         self.allow = allow
+        self._allow = ("Allow", ", ".join(allow))
+        self._supported = ("Supported", ", ".join(config.supported))
 
     def reply(
         self,
@@ -42,8 +44,7 @@ class Replies:
     ) -> Response:
         """Write a response, with a session description if one is given."""
         response = response_to(server.request, status, reason, to_tag=server.to_tag)
-        for name, value in headers:
-            response.headers.add(name, value)
+        response.headers.extend(headers)
         response.headers.add("Server", self._config.server)
         if sdp:
             response.headers.add("Content-Type", SDP)
@@ -135,5 +136,7 @@ class Replies:
 
         :param without: an option tag to keep to ourselves.
         """
+        if not without:
+            return (self._allow, self._supported)
         supported = [tag for tag in self._config.supported if tag != without]
-        return (("Allow", ", ".join(self.allow)), ("Supported", ", ".join(supported)))
+        return (self._allow, ("Supported", ", ".join(supported)))
