@@ -35,6 +35,7 @@ from hotline.sip.sdp import parse_sdp
 from hotline.sip.session_timer import SessionTimer, headers_of, negotiate
 from hotline.sip.transaction_layer import Server
 from hotline.sip.uri import escape_user
+from hotline.sip.voice_reach import VoiceReach
 from hotline.sip.voice_session import VoiceSession, session_id_of
 
 OPEN_STATES: Final = frozenset({State.OFFERED, State.PROGRESSED})
@@ -100,6 +101,7 @@ class Answering:
                 session_id_of(server.to_tag),
                 policy=origin.voice.among(self._config.codecs),
                 new_key=self._new_key,
+                reach=VoiceReach.of_request(request, server.source),
             ),
             origin=origin,
             replaces=replaced,

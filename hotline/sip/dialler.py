@@ -37,6 +37,7 @@ from hotline.sip.reliable import Arrival
 from hotline.sip.replies import Replies
 from hotline.sip.session_timer import MIN_SE_S
 from hotline.sip.transaction_layer import TransactionLayer
+from hotline.sip.voice_reach import VoiceReach
 from hotline.sip.voice_session import VoiceSession, session_id_of
 
 TRIES_NEXT: Final = frozenset({408, 430, 503})
@@ -150,6 +151,7 @@ class Dialler:
             order.local_port,
             order.voice,
             self._new_key,
+            reach=VoiceReach.of_flow(flow),
         )
         attempt = branch.attempt = Attempt(call, branch, target, voice)
         reliable = order.origin.reliable

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from hotline.errors import LocalProtocolError
@@ -29,6 +27,7 @@ from hotline.sip.codecs import (
 from hotline.sip.headers import Warning
 from hotline.sip.sdes import SUITES, Crypto, usable_cryptos
 from hotline.sip.sdp import Attributes, Connection, Media, Origin, SessionDescription
+from hotline.sip.voice_reach import VoiceReach, is_unicast
 from hotline.sip.voice_terms import ANY_VOICE, SrtpKeys, VoicePolicy, VoiceTerms
 
 PTIME_MS: Final = 20
@@ -87,6 +86,7 @@ def choose_answer(
     receives: bool = True,
     new_key: Callable[[], bytes] | None = None,
     previous: AnswerPlan | None = None,
+    reach: VoiceReach | None = None,
 ) -> AnswerPlan | None:
     """Answer an offer: one audio line that fits, every other one refused with port 0.
 
@@ -96,6 +96,7 @@ def choose_answer(
     :param new_key: makes 30 random octets; without it there is no SRTP.
     :param previous: what was agreed before in this dialog, or on paper: its line goes first, and our
         key stays while the other side's does.
+    :param reach: which addresses our voice may go to; None: to any that is one machine's.
     :returns: None when nothing fits; ``refusal`` tells why.
     """
     order = list(range(len(offer.media)))
@@ -103,7 +104,7 @@ def choose_answer(
         order.remove(previous.index)
         order.insert(0, previous.index)
     for index in order:
-        fit = _fit(offer, offer.media[index], local_ip, voice, has_keys=new_key is not None)
+        fit = _fit(offer, offer.media[index], local_ip, voice, reach, has_keys=new_key is not None)
         if fit is not None:
             break
     else:
@@ -126,11 +127,13 @@ def refusal(
     agent: str,
     voice: VoicePolicy = ANY_VOICE,
     has_keys: bool = False,
+    reach: VoiceReach | None = None,
 ) -> Warning:
     """Say why no line of an offer fits, for the Warning header of a 488 (RFC 3261, 20.43).
 
     :param agent: our host name or address.
     :param has_keys: True when ``choose_answer`` had a ``new_key``.
+    :param reach: the one that ``choose_answer`` had.
     """
     audio = [media for media in offer.media if media.kind == "audio" and media.port]
     if not audio:
@@ -150,6 +153,8 @@ def refusal(
     if all(find_codec(media, voice.codecs) is None for media in allowed):
         names = ", ".join(voice.codecs)
         return Warning(305, agent, f"Incompatible media format: one of {names} is needed")
+    if reach is not None and any(_remote_ip(offer, media, local_ip, None) is not None for media in allowed):
+        return Warning(301, agent, "Incompatible network address: voice is sent to no such place from here")
     return Warning(301, agent, f"Incompatible network address formats: {_family(local_ip)} is needed")
 
 
@@ -194,12 +199,19 @@ def make_offer(
 
 
 def read_answer(
-    answer: SessionDescription, offer: SessionDescription, *, local_ip: str, voice: VoicePolicy = ANY_VOICE
+    answer: SessionDescription,
+    offer: SessionDescription,
+    *,
+    local_ip: str,
+    voice: VoicePolicy = ANY_VOICE,
+    reach: VoiceReach | None = None,
 ) -> AnswerPlan | None:
     """Read the answer to an offer of ours: the other side's first choice counts (RFC 3264, 7).
 
     :param offer: ours, as ``parse_sdp`` reads what ``make_offer`` wrote.
-    :returns: None when it refused the stream, chose what we did not offer, or gave no key to SRTP.
+    :param reach: which addresses our voice may go to; None: to any that is one machine's.
+    :returns: None when it refused the stream, chose what we did not offer, gave no key to SRTP, or
+        wants our voice where it may not go.
     """
     index = next((i for i, media in enumerate(offer.media) if media.port), None)
     if index is None or index >= len(answer.media):
@@ -208,7 +220,7 @@ def read_answer(
     if media.kind != "audio" or media.port == 0 or not _same_security(media.protocol, ours.protocol):
         return None
     codec = _first_choice(media, ours, voice.codecs)
-    remote_ip = _remote_ip(answer, media, local_ip)
+    remote_ip = _remote_ip(answer, media, local_ip, reach)
     if codec is None or remote_ip is None:
         return None
     crypto = srtp = None
@@ -227,7 +239,13 @@ def read_answer(
 
 
 def _fit(
-    description: SessionDescription, media: Media, local_ip: str, voice: VoicePolicy, *, has_keys: bool
+    description: SessionDescription,
+    media: Media,
+    local_ip: str,
+    voice: VoicePolicy,
+    reach: VoiceReach | None,
+    *,
+    has_keys: bool,
 ) -> _Fit | None:
     """Tell how a line fits: audio, a codec of ours, an address we can send to, and a key where one is due."""
     protocol = media.protocol.upper()
@@ -242,13 +260,15 @@ def _fit(
             return None
     elif voice.security == "required":
         return None
-    codec, remote_ip = find_codec(media, voice.codecs), _remote_ip(description, media, local_ip)
+    codec, remote_ip = find_codec(media, voice.codecs), _remote_ip(description, media, local_ip, reach)
     if codec is None or remote_ip is None:
         return None
     return _Fit(remote_ip, codec, find_events(media, codec.clock_hz), crypto)
 
 
-def _remote_ip(description: SessionDescription, media: Media, local_ip: str) -> str | None:
+def _remote_ip(
+    description: SessionDescription, media: Media, local_ip: str, reach: VoiceReach | None
+) -> str | None:
     """Find where a line wants our voice; empty when it is held by address, None when we cannot send there."""
     connection = description.connection_of(media)
     if connection is None:
@@ -256,9 +276,8 @@ def _remote_ip(description: SessionDescription, media: Media, local_ip: str) -> 
     address = connection.address.partition("/")[0]
     if address in _HOLD_ADDRESSES or address.lower().endswith(".invalid"):
         return ""
-    if not _is_unicast(address) or _family(address) != _family(local_ip):
-        return None
-    return address
+    takes = is_unicast if reach is None else reach.takes
+    return address if _family(address) == _family(local_ip) and takes(address) else None
 
 
 def _first_choice(media: Media, ours: Media, codecs: Sequence[str]) -> Format | None:
@@ -342,15 +361,3 @@ def _describe(
 
 def _family(address: str) -> str:
     return "IP6" if ":" in address else "IP4"
-
-
-@lru_cache(maxsize=256)  # the carriers' media gateways are few
-def _is_unicast(address: str) -> bool:
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False  # a name: the media plane resolves none, and a call must not wait for DNS
-    if isinstance(found, IPv6Address):
-        return not found.is_multicast and found.scope_id is None  # %eth0 means nothing to another host
-    # Nobody listens at 0.0.0.1 (RFC 1122, 3.2.1.3) or 240.0.0.1; 255.255.255.255 is everybody on the wire.
-    return not found.is_multicast and not found.is_reserved and found.packed[0] != 0

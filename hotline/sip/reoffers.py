@@ -76,7 +76,7 @@ class Reoffers:
 
         def hears(response: Response | None, at: float) -> None:
             if leg.reinvite is client:
-                self._answered(leg, before, response, at)
+                self._answered(leg, before, response, now, at)
             elif response is not None and 200 <= response.status < 300:
                 self._ours.acknowledge(leg, response.cseq.number)  # our ACK was lost
 
@@ -90,12 +90,14 @@ class Reoffers:
         leg.wish = leg.wish or leg.offered
         leg.wish_due = now + GLARE_STEP_S * (shortest + chance % (longest - shortest + 1))
 
-    def _answered(self, leg: CallLeg, before: ReofferWish, response: Response | None, now: float) -> None:
+    def _answered(
+        self, leg: CallLeg, before: ReofferWish, response: Response | None, sent: float, now: float
+    ) -> None:
         if response is not None and response.status < 200:
             return
         leg.reinvite = None
         if response is not None and response.status < 300:
-            self._taken(leg, response, now)
+            self._taken(leg, response, sent, now)
             return
         status = response.status if response is not None else 408  # 8.1.3.1
         leg.voice.withdraw()
@@ -115,11 +117,11 @@ class Reoffers:
             leg.session_timer.refresh_refused(status, now)
             self._book.move(leg, Given.REOFFER_REFUSED, now)
 
-    def _taken(self, leg: CallLeg, response: Response, now: float) -> None:
+    def _taken(self, leg: CallLeg, response: Response, sent: float, now: float) -> None:
         if len(response.contacts) == 1 and response.contacts[0].uri.is_sip:
             leg.dialog.remote_target = contact_uri(response)  # 12.2.1.2
         self._ours.acknowledge(leg, response.cseq.number)
-        leg.session_timer.refreshed(response, now)
+        leg.session_timer.refreshed(response, sent)
         is_usable = leg.voice.take_answer(sdp_of(response))
         if not is_usable:
             leg.end_status, leg.end_reason = 488, "No usable answer"
@@ -134,17 +136,18 @@ class Reoffers:
             return
         self._counts.refreshes_sent += 1
         headers: HeaderFields = (*self._replies.contact(leg), *leg.session_timer.headers_of_request())
-        self._ours.ask(leg, "UPDATE", now, lambda response, at: self._refreshed(leg, response, at), headers)
+        hears = lambda response, at: self._refreshed(leg, response, now, at)  # noqa: E731
+        self._ours.ask(leg, "UPDATE", now, hears, headers)
 
     def wish(self, leg: CallLeg, wish: ReofferWish, now: float) -> None:
         """Note a change to be offered as soon as may be; a refresh alone does not drive out a change."""
         if not (wish.is_refresh and leg.wish is not None):
             leg.wish, leg.wish_due = wish, now
 
-    def _refreshed(self, leg: CallLeg, response: Response | None, now: float) -> None:
+    def _refreshed(self, leg: CallLeg, response: Response | None, sent: float, now: float) -> None:
         status = response.status if response is not None else 408  # 8.1.3.1: as if it had been received
         if response is not None and status < 300:
-            leg.session_timer.refreshed(response, now)
+            leg.session_timer.refreshed(response, sent)
         elif status in DIALOG_IS_GONE:
             self._book.move(leg, Given.SESSION_EXPIRED, now)
             return

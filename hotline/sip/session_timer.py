@@ -171,8 +171,12 @@ class SessionTimer:
         if self.we_refresh:
             self._refresh_due = now + self.interval_s / 2
 
-    def refreshed(self, response: Response, now: float) -> None:
+    def refreshed(self, response: Response, since: float) -> None:
         """Take the 2xx to an INVITE, re-INVITE or UPDATE of ours.
+
+        :param since: when the interval began. After a refresh, when that was sent: the other side counts
+            from when it heard it, and where answers get lost ours may come half a minute later. After
+            the INVITE of the call, which may ring for minutes, when its 2xx came.
 
         Without the header the other side keeps no timer: then we keep alone what we asked for (section
         7.2). One that does not say who refreshes leaves it to us (section 7.2 asks for the word).
@@ -181,7 +185,7 @@ class SessionTimer:
         asked_s = self.interval_s or (self.wish.interval_s if self.wish is not None else 0)
         if text is None:
             alone = Agreed(SessionExpires(asked_s, "uac"), is_shared=False) if asked_s else None
-            self.start(alone, now, we_are_uas=False)
+            self.start(alone, since, we_are_uas=False)
             return
         try:
             told = parse_session_expires(text)
@@ -189,7 +193,7 @@ class SessionTimer:
             told = SessionExpires(asked_s or INTERVAL_S, "uac")
         # A shorter interval than anybody may ask for would drown the call in refreshes.
         agreed = SessionExpires(max(told.interval_s, MIN_SE_S), told.refresher or "uac")
-        self.start(Agreed(agreed), now, we_are_uas=False)
+        self.start(Agreed(agreed), since, we_are_uas=False)
 
     def refresh_refused(self, status: int, now: float) -> None:
         """Take a final error to a refresh of ours that does not end the dialog.

@@ -9,6 +9,7 @@ from hashlib import blake2s
 from hotline.errors import RemoteProtocolError
 from hotline.sip.offer import AnswerPlan, choose_answer, make_offer, read_answer
 from hotline.sip.sdp import Connection, SessionDescription, parse_sdp
+from hotline.sip.voice_reach import VoiceReach
 from hotline.sip.voice_terms import ANY_VOICE, VoicePolicy, VoiceTerms
 
 
@@ -32,6 +33,8 @@ class VoiceSession:
     policy: VoicePolicy = ANY_VOICE
     new_key: Callable[[], bytes] | None = None
     """Makes 30 octets for SRTP; None: no SRTP."""
+    reach: VoiceReach | None = None
+    """Which addresses the other side may want our voice at; None: any that is one machine's."""
     sends: bool = True
     receives: bool = True
     """What we want: both False holds the other side in silence, ``receives`` alone with music."""
@@ -62,6 +65,7 @@ class VoiceSession:
             receives=self.receives,
             new_key=self.new_key,
             previous=self.plan,
+            reach=self.reach,
         )
 
     def sketch(self, offer: SessionDescription) -> bool:
@@ -113,7 +117,9 @@ class VoiceSession:
             answer = parse_sdp(sdp)
         except RemoteProtocolError:
             return False
-        plan = read_answer(answer, self.our_offer, local_ip=self.local_ip, voice=self.policy)
+        plan = read_answer(
+            answer, self.our_offer, local_ip=self.local_ip, voice=self.policy, reach=self.reach
+        )
         if plan is None:
             return False
         self.plan, self.our_offer = plan, None

@@ -190,6 +190,25 @@ def test_a_peer_may_take_the_refreshing_over() -> None:
     assert bench.wait(568.0) == [(568.0, "BYE")]
 
 
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_the_interval_counts_from_when_our_refresh_was_sent(method: str) -> None:
+    """The other side counts from when it heard it: a late answer must not make the next refresh late."""
+    bench = Bench()
+    accepted(bench, "Supported: timer\nSession-Expires: 90;refresher=uas\nAllow: INVITE, UPDATE")
+    if method == "INVITE":
+        bench = Bench()
+        accepted(bench, "Supported: timer\nSession-Expires: 90;refresher=uas")
+    assert bench.wait(45.0)[0] == (45.0, method)
+    bench.wait(16.0)  # the first answers got lost
+    refresh = last_request(bench)
+    answer = a_200(refresh).replace(
+        b"\r\nContent-Type", b"\r\nSession-Expires: 90;refresher=uac\r\nContent-Type"
+    )
+    bench.hear(answer)
+    assert bench.wait(28.9) == []
+    assert bench.wait(0.2) == [(0.1, method)]
+
+
 @pytest.mark.parametrize("status", [481, 408])
 def test_a_peer_that_lost_the_call_gets_our_bye(status: int) -> None:
     bench = Bench()
