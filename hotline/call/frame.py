@@ -22,6 +22,7 @@ class CallFrame(Generic[State, Input, Action]):
     :param direction: ``in``, ``inside`` or ``out``, for the call record.
     :param first: the state that it begins in.
     :param timeout: the move when a state lasted too long.
+    :param waits_for_record: nothing is done before the call record is committed.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class CallFrame(Generic[State, Input, Action]):
         limits_s: Mapping[State, float],
         first: State,
         timeout: Input,
+        waits_for_record: bool = False,
     ) -> None:
         self.facts, self.direction = facts, direction
         self.call_id = facts.call_id
@@ -41,7 +43,7 @@ class CallFrame(Generic[State, Input, Action]):
         self.cause = ""
         """Why the call ended, as in WriteEnded; empty while nobody knows."""
         self._moves, self._limits_s, self._timeout = moves, limits_s, timeout
-        self._commands: list[CallCommand] = [WriteOffered(self.call_id)]
+        self._commands: list[CallCommand] = [WriteOffered(self.call_id, waits_for_record)]
         self._notes: list[str] = []
         self._limit: float | None = now + limits_s[first]
 

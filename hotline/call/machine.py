@@ -117,6 +117,12 @@ class Call(CallFrame[S, I, A]):
         """Take one event; what does not fit the state is dropped, as it crossed a command of ours."""
         if event.call_id != self.call_id or isinstance(event, TargetsFound):
             self._connection.handle(event, now)
+        elif isinstance(event, OfferedWritten):
+            self._record_due, self._is_unwritten = None, False
+        elif isinstance(event, OfferedNotWritten):
+            self._record_failed(now)
+        elif isinstance(event, CallerConfirmed):
+            self._move(I.CONFIRMED_UNWRITTEN if self._is_unwritten else I.CONFIRMED, now)
         else:
             self._take(event, now)
         self._follow_up(now)
@@ -192,12 +198,6 @@ class Call(CallFrame[S, I, A]):
 
     def _take(self, event: CallInput, now: float) -> None:
         match event:
-            case OfferedWritten():
-                self._record_due, self._is_unwritten = None, False
-            case OfferedNotWritten():
-                self._record_failed(now)
-            case CallerConfirmed():
-                self._move(I.CONFIRMED_UNWRITTEN if self._is_unwritten else I.CONFIRMED, now)
             case WriteFailed():
                 self._write_failed(now)
             case PortOpened():
@@ -229,7 +229,7 @@ class Call(CallFrame[S, I, A]):
             self._status_known("failed", now)
 
     def _record_failed(self, now: float) -> None:
-        """Apologise, unless she speaks already: then she is heard out, and her request waits for the store."""
+        """Apologise, unless she spoke already: then she is heard out, and her request waits for the store."""
         self._record_due = None
         if self._is_unwritten or self.state not in (S.OPENING_MEDIA, S.ANSWERING, S.TALKING):
             return

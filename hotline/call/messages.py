@@ -28,9 +28,11 @@ from hotline.sip.events import (
 
 @dataclass(frozen=True, slots=True)
 class WriteOffered:
-    """Write the call record; answered by OfferedWritten or OfferedNotWritten. Nobody waits for that."""
+    """Write the call record; answered by OfferedWritten or OfferedNotWritten."""
 
     call_id: CallId
+    is_awaited: bool = False
+    """True: the call goes on only when that is done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from hotline.call.legs import L, Leg
 from hotline.call.messages import (
     CallerLeft,
     CallInput,
+    OfferedNotWritten,
     OfferedWritten,
     Refuse,
     WriteAnswered,
-    WriteFailed,
 )
 from hotline.call.phone_states import PHONE_LIMITS_S, PHONE_TRANSITIONS, A, I, S
 from hotline.call.statuses import OCCUPIED
@@ -56,6 +56,7 @@ class PhoneCall(CallFrame[S, I, A]):
             limits_s=PHONE_LIMITS_S,
             first=S.WRITING,
             timeout=I.TIMEOUT,
+            waits_for_record=True,
         )
         self.bridge: Bridge | None = None
         """None until its record is written."""
@@ -72,7 +73,7 @@ class PhoneCall(CallFrame[S, I, A]):
                 self._move(I.TIMEOUT, now)
             case OfferedWritten():
                 self._move(I.WRITTEN, now)
-            case WriteFailed():
+            case OfferedNotWritten():
                 self._move(I.NOT_WRITTEN, now)
             case CallArrived() if self.bridge is None:
                 self._commands.append(Refuse(event.call_id, OCCUPIED))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -159,21 +159,24 @@ class Letter:
 
 
 class Journal(Protocol):
-    """What is written before it is told. Every method returns after the commit.
+    """What is written before it is told. What a method gives is done after the commit.
 
     Each may be called twice with the same key without harm; each raises OutsideError when the
     store cannot write.
     """
 
-    async def open_call(self, call: OfferedCall) -> None:
-        """Write the call record; only then may the call be answered."""
+    def open_call(self, call: OfferedCall, *, is_awaited: bool = True) -> Awaitable[None]:
+        """Write the call record; anything else of the call may be written only then.
+
+        :param is_awaited: False: it may gather with others for a moment, and be written with them.
+        """
         ...
 
-    async def answer_call(self, call_id: CallId, at: datetime) -> None:
+    def answer_call(self, call_id: CallId, at: datetime) -> Awaitable[None]:
         """Note that 200 OK was sent."""
         ...
 
-    async def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> None:
+    def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> Awaitable[None]:
         """Note the end: cause as in call.record, and the steps of the flow that were walked."""
         ...
 

@@ -19,6 +19,9 @@ from hotline.store.work import Work, Writing
 
 N = TypeVar("N")
 
+_Note = tuple[N, asyncio.Future[None], float]
+"""A note, who waits for it, and since when."""
+
 MOST: Final = 256
 """Notes in one commit: what is told after it must not hold up the loop for long."""
 PACE_S: Final = 0.01
@@ -50,27 +53,42 @@ class Lane(Generic[N]):
         alone: Callable[[Writing, N], None],
     ) -> None:
         self._work, self._together, self._alone = work, together, alone
-        self._waiting: list[tuple[N, asyncio.Future[None]]] = []
+        self._waiting: list[_Note[N]] = []
+        self._under_way = 0
+        self._oldest = 0.0
         self._is_running = False
         self._began = 0.0
         self._pace_s = PACE_S
         self._start: asyncio.TimerHandle | None = None
         self._last: asyncio.Future[None] | None = None
 
-    async def write(self, note: N, *, patient: bool = False) -> None:
-        """Write a note; returns after the commit.
+    @property
+    def depth(self) -> int:
+        """How many notes are not written yet, those of the commit that is under way included."""
+        return len(self._waiting) + self._under_way
 
-        :param patient: nobody waits for it: it goes with the next one that is waited for.
-        :raises OutsideError: when the store cannot write.
+    @property
+    def age_s(self) -> float:
+        """How long the oldest note that is not written yet has waited; 0 when there is none."""
+        if not self.depth:
+            return 0.0
+        return asyncio.get_running_loop().time() - (self._oldest if self._under_way else self._waiting[0][2])
+
+    def write(self, note: N, *, patient: bool = False) -> asyncio.Future[None]:
+        """Write a note.
+
+        Whoever waits for it may go away; it is written all the same.
+
+        :param patient: nobody waits for it: it may gather with others for a moment.
+        :returns: done after the commit; OutsideError when the store cannot write.
         """
         loop = asyncio.get_running_loop()
         self._last = written = loop.create_future()
-        self._waiting.append((note, written))
+        self._waiting.append((note, written, loop.time()))
         if not self._is_running:
             due = max(loop.time() + (PATIENCE_S if patient else 0.0), self._began + self._pace_s)
             self._start_at(loop, due)
-        # Who asked may go away meanwhile; the note is written all the same.
-        await asyncio.shield(written)
+        return written
 
     async def idle(self) -> None:
         """Wait until every note that was handed in is written, or refused."""
@@ -92,7 +110,8 @@ class Lane(Generic[N]):
         loop = asyncio.get_running_loop()
         self._start, self._is_running, self._began = None, True, loop.time()
         taken, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        notes = [note for note, _ in taken]
+        notes = [note for note, _, _ in taken]
+        self._under_way, self._oldest = len(taken), taken[0][2]
         self._pace_s = min(LONGEST_PACE_S, max(PACE_S, PACE_OF_A_NOTE_S * len(notes)))
         try:
             done = self._work.in_writer(lambda: self._write_blocking(notes))
@@ -126,17 +145,17 @@ class Lane(Generic[N]):
 
     def _settle(
         self,
-        taken: Sequence[tuple[N, asyncio.Future[None]]],
+        taken: Sequence[_Note[N]],
         outcomes: Sequence[Exception | None],
     ) -> None:
-        for (_, written), error in zip(taken, outcomes, strict=True):
+        for (_, written, _), error in zip(taken, outcomes, strict=True):
             if written.done():
                 continue
             if error is None:
                 written.set_result(None)
             else:
                 written.set_exception(error)
-        self._is_running = False
+        self._is_running, self._under_way = False, 0
         if self._waiting:
             loop = asyncio.get_running_loop()
             self._start_at(loop, self._began + self._pace_s)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -109,16 +109,21 @@ class _WatchedJournal:
     def __init__(self, journal: Journal, look: SecondLook) -> None:
         self._journal, self._look = journal, look
 
-    async def open_call(self, call: OfferedCall) -> None:
-        await self._journal.open_call(call)
+    def open_call(self, call: OfferedCall, *, is_awaited: bool = True) -> Awaitable[None]:
+        return self._journal.open_call(call, is_awaited=is_awaited)
 
-    async def answer_call(self, call_id: CallId, at: datetime) -> None:
-        await self._journal.answer_call(call_id, at)
+    def answer_call(self, call_id: CallId, at: datetime) -> Awaitable[None]:
+        return self._journal.answer_call(call_id, at)
 
-    async def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> None:
-        await self._journal.close_call(call_id, at, cause, path)
+    def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> Awaitable[None]:
+        closing = self._journal.close_call(call_id, at, cause, path)
         if any(note.startswith(NO_FILE) for note in path):
-            self._look.not_written()  # the media plane died and left the file open: it is adopted soon
+            return self._look_after(closing)
+        return closing
+
+    async def _look_after(self, closing: Awaitable[None]) -> None:
+        await closing
+        self._look.not_written()  # the media plane died and left the file open: it is adopted soon
 
     async def note_leg(self, note: LegNote) -> None:
         await self._journal.note_leg(note)

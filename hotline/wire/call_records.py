@@ -1,10 +1,17 @@
-"""The store's side of the switchboard: what the machines want written or looked up, and its answers."""
+"""The store's side of the switchboard: what the machines want written or looked up, and its answers.
+
+A call's record is handed to the store as the call comes, and the call goes on meanwhile
+(docs/decisions/107). Whatever else is to be written about a call waits here until its record is
+committed; a record that the store refused is written again before it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -27,8 +34,30 @@ LONGEST_CALL_ID: Final = 512
 such a one would go unanswered. Real ones have less than 150."""
 
 
+@dataclass(slots=True, eq=False)
+class _Unwritten:
+    """A call record that is not committed yet."""
+
+    call: OfferedCall
+    writing: asyncio.Future[None]
+    """The last attempt."""
+    answered_at: datetime | None = None
+    is_over: bool = False
+    """Its end was handed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a call ended."""
+
+    call_id: CallId
+    at: datetime
+    cause: str
+    path: tuple[str, ...]
+
+
 class CallRecords:
-    """Writes what is told about calls, each in a task of its own.
+    """Writes what is told about calls.
 
     :param hand_in: takes the store's answers.
     :param is_wanted: tells whether a call is still in progress.
@@ -44,35 +73,42 @@ class CallRecords:
     ) -> None:
         self._clock, self._journal, self._wall = clock, journal, wall
         self._hand_in, self._is_wanted = hand_in, is_wanted
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._unwritten: dict[CallId, _Unwritten] = {}
 
     @property
     def is_idle(self) -> bool:
         """True when nothing is left to be written."""
         return not self._tasks
 
-    def open_call(self, arrived: CallArrived, direction: str) -> None:
-        """Write a call record; answered by OfferedWritten or WriteFailed."""
-        self.spawn(
-            self._open_call(
-                OfferedCall(
-                    call_id=arrived.call_id,
-                    sip_call_id=arrived.sip_call_id[:LONGEST_CALL_ID],
-                    caller=arrived.caller,
-                    caller_raw=arrived.caller_raw,
-                    called=arrived.called,
-                    source=arrived.source,
-                    at=self._wall(),
-                    withheld=arrived.withheld,
-                    direction=direction,
-                    origin=arrived.origin.name,
-                )
-            )
+    def open_call(self, arrived: CallArrived, direction: str, *, is_awaited: bool) -> None:
+        """Write a call record; answered by OfferedWritten or OfferedNotWritten.
+
+        :param is_awaited: the call waits for that.
+        """
+        call = OfferedCall(
+            call_id=arrived.call_id,
+            sip_call_id=arrived.sip_call_id[:LONGEST_CALL_ID],
+            caller=arrived.caller,
+            caller_raw=arrived.caller_raw,
+            called=arrived.called,
+            source=arrived.source,
+            at=self._wall(),
+            withheld=arrived.withheld,
+            direction=direction,
+            origin=arrived.origin.name,
         )
+        writing = self._begin(self._journal.open_call(call, is_awaited=is_awaited))
+        record = self._unwritten[call.call_id] = _Unwritten(call, writing)
+        writing.add_done_callback(partial(self._opened, record))
 
     def answer_call(self, call_id: CallId) -> None:
         """Note that 200 OK was sent."""
-        self.spawn(self._noted(call_id, self._journal.answer_call(call_id, self._wall())))
+        at, record = self._wall(), self._unwritten.get(call_id)
+        if record is not None:
+            record.answered_at = at
+        noting = self._begin(self._journal.answer_call(call_id, at))
+        noting.add_done_callback(partial(self._noted, call_id))
 
     def note_leg(
         self,
@@ -90,7 +126,7 @@ class CallRecords:
         sip_call_id = sip_call_id[:LONGEST_CALL_ID]
         note = LegNote(leg_id, call_id, what, self._wall(), peer, sip_call_id, trunk, cause, status)
         log.info("leg.noted", call_id=call_id, leg_id=leg_id, what=what, cause=cause, status=status)
-        self.spawn(self._noted(call_id, self._journal.note_leg(note)))
+        self.spawn(self._note_leg(note))
 
     def open_request(self, command: say.OpenRequest, began: datetime | None) -> None:
         """Open a service request; answered by RequestOpened or WriteFailed."""
@@ -102,39 +138,70 @@ class CallRecords:
 
     def close_call(self, call_id: CallId, cause: str, path: Sequence[str]) -> None:
         """Write the end of a call until it is written; a crash before that is mended at the next start."""
-        self.spawn(self._close_call(call_id, cause, path))
+        end, record = _End(call_id, self._wall(), cause, tuple(path)), self._unwritten.get(call_id)
+        if record is not None:
+            record.is_over = True
+        closing = self._begin(self._journal.close_call(call_id, end.at, cause, end.path))
+        closing.add_done_callback(partial(self._closed, end, record))
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Have something done in a task; a bug in it is logged and harms nothing else."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
+        self._begin(work).add_done_callback(_tell_bug)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("switchboard.bug", exc_info=error)
+    def _begin(self, work: Awaitable[None]) -> asyncio.Future[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # -- the record of a call -----------------------------------------------------------------------
+
+    def _opened(self, record: _Unwritten, writing: asyncio.Future[None]) -> None:
+        """Tell the call how its record fared; nobody else does."""
+        call_id = record.call.call_id
+        error = _error_of(writing)
+        if error is not None:
+            log.error("call.not_written", call_id=call_id, error=str(error))
+            self._hand_in(call_id, say.OfferedNotWritten(call_id, str(error)))
+            if record.answered_at is None and not self._is_wanted(call_id):
+                self._unwritten.pop(call_id, None)  # it was refused: nothing has happened
+            return
+        self._unwritten.pop(call_id, None)
+        if self._is_wanted(call_id):
+            self._hand_in(call_id, say.OfferedWritten(call_id))
+        elif not record.is_over:  # the store took longer than the call waited for it: no record may stay open
+            self.close_call(call_id, "fault", ())
+
+    async def _have_record(self, call_id: CallId) -> None:
+        """Wait until the record of a call is committed; write it again when the store refused it.
+
+        :raises HotlineError: when the store refuses it again.
+        """
+        record = self._unwritten.get(call_id)
+        if record is None:
+            return
+        if record.writing.done():
+            record.writing = self._begin(self._journal.open_call(record.call, is_awaited=True))
+        await asyncio.wait([record.writing])
+        error = record.writing.exception()
+        if error is not None:
+            raise error
+        if self._unwritten.pop(call_id, None) is not None and record.answered_at is not None:
+            await self._journal.answer_call(call_id, record.answered_at)
+
+    def _noted(self, call_id: CallId, noting: asyncio.Future[None]) -> None:
+        error = _error_of(noting)
+        if error is not None and call_id not in self._unwritten:  # else it is noted with the record
+            log.error("call.not_written", call_id=call_id, error=str(error))
 
     # -- the tasks ----------------------------------------------------------------------------------
 
-    async def _open_call(self, call: OfferedCall) -> None:
-        call_id = call.call_id
+    async def _note_leg(self, note: LegNote) -> None:
         try:
-            await self._journal.open_call(call)
+            await self._have_record(note.call_id)
+            await self._journal.note_leg(note)
         except HotlineError as error:
-            log.error("call.not_written", call_id=call_id, error=str(error))
-            self._hand_in(call_id, say.WriteFailed(call_id, str(error)))
-            return
-        if self._is_wanted(call_id):
-            self._hand_in(call_id, say.OfferedWritten(call_id))
-        else:  # the store took longer than the call waited for it: no record may stay open
-            await self._close_call(call_id, "fault", ())
-
-    async def _noted(self, call_id: CallId, writing: Coroutine[object, object, None]) -> None:
-        try:
-            await writing
-        except HotlineError as error:
-            log.error("call.not_written", call_id=call_id, error=str(error))
+            log.error("leg.not_written", call_id=note.call_id, leg_id=note.leg_id, error=str(error))
 
     async def _open_request(self, command: say.OpenRequest, began: datetime) -> None:
         call_id = command.call_id
@@ -145,6 +212,7 @@ class CallRecords:
             at=self._wall(),
         )
         try:
+            await self._have_record(call_id)
             number = await self._journal.open_request(draft)
         except HotlineError as error:
             log.error("request.not_opened", call_id=call_id, error=str(error))
@@ -166,17 +234,30 @@ class CallRecords:
         else:
             self._hand_in(call_id, say.StatusFound(call_id, status.number, status.state, status.unit_name))
 
-    async def _close_call(self, call_id: CallId, cause: str, path: Sequence[str]) -> None:
-        at, wait_s = self._wall(), FIRST_WAIT_S
+    def _closed(self, end: _End, record: _Unwritten | None, closing: asyncio.Future[None]) -> None:
+        error, call_id = _error_of(closing), end.call_id
+        if error is None:
+            _tell_end(end)
+        elif record is not None and _has_failed(record) and record.answered_at is None:
+            log.info("call.refused_unwritten", call_id=call_id, cause=end.cause)  # nothing has happened
+        elif isinstance(error, OutsideError) or call_id in self._unwritten:
+            log.error("call.end_not_written", call_id=call_id, error=str(error), again_in_s=FIRST_WAIT_S)
+            self.spawn(self._close_again(end))
+        elif isinstance(error, HotlineError):
+            log.error("switchboard.bug", exc_info=error)
+
+    async def _close_again(self, end: _End) -> None:
+        wait_s = FIRST_WAIT_S
         while True:
+            await self._pause(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             try:
-                await self._journal.close_call(call_id, at, cause, path)
+                await self._have_record(end.call_id)
+                await self._journal.close_call(end.call_id, end.at, end.cause, end.path)
             except OutsideError as error:
-                log.error("call.end_not_written", call_id=call_id, error=str(error), again_in_s=wait_s)
-                await self._pause(wait_s)
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                log.error("call.end_not_written", call_id=end.call_id, error=str(error), again_in_s=wait_s)
             else:
-                log.info("call.ended", call_id=call_id, cause=cause, path=list(path))
+                _tell_end(end)
                 return
 
     async def _pause(self, seconds: float) -> None:
@@ -196,4 +277,30 @@ def closed_recording(closed: RecordingClosed, began: datetime) -> ClosedRecordin
         speech_ms=closed.speech_ms,
         sha256=closed.sha256,
         started_at=began,
+        far=closed.far,
     )
+
+
+def _has_failed(record: _Unwritten) -> bool:
+    writing = record.writing
+    return writing.done() and not writing.cancelled() and writing.exception() is not None
+
+
+def _tell_end(end: _End) -> None:
+    log.info("call.ended", call_id=end.call_id, cause=end.cause, path=list(end.path))
+
+
+def _error_of(future: asyncio.Future[None]) -> BaseException | None:
+    """Give what went wrong; what is no failure of the store is a bug of ours, which the log shall show."""
+    if future.cancelled():
+        return None
+    error = future.exception()
+    if error is not None and not isinstance(error, HotlineError):
+        log.error("switchboard.bug", exc_info=error)
+    return error
+
+
+def _tell_bug(future: asyncio.Future[None]) -> None:
+    error = None if future.cancelled() else future.exception()
+    if error is not None:
+        log.error("switchboard.bug", exc_info=error)

@@ -21,7 +21,7 @@ from hotline.call.phone_call import PhoneCall
 from hotline.events.ids import CallId, RecordingId
 from hotline.intake.ports import Journal
 from hotline.ivr.flow import HOLD_MUSIC, Flow
-from hotline.media.plan import ClosePort, DigitPressed, MediaEvent, MediaFailed, Record
+from hotline.media.plan import ClosePort, DigitPressed, MediaEvent, MediaFailed, OpenPort, Record
 from hotline.sip.admission import OriginKind
 from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, MediaMoved, SipEvent
 from hotline.sip.user_agent import UserAgent
@@ -44,6 +44,8 @@ class _Line:
         self.is_answered = False
         """200 OK was sent."""
         self.recordings_began: dict[RecordingId, datetime] = {}
+        self.answers: list[say.CallInput] = []
+        """Of commands that were carried out at once; the machine hears them after all commands of a step."""
         self.legs: tuple[CallId, ...] = ()
         """Legs that events are handed in for, as of the last step."""
 
@@ -226,11 +228,18 @@ class Switchboard:
         self._records.close_call(call_id, "fault", line.call.path)
 
     def _carry_out(self, line: _Line) -> None:
-        commands = line.call.take_commands()
-        self._note_legs(line)
-        for command in commands:
-            log.debug("call.command", call_id=command.call_id, command=type(command).__name__)
-            self._do(line, command)
+        while True:
+            commands = line.call.take_commands()
+            self._note_legs(line)
+            for command in commands:
+                log.debug("call.command", call_id=command.call_id, command=type(command).__name__)
+                self._do(line, command)
+            if not line.answers:
+                break
+            answers, line.answers = line.answers, []
+            for answer in answers:
+                log.debug("call.event", call_id=answer.call_id, event_kind=type(answer).__name__)
+                line.call.handle(answer, self._clock.seconds())
         call_id = line.call.call_id
         if line.call.is_over:
             line.alarm.set(None)
@@ -259,7 +268,7 @@ class Switchboard:
                 is_answered = self._sip.act(lambda agent, now: agent.accept(leg_id, ip, port, now))
                 line.is_answered = line.is_answered or is_answered
             case say.WriteOffered():
-                self._records.open_call(line.arrived, line.call.direction)
+                self._records.open_call(line.arrived, line.call.direction, is_awaited=command.is_awaited)
             case say.WriteAnswered():
                 if line.is_answered:  # else her offer did not fit after all, and she was refused
                     self._records.answer_call(command.call_id)
@@ -272,6 +281,8 @@ class Switchboard:
                 self._records.close_call(command.call_id, command.cause, command.path)
             case say.HangUp():
                 self._hang_up(command.call_id)
+            case OpenPort():
+                self._open_port(line, command)
             case (
                 say.Refuse()
                 | say.FindTargets()
@@ -286,6 +297,12 @@ class Switchboard:
                 if isinstance(command, Record):
                     line.recordings_began[command.recording_id] = self._wall()
                 self._media.send(command)
+
+    def _open_port(self, line: _Line, command: OpenPort) -> None:
+        answer = self._media.open_port(command)
+        if isinstance(answer, MediaFailed):
+            log.error("call.media_failed", call_id=answer.call_id, reason=answer.reason)
+        line.answers.append(answer)
 
     def _do_for_leg(self, command: say.CallCommand) -> None:
         match command:

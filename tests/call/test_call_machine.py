@@ -12,6 +12,7 @@ from hotline.call.messages import (
     CallInput,
     HangUp,
     LookUpRequest,
+    OfferedNotWritten,
     OfferedWritten,
     OpenRequest,
     Refuse,
@@ -24,7 +25,7 @@ from hotline.call.messages import (
     WriteOffered,
 )
 from hotline.call.openings import RETRY_WAITS_S
-from hotline.call.states import FAREWELL_S, LIMITS_S, TRANSITIONS, A, I, S
+from hotline.call.states import FAREWELL_S, LIMITS_S, RECORD_WAIT_S, TRANSITIONS, A, I, S
 from hotline.events.ids import RequestNumber
 from hotline.ivr.check import load_flow
 from hotline.media.plan import (
@@ -57,6 +58,8 @@ from tests.call.call_rig import (
 
 SHORT = replace(FLOW, longest_s=60.0)
 FAILED = WriteFailed(CALL, "disk full")
+NOT_WRITTEN = OfferedNotWritten(CALL, "disk full")
+PORT = PortOpened(CALL, "198.51.100.1", 16000)
 MEDIA_FAILED = MediaFailed(CALL, "the plane died")
 
 
@@ -101,10 +104,23 @@ def settling() -> Bench:
     return bench
 
 
-def abandoned() -> Bench:
+def answered_unwritten() -> Bench:
+    """Give a call that was answered, and whose record the store then refused."""
     bench = Bench()
-    bench.leave("cancel")
+    bench.tell(PORT)
+    bench.tell(NOT_WRITTEN)
     return bench
+
+
+def talking_unwritten() -> Bench:
+    """Give a call that hears the greeting, and whose record is still on its way."""
+    bench = Bench()
+    bench.tell(PORT, CallerConfirmed(CALL))
+    return bench
+
+
+def ended_notes(bench: Bench) -> list[str]:
+    return [one for one in bench.call.path if one.startswith("!")]
 
 
 def leave(bench: Bench) -> None:
@@ -143,21 +159,20 @@ def free_of_charge() -> Bench:
 
 ROWS: dict[tuple[S, I], tuple[Callable[[], Bench], Callable[[Bench], None], S]] = {
     # row of the table: a call in that state, what happens, the state where it comes to rest
-    (S.WRITING, I.WRITTEN): (Bench, tell(OfferedWritten(CALL)), S.OPENING_MEDIA),
-    (S.WRITING, I.NOT_WRITTEN): (Bench, tell(FAILED), S.ENDED),
-    (S.WRITING, I.LEFT): (Bench, leave, S.ABANDONED),
-    (S.WRITING, I.TIMEOUT): (Bench, wait(LIMITS_S[S.WRITING]), S.ABANDONED),
     (S.OPENING_MEDIA, I.PORT_OPENED): (written, tell(PortOpened(CALL, "::1", 16000)), S.ANSWERING),
     (S.OPENING_MEDIA, I.PORT_OPENED_FREE): (free_of_charge, tell(PortOpened(CALL, "::1", 16000)), S.TALKING),
+    (S.OPENING_MEDIA, I.NOT_WRITTEN): (Bench, tell(NOT_WRITTEN), S.ENDED),
     (S.OPENING_MEDIA, I.MEDIA_FAILED): (written, tell(MEDIA_FAILED), S.ENDED),
     (S.OPENING_MEDIA, I.TIMEOUT): (written, wait(LIMITS_S[S.OPENING_MEDIA]), S.ENDED),
     (S.OPENING_MEDIA, I.LEFT): (written, leave, S.ENDED),
     (S.ANSWERING, I.CONFIRMED): (answered, tell(CallerConfirmed(CALL)), S.TALKING),
+    (S.ANSWERING, I.CONFIRMED_UNWRITTEN): (answered_unwritten, tell(CallerConfirmed(CALL)), S.TALKING),
     (S.ANSWERING, I.LEFT): (answered, leave, S.ENDED),
     (S.ANSWERING, I.MEDIA_FAILED): (answered, tell(MEDIA_FAILED), S.ENDED),
     (S.ANSWERING, I.TIMEOUT): (answered, wait(LIMITS_S[S.ANSWERING]), S.ENDED),
     (S.TALKING, I.LEFT): (recording, leave, S.CLOSING),
     (S.TALKING, I.FLOW_ENDED): (lambda: read_number(opened()), finish_flow, S.ENDED),
+    (S.TALKING, I.NOT_WRITTEN): (talking_unwritten, tell(NOT_WRITTEN), S.TALKING),
     (S.TALKING, I.MEDIA_FAILED): (recording, tell(MEDIA_FAILED), S.TALKING),
     (S.TALKING, I.TIMEOUT): (lambda: talking(SHORT), wait(60.0), S.TALKING),
     (S.CLOSING, I.RECORDING_CLOSED): (closing, tell(a_recording()), S.SETTLING),
@@ -165,9 +180,6 @@ ROWS: dict[tuple[S, I], tuple[Callable[[], Bench], Callable[[Bench], None], S]] 
     (S.CLOSING, I.TIMEOUT): (closing, wait(LIMITS_S[S.CLOSING]), S.ENDED),
     (S.SETTLING, I.RECORDING_CLOSED): (settling, tell(a_recording(2)), S.SETTLING),
     (S.SETTLING, I.SETTLED): (settling, tell(RequestOpened(CALL, NUMBER)), S.ENDED),
-    (S.ABANDONED, I.WRITTEN): (abandoned, tell(OfferedWritten(CALL)), S.ENDED),
-    (S.ABANDONED, I.NOT_WRITTEN): (abandoned, tell(FAILED), S.ENDED),
-    (S.ABANDONED, I.TIMEOUT): (abandoned, wait(LIMITS_S[S.ABANDONED]), S.ENDED),
 }
 
 
@@ -183,15 +195,15 @@ def test_each_row_of_the_table_is_walked(row: tuple[S, I]) -> None:
 # -- before the answer --------------------------------------------------------------------------------
 
 
-def test_the_record_is_written_before_anything_else() -> None:
-    assert Bench().commands == [WriteOffered(CALL)]
+def test_the_record_is_handed_to_the_store_first_and_the_port_is_asked_for_at_once() -> None:
+    port = OpenPort(CALL, "192.0.2.7", 40000, Codec.PCMA, 101, may_latch=True, payload_type=8)
+    assert Bench().commands == [WriteOffered(CALL), port]
 
 
-def test_a_port_is_opened_only_for_a_written_call() -> None:
+def test_the_answer_does_not_wait_for_the_store() -> None:
     bench = Bench()
-    assert bench.tell(OfferedWritten(CALL)) == [
-        OpenPort(CALL, "192.0.2.7", 40000, Codec.PCMA, 101, may_latch=True, payload_type=8)
-    ]
+    assert bench.tell(PORT) == [Answer(CALL, "198.51.100.1", 16000), WriteAnswered(CALL)]
+    assert bench.tell(OfferedWritten(CALL)) == []
 
 
 def test_the_answer_names_the_port_and_is_noted() -> None:
@@ -208,24 +220,54 @@ def test_the_greeting_waits_for_the_ack() -> None:
     assert play.prompts[0] == "zh/greeting"
 
 
-def test_a_call_that_cannot_be_written_is_refused() -> None:
+def test_a_call_that_cannot_be_written_is_refused_while_it_is_not_answered() -> None:
     bench = Bench()
-    assert bench.tell(FAILED) == [Refuse(CALL, 503)]
-    assert bench.call.is_over
-    assert bench.all_of(WriteEnded) == []
+    assert bench.tell(NOT_WRITTEN)[:2] == [Refuse(CALL, 503), ClosePort(CALL)]
+    assert ended(bench).cause == "fault"
+    assert "!record not written" in ended(bench).path
 
 
-def test_a_store_that_says_nothing_has_the_call_refused_in_time() -> None:
+@pytest.mark.parametrize("begin", [answered_unwritten, talking_unwritten])
+def test_a_caller_whose_record_cannot_be_written_hears_an_apology(begin: Callable[[], Bench]) -> None:
+    bench = begin()
+    bench.tell(CallerConfirmed(CALL), NOT_WRITTEN)
+    last = bench.all_of(Play)[-1]
+    assert isinstance(last, Play)
+    assert last.prompts == tuple(f"zh/{name}" for name in FLOW.steps[FLOW.fault].prompts())
+    bench.end_prompt()
+    assert bench.all_of(HangUp) == [HangUp(CALL)]
+    assert ended(bench).cause == "fault"
+    assert ended(bench).path[-1] == "!record not written"
+
+
+def test_a_store_that_says_nothing_is_one_that_failed() -> None:
+    bench = talking_unwritten()
+    bench.wait(RECORD_WAIT_S - 0.1)
+    assert ended_notes(bench) == []
+    bench.wait(0.1)
+    assert ended_notes(bench) == ["!record not written"]
+    assert bench.tell(NOT_WRITTEN) == []
+    assert bench.tell(OfferedWritten(CALL)) == []
+
+
+def test_words_are_heard_out_though_the_record_is_not_written() -> None:
     bench = Bench()
-    assert bench.wait(10.0) == [Refuse(CALL, 503)]
-    assert bench.leave("refused") == []
-    assert bench.tell(OfferedWritten(CALL)) == [WriteEnded(CALL, "fault", (f"main@{FLOW.version}",))]
+    bench.tell(PORT, CallerConfirmed(CALL))
+    bench.press("1")
+    bench.end_prompt()
+    bench.end_prompt()
+    assert len(bench.all_of(Record)) == 1
+    assert bench.tell(NOT_WRITTEN) == []
+    bench.press("#")
+    bench.tell(a_recording())
+    assert len(bench.openings) == 1
+    assert ended_notes(bench) == ["!record not written"]
 
 
 def test_a_caller_who_cancels_before_the_record_is_written_is_still_recorded() -> None:
-    bench = abandoned()
-    assert not bench.call.is_over
-    bench.tell(OfferedWritten(CALL))
+    bench = Bench()
+    bench.leave("cancel")
+    assert bench.call.is_over
     assert ended(bench).cause == "cancelled"
     assert bench.all_of(Answer) == []
 
@@ -646,7 +688,6 @@ def test_what_comes_after_the_end_is_dropped() -> None:
 
 def test_the_codec_of_the_offer_is_used() -> None:
     call = Call(an_arrival(terms=VoiceTerms("192.0.2.7", 40000, "PCMU", 0)), FLOW, 0.0)
-    call.handle(OfferedWritten(CALL), 0.0)
     command = call.take_commands()[-1]
     assert isinstance(command, OpenPort)
     assert (command.codec, command.event_payload_type, command.may_latch) == (Codec.PCMU, None, False)

@@ -8,11 +8,11 @@ from hotline.call.failures import best_of, outcome_of, relayed
 from hotline.call.messages import (
     Answer,
     CallerLeft,
+    OfferedNotWritten,
     OfferedWritten,
     Refuse,
     WriteAnswered,
     WriteEnded,
-    WriteFailed,
 )
 from hotline.call.phone_call import PhoneCall
 from hotline.events.ids import CallId
@@ -144,7 +144,7 @@ def test_a_telephone_that_hangs_up_while_it_rings_stops_the_ringing(house: House
 def test_a_record_that_cannot_be_written_refuses_the_call() -> None:
     call = a_call()
     call.take_commands()
-    call.handle(WriteFailed(PHONE, "disk full"), 0.0)
+    call.handle(OfferedNotWritten(PHONE, "disk full"), 0.0)
     assert call.take_commands() == [Refuse(PHONE, 503)]
     assert call.is_over
 

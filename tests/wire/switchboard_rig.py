@@ -18,6 +18,8 @@ from hotline.media.plan import (
     Codec,
     DigitPressed,
     MediaCommand,
+    MediaFailed,
+    OpenPort,
     Play,
     PortOpened,
     PromptEnded,
@@ -98,6 +100,13 @@ class FakeMedia:
         self._world = world
         self.sent: list[MediaCommand] = []
 
+        self.failure: MediaFailed | None = None
+
+    def open_port(self, command: OpenPort) -> PortOpened | MediaFailed:
+        self.send(command)
+        ports = [one.call_id for one in self.sent if isinstance(one, OpenPort)]
+        return self.failure or PortOpened(command.call_id, "198.51.100.1", 15998 + 2 * len(ports))
+
     def send(self, command: MediaCommand) -> None:
         self.sent.append(command)
         self._world.did.append(type(command).__name__)
@@ -123,7 +132,7 @@ class FakeJournal:
             raise self.faults[what].pop(0)
         self._world.did.append(what)
 
-    async def open_call(self, call: OfferedCall) -> None:
+    async def open_call(self, call: OfferedCall, *, is_awaited: bool = True) -> None:
         await self._write("open_call")
         self.offered.append(call)
 
@@ -210,7 +219,6 @@ class World:
     async def talk(self, **changes: object) -> None:
         """Bring a call to where the greeting plays."""
         await self.arrive(**changes)
-        self.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
         self.board.on_sip(CallConfirmed(CALL))
         await self.settle()
 

@@ -19,36 +19,100 @@ from hotline.media.plan import (
     MediaFailed,
     OpenPort,
     Play,
-    PortOpened,
     StopRecording,
 )
+from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.events import CallConfirmed, CallEnded, DigitArrived, MediaMoved
 from hotline.sip.voice_terms import VoiceTerms
 from hotline.wire.call_records import FIRST_WAIT_S, LONGEST_CALL_ID, LONGEST_WAIT_S
-from tests.call.call_rig import CALL, NUMBER
+from tests.call.call_rig import CALL, FLOW, NUMBER, an_arrival
 
 # -- what is written before what is told -----------------------------------------------------------
 
 
 @in_a_world
-async def test_nothing_is_answered_before_the_call_record_is_committed(world: World) -> None:
+async def test_the_answer_is_sent_in_the_turn_in_which_the_call_comes(world: World) -> None:
     world.journal.gate.clear()
-    await world.arrive()
-    await world.wait(2)
-    assert world.did == []
+    world.board.on_sip(an_arrival())
+    assert world.did == ["OpenPort", "200 198.51.100.1:16000"]
     world.journal.gate.set()
     await world.settle()
-    world.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
-    await world.settle()
-    assert world.did == ["open_call", "OpenPort", "200 198.51.100.1:16000", "answer_call"]
+    assert world.did[2:] == ["open_call", "answer_call"]
 
 
 @in_a_world
-async def test_a_call_that_cannot_be_written_is_refused_with_503(world: World) -> None:
+async def test_a_call_without_a_port_is_refused_in_the_same_turn(world: World) -> None:
+    world.media.failure = MediaFailed(CALL, "all 200 media ports are taken")
+    world.board.on_sip(an_arrival())
+    assert world.did == ["OpenPort", "503", "ClosePort"]
+    await world.settle()
+    assert world.did[3:] == ["open_call", "close_call"]
+    assert world.journal.ended[0][0] == "fault"
+
+
+@in_a_world
+async def test_a_call_that_cannot_be_written_hears_an_apology(world: World) -> None:
     world.journal.faults["open_call"] = [OutsideError("disk full")]
+    await world.talk()
+    last = world.media.sent[-1]
+    assert isinstance(last, Play)
+    assert last.prompts == tuple(f"zh/{name}" for name in FLOW.steps[FLOW.fault].prompts())
+
+
+@in_a_world
+async def test_a_record_that_was_refused_is_written_before_the_end_of_its_call(world: World) -> None:
+    world.journal.faults["open_call"] = [OutsideError("disk full")] * 2
+    world.journal.faults["close_call"] = [OutsideError("disk full")]
+    await world.talk()
+    world.board.on_sip(CallEnded(CALL, "bye"))
+    await world.wait(5)
+    written = [what for what in world.did if what in ("open_call", "answer_call", "close_call")]
+    assert written[-3:] == ["open_call", "answer_call", "close_call"]
+    assert [cause for cause, _ in world.journal.ended] == ["fault"]
+    await asyncio.wait_for(world.board.idle(), 1)
+
+
+@in_a_world
+async def test_a_request_waits_for_the_record_of_its_call(world: World) -> None:
+    world.journal.gate.clear()
+    await world.talk()
+    world.press("1")
+    recording_id = await world.record()
+    world.press("#")
+    await world.close_recording(recording_id)
+    assert "open_request" not in world.did
+    world.journal.gate.set()
+    await world.settle()
+    assert [one for one in world.did if one in ("open_call", "open_request")] == ["open_call", "open_request"]
+
+
+@in_a_world
+async def test_the_request_of_a_call_whose_record_was_refused_is_opened_once_the_store_writes(
+    world: World,
+) -> None:
+    world.journal.gate.clear()
+    world.journal.faults["open_call"] = [OutsideError("locked")] * 2
+    await world.talk()
+    world.press("1")
+    recording_id = await world.record()
+    world.journal.gate.set()
+    await world.settle()
+    assert not isinstance(world.media.sent[-1], Play)  # she speaks: no apology
+    world.press("#")
+    await world.close_recording(recording_id)
+    await world.wait(2)
+    assert [draft.recording.recording_id for draft in world.journal.drafts] == [recording_id]
+
+
+@in_a_world
+async def test_a_refused_call_of_which_nothing_could_be_written_is_forgotten(world: World) -> None:
+    world.media.failure = MediaFailed(CALL, "all 200 media ports are taken")
+    world.journal.faults["open_call"] = [OutsideError("disk full")]
+    world.journal.faults["close_call"] = [OutsideError("disk full")]
     await world.arrive()
-    assert world.did == ["open_call failed", "503"]
-    assert world.board.calls == 0
+    await world.wait(60)
+    assert world.did == ["OpenPort", "503", "ClosePort", "open_call failed", "close_call failed"]
+    await asyncio.wait_for(world.board.idle(), 1)
 
 
 @in_a_world
@@ -61,7 +125,8 @@ async def test_a_call_id_that_no_database_indexes_does_not_cost_the_call(world: 
 @in_a_world
 async def test_a_record_that_comes_after_its_call_is_closed(world: World) -> None:
     world.journal.gate.clear()
-    await world.arrive()
+    phone = Origin(OriginKind.PHONE, "1001")
+    await world.arrive(called="1002", origin=phone)
     await world.wait(90)  # the store hangs: refused after 10 s, forgotten after another minute
     assert world.did == ["503"]
     assert world.board.calls == 0
@@ -75,7 +140,6 @@ async def test_a_record_that_comes_after_its_call_is_closed(world: World) -> Non
 async def test_a_call_whose_offer_does_not_fit_after_all_is_not_noted_as_answered(world: World) -> None:
     world.edge.agent.accepts = False
     await world.arrive()
-    world.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
     await world.settle()
     assert "answer_call" not in world.did
     assert world.journal.ended[0][0] == "refused"
@@ -161,17 +225,16 @@ async def test_an_exception_in_a_task_is_logged(world: World) -> None:
 @in_a_world
 async def test_a_bug_in_one_call_ends_that_call_only(world: World) -> None:
     world.bugs = 1  # type: ignore[attr-defined]
-    await world.arrive()
-    await world.arrive(call_id=CallId("other"))
     world.edge.agent.fault = LocalProtocolError("a bug")
-    world.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
-    await world.settle()
-    assert world.did[-3:] == ["ClosePort", "503", "close_call"]
+    await world.arrive()
+    assert "ClosePort" in world.did
+    assert "503" in world.did
     assert world.journal.ended[0][0] == "fault"
-    assert world.board.calls == 1
+    assert world.board.calls == 0
     world.edge.agent.fault = None
-    world.board.on_media(PortOpened(CallId("other"), "198.51.100.1", 16002))
-    assert world.did[-1] == "200 198.51.100.1:16002"
+    await world.arrive(call_id=CallId("other"))
+    assert world.board.calls == 1
+    assert "200 198.51.100.1:16002" in world.did
 
 
 # -- recordings --------------------------------------------------------------------------------------
@@ -259,7 +322,6 @@ async def test_a_key_by_info_is_ignored_where_keys_come_in_the_voice_stream(worl
 @in_a_world
 async def test_a_delayed_answer_decides_how_keys_come(world: World) -> None:
     await world.arrive(terms=None)
-    world.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
     world.board.on_sip(MediaMoved(CALL, VoiceTerms("192.0.2.9", 40002, "PCMU", 0, 96)))
     world.board.on_sip(CallConfirmed(CALL))
     await world.settle()

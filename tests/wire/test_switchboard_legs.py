@@ -8,7 +8,7 @@ from switchboard_rig import World, in_a_world
 
 from hotline.call.destinations import Found
 from hotline.events.ids import CallId
-from hotline.media.plan import Bridge, DigitPressed, MediaFailed, Play, PortOpened
+from hotline.media.plan import Bridge, DigitPressed, MediaFailed, OpenPort, Play
 from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.events import CallAnswered, CallConfirmed, CallEnded, CallRinging, TransferAsked
 from hotline.sip.uri import Uri
@@ -31,11 +31,6 @@ async def ringing(world: World, *users: str) -> None:
     await world.talk()
     world.press("0")
     await world.settle()
-    for number in range(len(users)):
-        world.board.on_media(
-            PortOpened(CallId(f"{CALL}-leg{number + 1}"), "198.51.100.1", 16010 + 2 * number)
-        )
-    await world.settle()
 
 
 async def a_talk(world: World) -> None:
@@ -50,7 +45,7 @@ async def test_a_telephone_is_dialled_when_its_port_is_open(world: World) -> Non
     await ringing(world, "1001")
     assert world.did[-2:] == [f"INVITE {LEG}", "leg dialled"]
     order = world.edge.agent.orders[LEG]
-    assert (order.local_ip, order.local_port) == ("198.51.100.1", 16010)
+    assert (order.local_ip, order.local_port) == ("198.51.100.1", 16002)
     assert world.directory.asked == [(("agents",), "")]
     (dialled,) = world.journal.legs
     assert dialled.sip_call_id == f"{LEG}-0@house"
@@ -83,7 +78,6 @@ async def test_who_talks_already_is_not_rung(world: World) -> None:
     await a_talk(world)
     other = CallId("20261123-1300-bb")
     await world.arrive(call_id=other)
-    world.board.on_media(PortOpened(other, "198.51.100.1", 16020))
     world.board.on_sip(CallConfirmed(other))
     await world.settle()
     before = len(world.edge.agent.orders)
@@ -102,10 +96,6 @@ async def test_a_telephone_that_calls_a_colleague_is_written_down_before_he_is_d
     await world.wait(1)
     assert world.did == []
     world.journal.gate.set()
-    await world.settle()
-    world.board.on_media(PortOpened(CALL, "198.51.100.1", 16000))
-    await world.settle()
-    world.board.on_media(PortOpened(LEG, "198.51.100.1", 16002))
     await world.settle()
     assert world.did == ["open_call", "OpenPort", "OpenPort", f"INVITE {LEG}", "leg dialled"]
     (call,) = world.journal.offered
@@ -143,9 +133,7 @@ async def test_a_trunk_reaches_nothing_but_the_flow(world: World) -> None:
 async def test_a_network_s_announcement_is_passed_on(world: World) -> None:
     world.directory.found = Found((a_destination("01065241234", OriginKind.TRUNK),))
     await world.arrive(called="01065241234", caller="1001", origin=PHONE)
-    for leg, port in ((CALL, 16000), (LEG, 16002)):
-        world.board.on_media(PortOpened(leg, "198.51.100.1", port))
-        await world.settle()
+    await world.settle()
     world.board.on_sip(CallRinging(LEG, 183, VOICE))
     await world.settle()
     assert "183 198.51.100.1:16000" in world.did
@@ -159,7 +147,6 @@ async def test_a_transfer_is_carried_out_and_told(world: World) -> None:
     world.board.on_sip(TransferAsked(LEG, Uri("sip", "1002", host="h"), None, ""))
     await world.settle()
     second = CallId(f"{CALL}-leg2")
-    world.board.on_media(PortOpened(second, "198.51.100.1", 16030))
     world.board.on_sip(CallAnswered(second, VOICE))
     await world.settle()
     assert [one for one in world.did if one.startswith("NOTIFY")] == ["NOTIFY 100", "NOTIFY 200"]
@@ -173,9 +160,7 @@ async def test_two_calls_are_joined(world: World) -> None:
     far = CallId(f"{near}-leg1")
     world.directory.found = found("1002")
     await world.arrive(call_id=near, called="1002", caller="1001", origin=PHONE)
-    for leg in (near, far):
-        world.board.on_media(PortOpened(leg, "198.51.100.1", 16040))
-        await world.settle()
+    await world.settle()
     world.board.on_sip(CallAnswered(far, VOICE))
     await world.settle()
     world.board.on_sip(TransferAsked(LEG, Uri("sip", "1002", host="h"), near, ""))
@@ -198,9 +183,8 @@ async def test_a_call_that_wants_the_place_of_a_leg_gets_it(world: World) -> Non
     await a_talk(world)
     other = CallId("20261123-1600-ee")
     await world.arrive(call_id=other, caller="1003", origin=Origin(OriginKind.PHONE, "1003"), replaces=LEG)
-    world.board.on_media(PortOpened(other, "198.51.100.1", 16050))
-    await world.settle()
-    assert "200 198.51.100.1:16050" in world.did
+    ports = [one.call_id for one in world.media.sent if isinstance(one, OpenPort)]
+    assert f"200 198.51.100.1:{16000 + 2 * ports.index(other)}" in world.did
     assert Bridge(CALL, other) in world.media.sent
     assert [note.what for note in world.journal.legs if note.leg_id == other] == ["arrived", "answered"]
     assert world.board.calls == 1
@@ -245,9 +229,7 @@ async def test_a_bug_lets_go_of_every_leg(world: World) -> None:
 async def test_the_end_of_the_house_ends_calls_of_telephones(world: World) -> None:
     world.directory.found = found("1002")
     await world.arrive(called="1002", caller="1001", origin=PHONE)
-    for leg, port in ((CALL, 16000), (LEG, 16002)):
-        world.board.on_media(PortOpened(leg, "198.51.100.1", port))
-        await world.settle()
+    await world.settle()
     world.board.on_sip(CallAnswered(LEG, VOICE))
     await world.settle()
     world.board.hang_up_all()
