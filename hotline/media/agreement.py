@@ -99,6 +99,7 @@ class Agreement:
         parts.out.open(
             slot, sequence=self._new_token(16), timestamp=self._new_token(32), ssrc=self._new_token(32)
         )
+        parts.reports.open(call)
         self._agree(call, command, coded, protection)
         if not command.local_port:  # whoever chose it knows it
             local_port = self._ports[parts.roster.port_index[slot]]
@@ -158,6 +159,7 @@ class Agreement:
         parts.out.use_codec(slot, codec_index(call.law), call.payload_type, FRAME * call.ratio)
         call.srtp, call.protection = terms.srtp, protection
         parts.legs.sort(call)
+        parts.reports.agree(call, terms)
         # Until the other side has said where it is, nothing is agreed, not even whether this is in the clear.
         parts.roster.hold(slot, not (call.sends and terms.remote_ip))
 

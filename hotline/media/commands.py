@@ -15,6 +15,7 @@ from hotline.media.plan import (
     Aim,
     Bridge,
     ClosePort,
+    ExpectVoice,
     MediaCommand,
     NoteKey,
     OpenPort,
@@ -31,6 +32,7 @@ from hotline.media.playing import Playing
 
 MAY_BE_LATE: Final = (
     NoteKey, WatchLevel, StopPlaying, PauseRecording, ResumeRecording, StopRecording, Unbridge, ClosePort,
+    ExpectVoice,
 )  # fmt: skip
 """Commands that a call without a port has no use for."""
 
@@ -60,7 +62,7 @@ class Commands:
                 self._part(call)
             case Play():
                 self._playing.play(call, command)
-            case NoteKey() | WatchLevel():
+            case NoteKey() | WatchLevel() | ExpectVoice():
                 self._hear(call, command)
             case StopPlaying():
                 self._playing.stop(call)
@@ -71,7 +73,10 @@ class Commands:
             case _:
                 assert_never(command)
 
-    def _hear(self, call: Leg, command: NoteKey | WatchLevel) -> None:
+    def _hear(self, call: Leg, command: NoteKey | WatchLevel | ExpectVoice) -> None:
+        if isinstance(command, ExpectVoice):
+            self._parts.reports.answer(call)
+            return
         if isinstance(command, WatchLevel):
             self._parts.levels.watch(call.slot, command.is_on)
         elif command.digit in KEYS:
@@ -84,6 +89,7 @@ class Commands:
         parts = self._parts
         parts.recordings.end(call)
         self._part(call)
+        parts.reports.close(call)
         parts.out.stop(call.slot)
         parts.legs.remove(call)
         parts.roster.give_back(call.slot)

@@ -46,6 +46,8 @@ class Outgoing:
         """Timestamp units of 20 ms."""
         self.mark = np.zeros(slots, np.uint16)
         """MARKED where the next packet begins a talk spurt."""
+        self.skipped = np.zeros(slots, np.int64)
+        """Numbers that went by without a packet since ``reports`` looked: they were lost before us."""
         self._row = np.zeros(slots, np.int64)
         self._end = np.zeros(slots, np.int64)
         self._wants_end = np.zeros(slots, np.bool_)
@@ -54,6 +56,7 @@ class Outgoing:
         """Begin a stream at random numbers (RFC 3550, 5.1: against guessing)."""
         self.sequence[slot], self.timestamp[slot], self.words[slot, 2] = sequence, timestamp, ssrc
         self.mark[slot] = MARKED
+        self.skipped[slot] = 0
         self.stop(slot)
 
     def use_codec(self, slot: int, law: int, payload_type: int, step: int = FRAME) -> None:

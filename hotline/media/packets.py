@@ -22,3 +22,5 @@ class Batch:
     """Which local port each came to, as an index into the plane's ports."""
     address: NDArray[np.uint64] | None = None
     """``(n, 2)``: the halves of each sender's IPv6 address (``rtp.address_words``); None: all are IPv4."""
+    at: NDArray[np.float64] | None = None
+    """When each came, in seconds of the plane's clock; None: nobody measured, and jitter is not known."""

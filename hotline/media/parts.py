@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from hotline.events.ids import CallId
+from hotline.media.arrivals import Arrivals
 from hotline.media.bridges import Bridges
 from hotline.media.legs import Legs
 from hotline.media.levels import Levels
@@ -15,6 +16,7 @@ from hotline.media.prompts import PromptBank
 from hotline.media.reception import Reception
 from hotline.media.recordings import Recordings
 from hotline.media.relay import Relay
+from hotline.media.reports import NewToken, Reports
 from hotline.media.roster import Roster
 from hotline.media.timelines import Timelines
 from hotline.media.tones import ToneKeys
@@ -25,9 +27,12 @@ class Parts:
     """The parts of one plane, and what it has to tell.
 
     :param groups: for each local port the local address that it is at, as any number.
+    :param new_token: gives an unguessable number of so many bits.
     """
 
-    def __init__(self, groups: Sequence[int], calls_per_port: int, bank: PromptBank) -> None:
+    def __init__(
+        self, groups: Sequence[int], calls_per_port: int, bank: PromptBank, new_token: NewToken
+    ) -> None:
         self.bank = bank
         self.roster = Roster(groups, calls_per_port)
         slots = self.roster.slots
@@ -40,7 +45,10 @@ class Parts:
         self.relay = Relay(self.roster, self.out)
         self.bridges = Bridges(self.relay, self.out, slots)
         self.recordings = Recordings(self.lines, self.legs.by_slot)
-        self.reception = Reception(self.legs, self.roster, self.lines, self.bridges, self.counts)
+        self.reports = Reports(self.roster, self.out, Arrivals(slots), new_token)
+        self.reception = Reception(
+            self.legs, self.roster, self.lines, self.bridges, self.reports, self.counts
+        )
         self.events: list[MediaEvent] = []
         self.complaints: list[tuple[CallId, str]] = []
 

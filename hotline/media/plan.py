@@ -64,6 +64,14 @@ class OpenPort:
     """Clock that telephone-event counts by where it is not the voice's; 0: the voice's own."""
     local_port: int = 0
     """Which port (``hotline.media.ports``); 0: any that is free."""
+    receives: bool = True
+    """False: the peer said that it sends nothing; it is heard all the same, but not missed."""
+    rtcp_ip: str = ""
+    """Where the peer wants RTCP (RFC 3605); empty: where its voice is."""
+    rtcp_port: int = 0
+    """0: the port above its voice's."""
+    rtcp_mux: bool = False
+    """True: RTCP goes both ways over the voice's ports (RFC 5761)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,17 @@ class Aim:
     srtp: Srtp | None = None
     """Other keys than before start the stream's protection anew."""
     event_clock_hz: int = 0
+    receives: bool = True
+    rtcp_ip: str = ""
+    rtcp_port: int = 0
+    rtcp_mux: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectVoice:
+    """The call is answered: from now on a voice that does not come is told (VoiceMissing)."""
+
+    call_id: CallId
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +211,7 @@ class ClosePort:
 MediaCommand = (
     OpenPort
     | Aim
+    | ExpectVoice
     | Bridge
     | Unbridge
     | Play
@@ -306,6 +326,63 @@ class RecordingClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class LegQuality:
+    """How good a leg's voice is, all of it so far; told when the score has changed, and at the end.
+
+    Loss is what was settled: of the last second's packets some may still come.
+    """
+
+    call_id: CallId
+    codec: Codec
+    is_final: bool
+    mos: float | None
+    """Of what we hear: 1 to 4.5 (``hotline.media.quality``); None before anything came."""
+    expected: int
+    """Packets that were sent to us, as their numbers tell."""
+    lost: int
+    late: int
+    """Came more than 120 ms behind the fastest."""
+    duplicates: int
+    reordered: int
+    jitter_ms: float
+    """Mean of the interarrival jitter (RFC 3550, 6.4.1)."""
+    jitter_max_ms: float
+    longest_gap_ms: int
+    """Longest row of lost packets."""
+    burst_ratio: float
+    """1 where packets are lost at random, more where in rows (G.107)."""
+    round_trip_ms: float | None
+    """None where the other side sends no reports."""
+    sent: int
+    far_mos: float | None
+    """Of what the other side hears of us, as it reports; None without reports."""
+    far_loss: float | None
+    """0 to 1."""
+    far_jitter_ms: float | None
+
+    @property
+    def loss(self) -> float:
+        """What part of the packets could not be heard, 0 to 1."""
+        return min(1.0, (self.lost + self.late) / self.expected) if self.expected else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMissing:
+    """Nothing has come for some 2.5 s from a side that is answered and should send."""
+
+    call_id: CallId
+    reason: str
+    """``silent``, or ``strangers``: somebody sends, from where nobody was to (a NAT that was not told of)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceFound:
+    """It came after all, or needs not come any more."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
 class MediaFailed:
     """The plane could not do what it was told, or died; the call must be ended politely."""
 
@@ -320,6 +397,9 @@ MediaEvent = (
     | LevelHeard
     | SpeechStarted
     | SpeechEnded
+    | LegQuality
+    | VoiceMissing
+    | VoiceFound
     | RecordingPaused
     | RecordingResumed
     | RecordingClosed

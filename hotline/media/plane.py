@@ -49,6 +49,7 @@ class Plane:
     :param new_token: for SSRC and first sequence number and timestamp.
     :param make_coder: for legs whose codec is not G.711.
     :param make_protection: for legs with SRTP.
+    :param hears_tones: False: keys are taken from events and signalling only, not from the voice.
     """
 
     def __init__(
@@ -62,12 +63,16 @@ class Plane:
         port_ips: Sequence[str] = (),
         make_coder: MakeCoder = no_coder,
         make_protection: MakeProtection = no_protection,
+        hears_tones: bool = True,
     ) -> None:
         port_ips = tuple(port_ips) or (local_ip,) * len(ports)
         groups = groups_of(port_ips)
-        self._parts = parts = Parts([groups[ip] for ip in port_ips], calls_per_port, bank)
+        self._parts = parts = Parts([groups[ip] for ip in port_ips], calls_per_port, bank, new_token)
+        parts.tones.is_wanted = hears_tones
         self.roster = parts.roster
         """Who sends and listens where; for the edge to read."""
+        self.reports = parts.reports
+        """What is said of the voices, and to whom; for the edge to send, and to bring in."""
         self.counts: Counter[str] = parts.counts
         """Packets that were not heard, by reason: also ``stranger``, ``malformed``, ``flood``, ``forged``."""
         self._legs, self._out, self._relay = parts.legs, parts.out, parts.relay
@@ -165,7 +170,7 @@ class Plane:
     def take_events(self) -> list[MediaEvent]:
         """Take what happened, in order."""
         events, self._parts.events = self._parts.events, []
-        return events + self._recordings.take_events()
+        return events + self._recordings.take_events() + self.reports.take_events()
 
     def take_orders(self) -> list[RecorderOrder]:
         """Take what the recorder is to do, in order."""

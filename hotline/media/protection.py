@@ -19,6 +19,14 @@ class Protection(Protocol):
         """Give the RTP packet inside; None when it is forged, damaged or was heard before."""
         ...
 
+    def protect_report(self, packet: bytes) -> bytes | None:
+        """Encrypt and sign an RTCP packet (RFC 3711, 3.4); None when that cannot be done."""
+        ...
+
+    def open_report(self, packet: bytes) -> bytes | None:
+        """Give the RTCP packet inside; None when it is forged, damaged or was heard before."""
+        ...
+
 
 MakeProtection = Callable[[Srtp], Protection]
 """Makes the protection of a leg.

@@ -15,7 +15,9 @@ from hotline.media.g711 import encode
 from hotline.media.leg import Leg
 from hotline.media.legs import Legs, Slots
 from hotline.media.packets import Batch
+from hotline.media.reports import Reports
 from hotline.media.roster import Address, Roster
+from hotline.media.rtcp import is_rtcp
 from hotline.media.rtp import HEADER, RtpPacket, parse_packet
 from hotline.media.timelines import DECODED, Taken, Timelines
 
@@ -31,10 +33,16 @@ class Reception:
     """
 
     def __init__(
-        self, legs: Legs, roster: Roster, lines: Timelines, bridges: Bridges, counts: Counter[str]
+        self,
+        legs: Legs,
+        roster: Roster,
+        lines: Timelines,
+        bridges: Bridges,
+        reports: Reports,
+        counts: Counter[str],
     ) -> None:
         self._legs, self._roster, self._lines, self._bridges = legs, roster, lines, bridges
-        self._counts = counts
+        self._counts, self._reports = counts, reports
         self._pressed: list[tuple[Leg, str]] = []
 
     def take_pressed(self) -> list[tuple[Leg, str]]:
@@ -52,6 +60,7 @@ class Reception:
         slots = self._roster.find(batch)
         if self._legs.secured:
             self._open_secured(batch, slots)
+        self._reports.note(batch, slots)
         taken, rows = self._lines.accept(batch, slots)
         if self._bridges.has_links and len(taken):
             self._bridges.pass_on(batch, taken, slots[taken])
@@ -60,8 +69,10 @@ class Reception:
         if self._legs.coded:
             rows = self._receive_coded(batch, slots, rows)
         is_stranger = (slots[rows] == STRANGER) & self._roster.is_unwanted(batch, rows)
-        self._counts["stranger"] += int(np.count_nonzero(is_stranger))
-        rows = rows[~is_stranger]
+        if is_stranger.any():
+            self._counts["stranger"] += int(np.count_nonzero(is_stranger))
+            self._reports.note_strangers(batch.port_index[rows[is_stranger]])
+            rows = rows[~is_stranger]
         self._counts["flood"] += max(0, len(rows) - ODD_PACKETS)
         for row in rows[:ODD_PACKETS].tolist():
             self._receive_one(batch, row, is_opened=slots[row] != STRANGER)
@@ -71,9 +82,12 @@ class Reception:
         for row in np.nonzero((slots >= 0) & self._legs.is_secured[slots])[0].tolist():
             leg = self._legs.by_slot[slots[row]]
             length = int(batch.length[row])
-            packet = None
+            packet, data = None, batch.data[row, : max(0, length)].tobytes()
+            if leg is not None and self._is_report(leg, data):
+                slots[row] = REFUSED
+                continue
             if leg is not None and leg.protection is not None and length >= HEADER:
-                packet = leg.protection.open(batch.data[row, :length].tobytes())
+                packet = leg.protection.open(data)
             if packet is None:
                 self._counts["forged"] += 1
                 slots[row] = REFUSED
@@ -103,6 +117,8 @@ class Reception:
         slot, is_known = self._roster.find_one(remote, address, port_index)
         call = self._legs.by_slot[slot] if slot != STRANGER else None
         data: bytes | None = batch.data[row, : max(0, int(batch.length[row]))].tobytes()
+        if call is not None and is_known and data and self._is_report(call, data):
+            return
         if data and call is not None and call.protection is not None and not is_opened:
             data = call.protection.open(data)
             if data is None:
@@ -125,6 +141,14 @@ class Reception:
             self._hear_coded(call, call.coded, packet)
         else:
             self._hear(call, packet)
+
+    def _is_report(self, call: Leg, data: bytes) -> bool:
+        """Take RTCP that shares the voice's port (RFC 5761); tell whether it was some."""
+        if not is_rtcp(data):
+            return False
+        if not self._reports.hear_from(call, data):
+            self._counts["malformed"] += 1
+        return True
 
     def _settle_source(self, call: Leg, source: tuple[int, Address], *, is_known: bool) -> None:
         """The first agreed packet fixes the sender, once, and lets us send."""

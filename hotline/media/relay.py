@@ -160,6 +160,9 @@ class Relay:
         np.maximum.at(self._gain, targets, ahead + 1)
         np.maximum.at(self._reach, targets, (ends - self._end[targets]).view(np.int32).astype(np.int64))
         gain = self._gain[targets]  # a target that stands here twice gets the same twice
+        if ahead.any():  # out of order, after a loss, or more than one packet of a talker
+            each, first, packets = np.unique(targets, return_index=True, return_counts=True)
+            out.skipped[each] += gain[first] - packets
         self._span[targets] = np.minimum(self._span[targets] + gain, LONGEST_SPAN)
         out.sequence[targets] += gain.astype(np.uint16)
         self._end[targets] += self._reach[targets].astype(np.uint32)
@@ -204,6 +207,7 @@ class Relay:
         kind = int(out.payload_type[target]) if payload_type is None else payload_type
         self.out.write_head(row, PLAIN | mark | kind, sequence, stamp, int(out.words[target, 2]))
         gain = max(0, ahead + 1)
+        out.skipped[target] += gain - 1
         out.sequence[target] = int(out.sequence[target]) + gain & 0xFFFF
         self._span[target] = min(int(self._span[target]) + gain, LONGEST_SPAN)
         self._quiet[target] = 0

@@ -57,6 +57,7 @@ class Roster:
         """True where all that is sent was another call's (``relay``)."""
         self._waiting: dict[int, int] = {}
         self._is_waiting = np.zeros(ports, np.bool_)
+        self._looks_around = np.zeros(ports, np.bool_)
         self._open: list[Slots] = [np.zeros(0, np.int64)] * self.phases
         self._sending: list[Slots] = list(self._open)
         self._relayed: list[Slots] = list(self._open)
@@ -105,6 +106,7 @@ class Roster:
     def give_back(self, slot: int) -> None:
         """End a call's stay."""
         self.wait_for_source(slot, False)
+        self._looks_around[self.port_index[slot]] = False
         self._is_open[slot] = self._has_begun[slot] = False
         self._is_held[slot] = self.is_relayed[slot] = False
         self.remote[slot] = 0
@@ -143,6 +145,11 @@ class Roster:
         elif self._waiting.get(port) == slot:
             del self._waiting[port]
         self._is_waiting[port] = port in self._waiting
+        self.note(slot)
+
+    def look_around(self, slot: int, does: bool) -> None:
+        """Let strangers come as far as being counted, because the one who should send does not."""
+        self._looks_around[self.port_index[slot]] = does
         self.note(slot)
 
     def note(self, slot: int) -> None:
@@ -207,7 +214,7 @@ class Roster:
             slots = np.nonzero(self._is_open)[0]
             peers[self.port_index[slots]] = self.remote[slots]
             addresses[self.port_index[slots]] = self.address[slots]
-            peers[self._is_waiting] = 0
+            peers[self._is_waiting | self._looks_around] = 0
         return peers, addresses
 
     def find(self, batch: Batch) -> Slots:

@@ -19,6 +19,8 @@ from hotline.media.plan import (
     ClosePort,
     Codec,
     DigitPressed,
+    ExpectVoice,
+    LegQuality,
     FarSide,
     LevelHeard,
     MediaCommand,
@@ -41,6 +43,8 @@ from hotline.media.plan import (
     StopPlaying,
     StopRecording,
     Unbridge,
+    VoiceFound,
+    VoiceMissing,
     WatchLevel,
 )
 
@@ -93,9 +97,10 @@ PlaneMessage = MediaCommand | MediaEvent | Configure | PlaneReady | PlaneRefused
 _KINDS: Final[dict[str, type[PlaneMessage]]] = {
     kind.__name__: kind
     for kind in (
-        OpenPort, Aim, Bridge, Unbridge, Play, NoteKey, WatchLevel, StopPlaying, ClosePort,
+        OpenPort, Aim, ExpectVoice, Bridge, Unbridge, Play, NoteKey, WatchLevel, StopPlaying, ClosePort,
         Record, StopRecording, PauseRecording, ResumeRecording, RecordingPaused, RecordingResumed,
         PortOpened, PromptEnded, DigitPressed, LevelHeard, SpeechStarted, SpeechEnded,
+        LegQuality, VoiceMissing, VoiceFound,
         RecordingClosed, MediaFailed,
         Configure, PlaneReady, PlaneRefused, Complained,
     )

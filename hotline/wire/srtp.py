@@ -50,6 +50,22 @@ class LibSrtp:
         except pylibsrtp.Error:
             return None
 
+    def protect_report(self, packet: bytes) -> bytes | None:
+        """Encrypt and sign an RTCP packet (RFC 3711, 3.4); None when that cannot be done."""
+        try:
+            return self._sending.protect_rtcp(packet)
+        except (pylibsrtp.Error, ValueError):
+            return None
+
+    def open_report(self, packet: bytes) -> bytes | None:
+        """Give the RTCP packet inside; None when it is forged, damaged or was heard before."""
+        if len(packet) > LONGEST:
+            return None
+        try:
+            return self._receiving.unprotect_rtcp(packet)
+        except (pylibsrtp.Error, ValueError):
+            return None
+
 
 def _session(key: bytes, suite: int, kind: int) -> pylibsrtp.Session:
     policy = pylibsrtp.Policy(key=key, ssrc_type=kind, srtp_profile=suite)
