@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from hotline.events.ids import CallId
 from hotline.sip.agenda import Agenda
 from hotline.sip.counts import UserAgentCounts
-from hotline.sip.flow import Flow, Outgoing
+from hotline.sip.flow import Address, Flow, Outgoing
 from hotline.sip.large_request import LargeRequests
 from hotline.sip.message import Headers, Request, Response
 from hotline.sip.transaction import I, Kind, Outcome, S, Transaction
@@ -22,6 +23,8 @@ Key = tuple[object, ...]
 Hears = Callable[[Response | None, float], None]
 """Told each response to a request of ours (of an INVITE, the provisional ones and each 2xx as well);
 None: none came, or there is no way to the peer."""
+UNHEARD: Final = frozenset({S.CALLING, S.TRYING})
+"""States of a request of ours to which no response came yet."""
 
 
 @dataclass(eq=False, slots=True)
@@ -199,6 +202,17 @@ class TransactionLayer:
             if side.flow == flow:
                 self._lose(side, now)
 
+    def lose_request(self, branch: str, method: str, remote: Address, now: float) -> bool:
+        """Tell the transaction of a request of ours that it was not delivered (18.4).
+
+        :returns: False when there is no such transaction with that peer, or the peer has answered.
+        """
+        client = self._clients.get((branch, method))
+        if client is None or client.flow.remote != remote or client.transaction.state not in UNHEARD:
+            return False
+        self._lose(client, now)
+        return True
+
     # -- from above -------------------------------------------------------------------------------
 
     def find_invite(self, cancel: Request) -> Server | None:
@@ -287,8 +301,8 @@ class TransactionLayer:
         return taken
 
     def _lose(self, side: Server | Client, now: float) -> None:
-        waits = {S.CALLING, S.TRYING}
-        if not isinstance(side, Client) or side.falls_back is None or side.transaction.state not in waits:
+        is_unheard = side.transaction.state in UNHEARD
+        if not isinstance(side, Client) or side.falls_back is None or not is_unheard:
             self._step(side, I.TRANSPORT_ERROR, now)
             return
         # Nobody took TCP: the request goes over UDP after all, however large (18.1.1).

@@ -30,7 +30,7 @@ from hotline.sip.dialling import DialOrder
 from hotline.sip.dialog_requests import DialogRequests
 from hotline.sip.events import SipEvent
 from hotline.sip.failure import reason_text
-from hotline.sip.flow import Flow, Outgoing, response_flow
+from hotline.sip.flow import Address, Flow, Outgoing, response_flow
 from hotline.sip.inspection import HeaderFields
 from hotline.sip.message import MalformedRequest, Request, Response, note_source
 from hotline.sip.our_requests import OurRequests
@@ -168,6 +168,15 @@ class UserAgent:
         """Tell when ``handle_timer`` wants to be called; None: never."""
         parts = (self._layer, self._book, self._dialler, self._transfers)
         return min((due for part in parts if (due := part.next_timer()) is not None), default=None)
+
+    def lose_request(self, branch: str, method: str, remote: Address, now: float) -> bool:
+        """Tell that a request of ours could not be delivered: taken for 503 at once (8.1.3.1).
+
+        :returns: False when there is none of that branch and method to that peer.
+        """
+        is_ours = self._layer.lose_request(branch, method, remote, now)
+        self._settle_failed(now)
+        return is_ours
 
     def handle_timer(self, now: float) -> None:
         """Fire what is due."""

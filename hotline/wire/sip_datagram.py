@@ -41,6 +41,10 @@ class Datagrams(DatagramProtocol):
         """Take one datagram."""
         self._edge.receive_datagram(data, self.flow(remote), age_s)
 
+    def take_back(self, quoted: bytes, remote: Address) -> None:
+        """Take word that a datagram of ours was not delivered."""
+        self._edge.take_back(quoted, remote)
+
     def flow(self, remote: Address) -> Flow:
         """Make the flow between this socket and a peer."""
         local, public_ip = self._edge.local_for(self.bound, remote[0])

@@ -23,10 +23,11 @@ from twisted.internet.error import MessageLengthError
 from hotline.errors import RemoteProtocolError
 from hotline.events.ids import CallId
 from hotline.sip.events import CallArrived, SipEvent
-from hotline.sip.flow import Address, Flow, Outgoing, Transport
+from hotline.sip.flow import Address, Flow, Outgoing, Transport, host_text
 from hotline.sip.front_door import FrontDoor
 from hotline.sip.message import MalformedRequest, Request, Response, is_keepalive, parse_message
 from hotline.sip.overload import Overload, Waits
+from hotline.sip.undelivered import undelivered_request
 from hotline.sip.user_agent import UserAgent
 from hotline.wire.alarm import Alarm
 from hotline.wire.sip_ports import MAX_DATAGRAM_BYTES, Ports
@@ -65,6 +66,8 @@ class SipCounts:
     oversized: int = 0
     unsent: int = 0
     """The network would not take them."""
+    undelivered: int = 0
+    """Requests that ICMP gave back: their transactions ended at once."""
     connections_refused: int = 0
     connections_failed: int = 0
     """Of ours, that could not be opened."""
@@ -223,6 +226,15 @@ class SipEdge:
         if self.admits(data, flow.remote[0], "udp"):
             self._guarded("datagram", self._datagram, data, flow)
 
+    def take_back(self, quoted: bytes, remote: Address) -> None:
+        """Take word that a datagram of ours was not delivered: nobody listens there, or no way leads there.
+
+        :param quoted: its beginning; without the branch of a request of ours nothing is believed.
+        """
+        request = undelivered_request(quoted)
+        if request is not None:
+            self._guarded("undelivered", self._undelivered, *request, remote)
+
     def receive_message(self, message: Request | Response | MalformedRequest, flow: Flow) -> None:
         """Take what a stream brought."""
         if self.taps and not isinstance(message, MalformedRequest):
@@ -343,6 +355,12 @@ class SipEdge:
         for flow in flows:
             self.user_agent.lose_flow(flow, now)
         self.flush()
+
+    def _undelivered(self, branch: str, method: str, remote: Address) -> None:
+        if self.user_agent.lose_request(branch, method, remote, self.reactor.seconds()):
+            self.counts.undelivered += 1
+            log.debug("sip.undelivered", to=f"udp:{host_text(remote[0])}:{remote[1]}", method=method)
+            self.flush()
 
     def _measure_loop(self) -> None:
         now = self.reactor.seconds()

@@ -9,15 +9,18 @@ that a flood lets timers, connections and the console have their turn.
 # ruff: noqa: N802, ANN401 - Twisted's names, and its interfaces that carry no types
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import time
-from errno import EAGAIN, ECONNREFUSED, EINTR, EMSGSIZE, EWOULDBLOCK
+from errno import EAGAIN, EINTR, EMSGSIZE, EWOULDBLOCK
 from typing import Any, Final, Protocol
 
 from twisted.internet import tcp, udp
 from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
+
+from hotline.wire.icmp import PASSED_ON, ask_for_errors, read_errors
 
 MAX_DATAGRAM_BYTES: Final = 8192
 """Longer ones are dropped. An INVITE with 70 hops' Vias and an IMS offer has some 7 KiB."""
@@ -42,6 +45,10 @@ class DatagramTaker(Protocol):
         """Take a datagram that waited in the socket for ``age_s``."""
         ...
 
+    def take_back(self, quoted: bytes, remote: tuple[str, int]) -> None:
+        """Take word that a datagram of ours was not delivered."""
+        ...
+
 
 def _own_family(made: socket.socket) -> socket.socket:
     """Let an IPv6 socket serve IPv6 only."""
@@ -62,19 +69,29 @@ class DatagramPort(udp.Port):
         super().startListening()  # type: ignore[no-untyped-call]
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self.socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
+        ask_for_errors(self.socket)
 
     def doRead(self) -> None:
         """Read a batch. The socket is still readable if there is more, and the loop comes back."""
         taker: DatagramTaker = self.protocol
         receive = self.socket.recvmsg
-        for _ in range(BATCH):
+        for number in range(BATCH):
             try:
                 data, notes, _flags, remote = receive(self.maxPacketSize, _STAMP_SPACE)
             except OSError as error:
-                if error.errno in _NOTHING_TO_READ or error.errno == ECONNREFUSED:
+                if error.errno in _NOTHING_TO_READ:
+                    if number == 0:  # woken up for something else than a datagram
+                        self._read_errors(taker)
                     return
-                raise
+                if error.errno not in PASSED_ON:
+                    raise
+                self._read_errors(taker)
+                continue
             taker.take(data, remote[:2], _age_s(notes))
+
+    def _read_errors(self, taker: DatagramTaker) -> None:
+        for undelivered in read_errors(self.socket):
+            taker.take_back(*undelivered)
 
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> None:
         """Send a datagram.
@@ -85,6 +102,11 @@ class DatagramPort(udp.Port):
         try:
             self.socket.sendto(datagram, addr)
         except OSError as error:
+            if error.errno in PASSED_ON:
+                # Perhaps of a datagram before, to somebody else; then it goes now.
+                with contextlib.suppress(OSError):
+                    self.socket.sendto(datagram, addr)
+                    return
             if error.errno == EMSGSIZE:
                 raise MessageLengthError("message too long") from error
             raise

@@ -309,3 +309,20 @@ def test_the_fake_ports_of_these_tests_open_like_the_real_ones() -> None:
     for name in ("open_udp", "open_tcp", "connect"):
         real, fake = (list(signature(getattr(ports, name)).parameters) for ports in (Ports, FakeReactor))
         assert real == fake
+
+
+# -- what comes back ----------------------------------------------------------------------------------
+
+
+def test_who_asked_where_nobody_listens_is_told_at_once_and_forged_word_is_not_believed() -> None:
+    rig = GuardedRig()
+    heard = ask(rig.edge, rig.edge.way_to("udp", STRANGER))
+    data, address = rig.reactor.udp[0].sent[-1]
+    rig.reactor.protocols[0].take_back(data.replace(b"z9hG4bK", b"z9hG4bKx"), address)
+    rig.reactor.protocols[0].take_back(data[:20], address)
+    rig.reactor.protocols[0].take_back(data, ("198.51.100.77", 5060))
+    assert (heard, rig.edge.counts.undelivered) == ([], 0)
+    rig.reactor.protocols[0].take_back(data[:500], address)
+    assert (heard, rig.edge.counts.undelivered) == ([None], 1)
+    rig.reactor.protocols[0].take_back(data[:500], address)
+    assert rig.edge.counts.undelivered == 1
