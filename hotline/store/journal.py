@@ -40,17 +40,22 @@ class SqlJournal(Work):
         await self._calls.idle()
         await super().stop()
 
-    async def open_call(self, call: OfferedCall) -> None:
-        """Write the call record; only then may the call be answered."""
-        await self._calls.write(call)
+    @property
+    def notes(self) -> Lane[CallNote]:
+        """The notes on their way, for those who measure how far behind the store is."""
+        return self._calls
 
-    async def answer_call(self, call_id: CallId, at: datetime) -> None:
+    def open_call(self, call: OfferedCall, *, is_awaited: bool = True) -> Future[None]:
+        """Write the call record; anything else of the call may be written only then."""
+        return self._calls.write(call, patient=not is_awaited)
+
+    def answer_call(self, call_id: CallId, at: datetime) -> Future[None]:
         """Note that 200 OK was sent."""
-        await self._calls.write(Answered(call_id, at), patient=True)
+        return self._calls.write(Answered(call_id, at), patient=True)
 
-    async def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> None:
+    def close_call(self, call_id: CallId, at: datetime, cause: str, path: Sequence[str]) -> Future[None]:
         """Note the end: cause as in call.record, and the steps of the flow that were walked."""
-        await self._calls.write(Ended(call_id, at, cause, tuple(path)), patient=True)
+        return self._calls.write(Ended(call_id, at, cause, tuple(path)), patient=True)
 
     async def open_request(self, draft: RequestDraft) -> RequestNumber:
         """Write recording, request, its first event and the transcription job in one transaction."""
