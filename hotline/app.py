@@ -43,7 +43,7 @@ from hotline.speech.service import TranscriptionService
 from hotline.store import Store
 from hotline.store.passwords import Argon2Passwords
 from hotline.store.phone_watch import PhoneWatch
-from hotline.store.recordings import read_pcm16_blocking
+from hotline.store.playback import read_pcm16_blocking
 from hotline.store.second_look import SecondLook, tell
 from hotline.wire.lookout import Lookout
 from hotline.wire.media_link import MediaPlane

@@ -171,3 +171,17 @@ class RecordingFile:
     suffix: str
     """``.alaw`` or ``.ulaw``."""
     length_bytes: int
+    far_path: str = ""
+    """File of what was said to her; empty where she alone was recorded."""
+    far_suffix: str = ""
+    far_length_bytes: int = 0
+
+    @property
+    def channels(self) -> int:
+        """How many sides there are."""
+        return 2 if self.far_path else 1
+
+    @property
+    def samples(self) -> int:
+        """Length of the longer side, at 8,000 a second."""
+        return max(self.length_bytes, self.far_length_bytes)

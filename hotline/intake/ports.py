@@ -9,7 +9,7 @@ from typing import Protocol
 
 from hotline.events.ids import CallId, RecordingId, RequestNumber
 from hotline.events.outbox import Job
-from hotline.media.plan import Codec
+from hotline.media.plan import Codec, FarSide
 from hotline.routing.suggestion import Suggestion
 
 
@@ -71,6 +71,8 @@ class ClosedRecording:
     started_at: datetime
     cut_short: bool = False
     """True when the product died while it was being made."""
+    far: FarSide | None = None
+    """What was said to her, where that was recorded too."""
 
 
 @dataclass(frozen=True, slots=True)

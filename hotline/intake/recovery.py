@@ -32,6 +32,7 @@ class FoundRecording:
     is_open: bool
     """True for ``.part``: nobody closed it."""
     length_bytes: int
+    """Of the longer side."""
     speech_ms: int
     """How much of it the voice activity detector takes for speech."""
     written_at: datetime
@@ -42,6 +43,9 @@ class FoundRecording:
     """True when another recording of the same call led to a request."""
     is_quiet: bool = False
     """True when nothing was written to it for so long that nobody can be at work on it any more."""
+    far_path: str = ""
+    """File of what was said to her, as found; empty when there is none."""
+    far_codec: Codec = Codec.PCMA
 
 
 class Fate(Enum):

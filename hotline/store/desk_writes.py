@@ -22,10 +22,10 @@ from hotline.events.record import (
     REQUEST_EDITED,
     REQUEST_ROUTED,
 )
-from hotline.media.plan import Codec
 from hotline.routing.suggestion import KIND, PLACE, PRIORITY, REGION, UNIT
 from hotline.store.desk_reads import has_order
 from hotline.store.outbox import finish
+from hotline.store.recordings import recording_file
 from hotline.store.tables import (
     EventRow,
     KindRow,
@@ -92,8 +92,7 @@ class SqlDeskWrites(Work):
         if found is None:
             return None
         await self.write(lambda writing: _note_played(writing, actor, recording_id))
-        path = self.recordings_dir / found.path
-        return RecordingFile(str(path.absolute()), Codec[found.codec].suffix, found.length_samples)
+        return recording_file(found, self.recordings_dir)
 
 
 # -- the request --------------------------------------------------------------------------------------

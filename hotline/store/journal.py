@@ -17,7 +17,7 @@ from hotline.events.outbox import TRANSCRIBE
 from hotline.events.record import CALL_ANSWERED, CALL_ENDED, CALL_OFFERED, RECORDING_CLOSED, REQUEST_OPENED
 from hotline.intake.path import transcription_job
 from hotline.intake.ports import ClosedRecording, OfferedCall, RequestDraft, RequestStatus
-from hotline.media.plan import Codec
+from hotline.media.plan import Codec, FarSide
 from hotline.store.call_notes import Answered, CallNote, Ended, offered_row, write_together
 from hotline.store.lane import Lane
 from hotline.store.tables import CallRow, DayCounterRow, OrganisationRow, RecordingRow, RequestRow
@@ -179,6 +179,7 @@ def add_recording(writing: Writing, recording: ClosedRecording) -> None:
             sha256=recording.sha256,
             started_at=recording.started_at,
             cut_short=recording.cut_short,
+            **_far_columns(recording.far),
         )
     )
     writing.session.flush()
@@ -206,7 +207,26 @@ def closed_recording(row: RecordingRow) -> ClosedRecording:
         sha256=row.sha256,
         started_at=row.started_at,
         cut_short=row.cut_short,
+        far=far_side(row),
     )
+
+
+def far_side(row: RecordingRow) -> FarSide | None:
+    """Read back what a row tells of the other side; None when there is none."""
+    if not row.far_path:
+        return None
+    return FarSide(row.far_path, Codec[row.far_codec], row.far_length_samples, row.far_sha256)
+
+
+def _far_columns(far: FarSide | None) -> dict[str, Any]:
+    if far is None:
+        return {"far_path": "", "far_codec": "", "far_length_samples": 0, "far_sha256": ""}
+    return {
+        "far_path": far.path,
+        "far_codec": far.codec.name,
+        "far_length_samples": far.length_samples,
+        "far_sha256": far.sha256,
+    }
 
 
 def _next_count(writing: Writing) -> int:

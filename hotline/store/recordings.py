@@ -1,6 +1,8 @@
 """Recording files: header-less G.711 in day folders, ``<day>/<recording_id>.alaw`` or ``.ulaw``.
 
-While one is being written it is called ``….alaw.part``; the media plane renames it when closed.
+What was said to the caller, where that was recorded too, is ``<recording_id>.far.alaw`` or ``.far.ulaw``
+beside it, and ``<recording_id>.peaks`` is what is drawn of both. While one is being written it is called
+``….alaw.part``; the media plane renames it when closed.
 """
 
 from __future__ import annotations
@@ -20,13 +22,17 @@ from hotline.errors import OutsideError
 from hotline.events.ids import RecordingId
 from hotline.intake.path import split_recording_id
 from hotline.media import g711
+from hotline.media.peaks import SUFFIX
 from hotline.media.plan import Codec
+from hotline.media.recording import Side
 from hotline.media.rtp import FRAME, FRAME_MS
 from hotline.media.vad import VoiceActivity
+from hotline.store.tables import RecordingRow
 
 PART: Final = ".part"
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_CODECS: Final = {codec.suffix: codec for codec in (Codec.PCMA, Codec.PCMU)}
+CODEC_OF: Final = {codec.suffix: codec for codec in (Codec.PCMA, Codec.PCMU)}
+"""Law of a file by its suffix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,11 @@ class RecordingName:
     recording_id: RecordingId
     codec: Codec
     is_open: bool
+    side: Side = Side.NEAR
+
+    def file(self, side: Side) -> str:
+        """Give the final name of a side's file."""
+        return f"{self.recording_id}{side.value}{self.codec.suffix}"
 
 
 def read_name(name: str) -> RecordingName | None:
@@ -44,11 +55,18 @@ def read_name(name: str) -> RecordingName | None:
     A bare ``.part`` is taken for A-law, which Chinese trunks speak.
     """
     stem, is_open = (name.removesuffix(PART), True) if name.endswith(PART) else (name, False)
-    recording_id, dot, law = stem.partition(".")
-    codec = _CODECS.get(dot + law, Codec.PCMA if is_open and not dot else None)
+    recording_id, dot, rest = stem.partition(".")
+    side = Side.FAR if (dot + rest).startswith(Side.FAR.value + ".") else Side.NEAR
+    codec = CODEC_OF.get((dot + rest).removeprefix(side.value), Codec.PCMA if is_open and not dot else None)
     if codec is None or split_recording_id(recording_id) is None:
         return None
-    return RecordingName(RecordingId(recording_id), codec, is_open)
+    return RecordingName(RecordingId(recording_id), codec, is_open, side)
+
+
+def is_drawing(name: str) -> bool:
+    """Tell whether a file name is one of peaks; those can be made again at any time."""
+    stem = name.removesuffix(PART)
+    return stem.endswith(SUFFIX) and split_recording_id(stem.removesuffix(SUFFIX)) is not None
 
 
 def scan_blocking(folder: Path) -> Iterator[Path]:
@@ -71,7 +89,7 @@ def seal_blocking(path: Path) -> Path:
     found = read_name(path.name)
     if found is None:
         raise ValueError(f"{path} is no recording")
-    final = path.with_name(found.recording_id + found.codec.suffix)
+    final = path.with_name(found.file(found.side))
     _sync(path, os.O_RDONLY)
     if final != path:
         if final.exists():  # never write over sound; the plane renames, so this is somebody's doing by hand
@@ -108,20 +126,25 @@ def speech_ms_blocking(path: Path, codec: Codec) -> int:
     return speech_frames * FRAME_MS
 
 
-def read_pcm16_blocking(file: RecordingFile, first_sample: int, last_sample: int) -> bytes:
-    """Read a stretch of a recording as 16-bit little-endian PCM at 8,000 samples/s, mono.
+def recording_file(row: RecordingRow, folder: Path) -> RecordingFile:
+    """Tell where the files of a recording lie.
 
-    :param first_sample: counted from 0.
-    :param last_sample: the first one that is not wanted any more; past the end is cut off.
-    :raises OutsideError: when the file is gone or cannot be read.
+    :param folder: the recordings folder.
     """
-    first = max(first_sample, 0)
-    length = max(last_sample - first, 0)
-    try:
-        with Path(file.path).open("rb") as opened:
-            opened.seek(first)
-            octets = opened.read(length)
-    except OSError as error:
-        raise OutsideError(f"the recording {file.path} cannot be read: {error.strerror}") from error
-    codec = _CODECS[file.suffix]
-    return g711.decode(np.frombuffer(octets, np.uint8), codec).astype("<i2").tobytes()
+    return RecordingFile(
+        str((folder / row.path).absolute()),
+        Codec[row.codec].suffix,
+        row.length_samples,
+        str((folder / row.far_path).absolute()) if row.far_path else "",
+        Codec[row.far_codec].suffix if row.far_path else "",
+        row.far_length_samples,
+    )
+
+
+def fill_blocking(near: Path, codec: Codec, length: int) -> None:
+    """Write silence for a caller who said nothing while the other side spoke.
+
+    :raises OSError: also when the file is there already.
+    """
+    with near.open("xb") as file:
+        file.write(bytes([g711.SILENCE[g711.codec_index(codec)]]) * length)

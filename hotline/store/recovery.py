@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,12 +18,17 @@ from hotline.events.record import RECORDING_EMPTY
 from hotline.intake.path import call_of
 from hotline.intake.ports import ClosedRecording, RequestDraft
 from hotline.intake.recovery import FoundRecording
+from hotline.media.plan import FarSide
+from hotline.media.recording import Side
 from hotline.store.connection import check_file_blocking, outside_errors
 from hotline.store.journal import add_recording, close_call, open_request
 from hotline.store.legs import close_open_legs
 from hotline.store.outbox import release_leases
 from hotline.store.recordings import (
+    PART,
     RecordingName,
+    fill_blocking,
+    is_drawing,
     read_name,
     scan_blocking,
     seal_blocking,
@@ -71,6 +76,8 @@ class SqlRemains(Work):
         odd: list[str] = []
         for path in scan_blocking(self.recordings_dir):
             name = read_name(path.name)
+            if is_drawing(path.name):
+                continue
             if name is None:
                 odd.append(f"{path.relative_to(self.recordings_dir)}: no name of a recording")
             else:
@@ -84,28 +91,32 @@ class SqlRemains(Work):
         odd: list[str],
     ) -> list[FoundRecording]:
         found = []
-        for path, name in missing:
+        for sides in _by_recording(missing):
+            near, far = sides.get(Side.NEAR), sides.get(Side.FAR)
+            path, name = near or _silent_beside(*sides[Side.FAR])
             try:
-                status = path.stat()
-                speech_ms = speech_ms_blocking(path, name.codec)
+                states = [one.stat() for one, _ in sides.values()]
+                speech_ms = speech_ms_blocking(path, name.codec) if near is not None else 0
             except FileNotFoundError:
                 continue  # an old media plane has just given it its final name; the next look finds it
             except OSError as error:
                 odd.append(f"{path.relative_to(self.recordings_dir)}: {error.strerror}")
                 continue
-            written_at = datetime.fromtimestamp(status.st_mtime, UTC)
+            written_at = datetime.fromtimestamp(max(state.st_mtime for state in states), UTC)
             found.append(
                 FoundRecording(
                     recording_id=name.recording_id,
                     path=str(path.relative_to(self.recordings_dir)),
                     codec=name.codec,
-                    is_open=name.is_open,
-                    length_bytes=status.st_size,
+                    is_open=any(one.is_open for _, one in sides.values()),
+                    length_bytes=max(state.st_size for state in states),
                     speech_ms=speech_ms,
                     written_at=written_at,
                     call_cause=known.causes.get(call_of(name.recording_id)),
                     call_has_request=call_of(name.recording_id) in known.with_request,
                     is_quiet=self._at() - written_at >= QUIET,
+                    far_path=str(far[0].relative_to(self.recordings_dir)) if far is not None else "",
+                    far_codec=far[1].codec if far is not None else name.codec,
                 )
             )
         return found
@@ -119,9 +130,14 @@ class SqlRemains(Work):
 
     def _seal_blocking(self, found: FoundRecording, cut_short: bool) -> ClosedRecording:
         try:
-            final = seal_blocking(self.recordings_dir / found.path)
+            near = self.recordings_dir / found.path
+            if found.far_path and not (near.exists() and near.stat().st_size):  # only the other side spoke
+                near.unlink(missing_ok=True)
+                fill_blocking(near, found.codec, found.length_bytes)
+            final = seal_blocking(near)
             length_bytes = final.stat().st_size
             sha256 = sha256_blocking(final)
+            far = self._seal_far_blocking(found)
         except OSError as error:
             raise OutsideError(f"cannot be sealed: {error.strerror}") from error
         return ClosedRecording(
@@ -134,11 +150,20 @@ class SqlRemains(Work):
             sha256=sha256,
             started_at=found.written_at - timedelta(seconds=length_bytes / RATE_HZ),
             cut_short=cut_short,
+            far=far,
         )
+
+    def _seal_far_blocking(self, found: FoundRecording) -> FarSide | None:
+        if not found.far_path:
+            return None
+        final = seal_blocking(self.recordings_dir / found.far_path)
+        path = str(final.relative_to(self.recordings_dir))
+        return FarSide(path, found.far_codec, final.stat().st_size, sha256_blocking(final))
 
     async def remove_empty(self, found: FoundRecording) -> None:
         """Take a file of zero length away and note it."""
-        await asyncio.to_thread(_remove_blocking, self.recordings_dir / found.path)
+        for path in filter(None, (found.path, found.far_path)):
+            await asyncio.to_thread(_remove_blocking, self.recordings_dir / path)
         await self.write(
             lambda writing: writing.event(
                 RECORDING_EMPTY,
@@ -156,11 +181,31 @@ class SqlRemains(Work):
         return await self.write(release_leases)
 
 
+_Named = tuple[Path, RecordingName]
+
+
+def _by_recording(files: Sequence[_Named]) -> Iterable[Mapping[Side, _Named]]:
+    """Put the sides of each recording together."""
+    recordings: dict[Path, dict[Side, _Named]] = {}
+    for path, name in files:
+        key = path.with_name(name.recording_id)
+        if name.side in recordings.get(key, ()):
+            key = path  # twice the same side: a person has to look, and the one must not hide the other
+        recordings.setdefault(key, {})[name.side] = path, name
+    return recordings.values()
+
+
+def _silent_beside(far: Path, name: RecordingName) -> _Named:
+    """Give the file of a caller who said nothing while the other side spoke; it is yet to be made."""
+    near = replace(name, side=Side.NEAR, is_open=True)
+    return far.with_name(near.file(Side.NEAR) + PART), near
+
+
 def _remove_blocking(path: Path) -> None:
-    if path.stat().st_size != 0:
+    if path.exists() and path.stat().st_size != 0:
         raise LocalProtocolError(f"{path} holds sound and must not be removed")
     try:
-        path.unlink()
+        path.unlink(missing_ok=True)
     except OSError as error:
         raise OutsideError(f"cannot be removed: {error.strerror}") from error
 

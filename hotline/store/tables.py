@@ -102,6 +102,11 @@ class RecordingRow(Base):
     sha256: Mapped[str]
     started_at: Mapped[datetime]
     cut_short: Mapped[bool]
+    far_path: Mapped[str] = mapped_column(default="")
+    """File of what was said to her; empty where she alone was recorded."""
+    far_codec: Mapped[str] = mapped_column(default="")
+    far_length_samples: Mapped[int] = mapped_column(default=0)
+    far_sha256: Mapped[str] = mapped_column(default="")
 
 
 class RequestRow(Base):

@@ -29,7 +29,7 @@ from hotline.routing.district import DISTRICT_FILES, read_district
 from hotline.routing.suggestion import KIND, PLACE, UNIT, Suggestion
 from hotline.store import Store
 from hotline.store.passwords import Argon2Passwords
-from hotline.store.recordings import read_pcm16_blocking
+from hotline.store.playback import read_pcm16_blocking
 
 pytestmark = pytest.mark.anyio
 CONFIG = Path(__file__).parents[2] / "config"

@@ -13,9 +13,9 @@ from hotline.errors import OutsideError
 from hotline.media import g711
 from hotline.media.g711 import CODECS
 from hotline.media.plan import Codec
+from hotline.store.playback import read_pcm16_blocking
 from hotline.store.recordings import (
     read_name,
-    read_pcm16_blocking,
     scan_blocking,
     seal_blocking,
     sha256_blocking,

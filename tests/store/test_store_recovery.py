@@ -15,7 +15,7 @@ from hotline.events.outbox import TRANSCRIBE
 from hotline.events.record import RECORDING_EMPTY
 from hotline.intake.recovery import RecoveryReport, recover
 from hotline.media import g711
-from hotline.media.plan import Codec
+from hotline.media.plan import Codec, FarSide
 from hotline.store import Store
 from hotline.store.tables import CallRow, RecordingRow, RequestRow
 
@@ -260,5 +260,66 @@ def test_file_for_a_person_to_look_at_does_not_keep_others_from_their_requests(w
 def test_no_recordings_folder_is_nothing_to_recover(world: World) -> None:
     async def story(store: Store) -> None:
         assert await recover(store) == RecoveryReport([], 0, 0, 0, [])
+
+    world.run(story)
+
+
+# -- both sides of a talk -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names", [("1.alaw.part", "1.far.ulaw.part"), ("1.alaw", "1.far.ulaw.part"), ("1.alaw", "1.far.ulaw")]
+)
+def test_both_sides_of_a_talk_that_was_cut_short_are_one_recording(
+    world: World, names: tuple[str, str]
+) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        leave(world, f"{call.call_id}-{names[0]}")
+        leave(world, f"{call.call_id}-{names[1]}", SPOKEN[:9000])
+        leave(world, f"{call.call_id}-1.peaks", b"whatever")
+        report = await recover(store)
+        assert (len(report.requests), report.odd) == (1, [])
+        recording = await store.recording(f"{call.call_id}-1")
+        assert recording.far == FarSide(
+            f"2026-11-23/{call.call_id}-1.far.ulaw",
+            Codec.PCMU,
+            9000,
+            hashlib.sha256(SPOKEN[:9000]).hexdigest(),
+        )
+        assert (world.folder / "recordings" / recording.far.path).read_bytes() == SPOKEN[:9000]
+        assert (recording.length_samples, recording.cut_short) == (16_000, True)
+        assert await recover(store) == RecoveryReport([], 0, 0, 0, [])
+
+    world.run(story)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_where_only_the_other_side_spoke_the_caller_is_silent_as_long(world: World, is_there: bool) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        leave(world, f"{call.call_id}-1.far.alaw.part")
+        if is_there:
+            leave(world, f"{call.call_id}-1.alaw.part", b"")
+        report = await recover(store)
+        assert (len(report.requests), report.odd) == (1, [])
+        recording = await store.recording(f"{call.call_id}-1")
+        assert (world.folder / "recordings" / recording.path).read_bytes() == b"\xd5" * len(SPOKEN)
+        assert recording.far is not None
+        assert recording.far.length_samples == len(SPOKEN)
+
+    world.run(story)
+
+
+def test_two_sides_that_are_empty_are_removed(world: World) -> None:
+    async def story(store: Store) -> None:
+        call = world.a_call()
+        await store.open_call(call)
+        paths = [leave(world, f"{call.call_id}-1{side}.alaw.part", b"") for side in ("", ".far")]
+        report = await recover(store)
+        assert (report.removed, report.requests) == (1, [])
+        assert not any(path.exists() for path in paths)
 
     world.run(story)

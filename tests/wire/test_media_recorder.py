@@ -1,16 +1,20 @@
 """Recordings on disk: whole, durable, named right; and a bad disk costs recordings, never ticks."""
 
+import errno
 import hashlib
 import os
+import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hotline.events.ids import CallId, RecordingId
-from hotline.media.plan import Codec, MediaEvent, MediaFailed, RecordingClosed
-from hotline.media.recording import AppendSamples, SealRecording
+from hotline.media.peaks import measure, read_peaks
+from hotline.media.plan import Codec, FarSide, MediaEvent, MediaFailed, RecordingClosed
+from hotline.media.recording import AppendSamples, SealRecording, Side
 from hotline.wire.recorder import Recorder
 
 DAY = "2026-11-23"
@@ -20,8 +24,22 @@ def a_recorder(folder: Path, **kw: object) -> Recorder:
     return Recorder(folder, lambda: DAY, reserve_bytes=0, **kw)  # type: ignore[arg-type]
 
 
-def append(recorder: Recorder, data: bytes, name: str = "c1-1", codec: Codec = Codec.PCMA) -> None:
-    recorder.submit(AppendSamples(CallId("c1"), RecordingId(name), codec, data))
+def append(
+    recorder: Recorder,
+    data: bytes,
+    name: str = "c1-1",
+    codec: Codec = Codec.PCMA,
+    side: Side = Side.NEAR,
+    lead: int = 0,
+) -> None:
+    recorder.submit(AppendSamples(CallId("c1"), RecordingId(name), codec, data, side, lead))
+
+
+def until(condition: Callable[[], object], within_s: float = 10.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def seal(recorder: Recorder, name: str = "c1-1", codec: Codec = Codec.PCMA, speech_ms: int = 0) -> None:
@@ -163,3 +181,134 @@ def test_many_recordings_at_once_all_arrive(tmp_path: Path) -> None:
     assert recorder.is_idle
     assert {event.recording_id for event in events if isinstance(event, RecordingClosed)} == set(sounds)
     assert all((tmp_path / DAY / f"{name}.alaw").read_bytes() == sound for name, sound in sounds.items())
+
+
+def test_both_sides_are_files_beside_each_other_and_each_is_hashed(tmp_path: Path) -> None:
+    recorder, near, far = a_recorder(tmp_path), os.urandom(3200), os.urandom(1600)
+    append(recorder, near[:1600])
+    append(recorder, far, side=Side.FAR, codec=Codec.PCMU, lead=800)
+    append(recorder, near[1600:])
+    seal(recorder)
+    (closed,) = finish(recorder)
+    assert isinstance(closed, RecordingClosed)
+    said = b"\xff" * 800 + far
+    assert (tmp_path / closed.path).read_bytes() == near
+    assert closed.far == FarSide(f"{DAY}/c1-1.far.ulaw", Codec.PCMU, 2400, hashlib.sha256(said).hexdigest())
+    assert (tmp_path / closed.far.path).read_bytes() == said
+
+
+def test_a_caller_who_said_nothing_is_silent_as_long_as_the_other_side_is(tmp_path: Path) -> None:
+    recorder = a_recorder(tmp_path)
+    append(recorder, bytes(1600), side=Side.FAR)
+    seal(recorder)
+    (closed,) = finish(recorder)
+    assert isinstance(closed, RecordingClosed)
+    assert (tmp_path / closed.path).read_bytes() == b"\xd5" * 1600
+    assert closed.sha256 == hashlib.sha256(b"\xd5" * 1600).hexdigest()
+
+
+def test_both_sides_lie_in_the_folder_of_the_day_that_they_began(tmp_path: Path) -> None:
+    days = iter(["2026-11-23", "2026-11-24", "2026-11-24"])
+    recorder = Recorder(tmp_path, lambda: next(days), reserve_bytes=0)
+    append(recorder, b"near")
+    until(lambda: recorder.is_idle)
+    append(recorder, b"far", side=Side.FAR)
+    seal(recorder)
+    (closed,) = finish(recorder)
+    assert isinstance(closed, RecordingClosed)
+    assert closed.far is not None
+    assert Path(closed.path).parent == Path(closed.far.path).parent == Path("2026-11-23")
+
+
+def test_room_is_reserved_ahead_and_what_is_left_is_given_back(tmp_path: Path) -> None:
+    recorder = a_recorder(tmp_path)
+    append(recorder, bytes(1600))
+    until(lambda: recorder.is_idle)
+    open_file = (tmp_path / DAY / "c1-1.alaw.part").stat()
+    assert open_file.st_size == 1600, (
+        "the reserve is no part of the file: a killed plane leaves what was said"
+    )
+    assert open_file.st_blocks * 512 >= 256 << 10
+    seal(recorder)
+    (closed,) = finish(recorder)
+    assert isinstance(closed, RecordingClosed)
+    assert (tmp_path / closed.path).stat().st_blocks * 512 <= 8192
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.ENOSPC, errno.EIO])
+def test_a_disk_that_reserves_no_room_is_written_all_the_same(tmp_path: Path, code: int) -> None:
+    asked = []
+
+    def reserve(*what: int) -> None:
+        asked.append(what)
+        raise OSError(code, os.strerror(code))
+
+    recorder, sound = a_recorder(tmp_path, reserve=reserve), os.urandom(3200)
+    append(recorder, sound)
+    seal(recorder)
+    (closed,) = finish(recorder)
+    assert isinstance(closed, RecordingClosed)
+    assert (tmp_path / closed.path).read_bytes() == sound
+    assert len(asked) == 1
+
+
+def test_blocks_are_written_together_and_seals_do_not_wait_for_that(tmp_path: Path) -> None:
+    writes: list[int] = []
+
+    def write(descriptor: int, data: bytes) -> int:
+        writes.append(len(data))
+        return os.write(descriptor, data)
+
+    recorder = a_recorder(tmp_path, write=write)
+    append(recorder, bytes(100))
+    until(lambda: recorder.is_idle)
+    for _ in range(5):
+        append(recorder, bytes(100))
+    seal(recorder)
+    (closed,) = finish(recorder)
+    assert isinstance(closed, RecordingClosed)
+    assert writes == [100, 500]
+
+
+def test_a_sealed_recording_has_a_peaks_file_of_both_sides(tmp_path: Path) -> None:
+    recorder, near, far = a_recorder(tmp_path), os.urandom(9000), os.urandom(1700)
+    append(recorder, near)
+    append(recorder, far, side=Side.FAR)
+    seal(recorder)
+    place = tmp_path / DAY / "c1-1.peaks"
+    until(place.is_file)
+    drawn = read_peaks(place.read_bytes())
+    assert [side.tolist()[:3] for side in drawn.sides] == [
+        measure([near], Codec.PCMA).tolist()[:3],
+        measure([far], Codec.PCMA).tolist()[:3],
+    ]
+    finish(recorder)
+    assert sorted(path.name for path in (tmp_path / DAY).iterdir()) == [
+        "c1-1.alaw", "c1-1.far.alaw", "c1-1.peaks",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def swift(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder in memory, where there is one, as ten thousand syncs of a disk take their time."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path) as name:
+        yield Path(name)
+
+
+def test_ten_thousand_recordings_leave_no_handle_and_no_part_behind(swift: Path) -> None:
+    handles = len(list(Path("/proc/self/fd").iterdir()))
+    threads = threading.active_count()
+    recorder = a_recorder(swift)
+    for n in range(10_000):
+        append(recorder, b"said", f"c{n}-1")
+        if n % 3 == 0:
+            append(recorder, b"heard", f"c{n}-1", side=Side.FAR)
+        seal(recorder, f"c{n}-1")
+    until(lambda: recorder._ordered_seals == recorder._told_seals, 120)
+    assert recorder.close_blocking(60)
+    assert len(recorder.take_events()) == 10_000
+    assert not [*recorder._open, *recorder._begun, *recorder._dropped]
+    assert not recorder.backlog_bytes
+    assert len(list(Path("/proc/self/fd").iterdir())) == handles
+    assert threading.active_count() == threads
+    assert not list(swift.glob("*/*.part"))
