@@ -407,7 +407,15 @@ class SipEdge:
                 self._sockets.send(flow, data)
         except (OSError, MessageLengthError, KeyError) as error:
             self.counts.unsent += 1
-            log.warning("sip.not_sent", to=str(flow), call_id=outgoing.call_id, error=str(error))
+            before = self._streams.notes.note("sip.not_sent", flow.remote[0], self.reactor.seconds())
+            if before is not None:
+                log.warning(
+                    "sip.not_sent",
+                    to=str(flow),
+                    call_id=outgoing.call_id,
+                    error=str(error),
+                    before=before,
+                )
             if getattr(error, "errno", None) not in PASSING_ERRORS:
                 self.user_agent.lose_flow(flow, self.reactor.seconds())
             return

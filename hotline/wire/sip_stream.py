@@ -17,8 +17,9 @@ from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from zope.interface import implementer
 
-from hotline.sip.flow import Address, Flow, Transport
+from hotline.sip.flow import Address, Flow, Transport, host_text
 from hotline.sip.message import MalformedRequest, Request, Response
+from hotline.sip.notes import Notes
 from hotline.sip.stream import FramingError, StreamParser
 from hotline.wire.alarm import Alarm
 
@@ -88,7 +89,7 @@ class Stream(Protocol):
         refusal = self._streams.add(self)
         if refusal:
             self._streams.edge.counts.connections_refused += 1
-            log.info("sip.connection_refused", source=f"{self._kind}:{peer.host}:{peer.port}", reason=refusal)
+            self._note("sip.connection_refused", reason=refusal)
             self.transport.abortConnection()
             return
         self._is_counted = True
@@ -163,7 +164,7 @@ class Stream(Protocol):
         if self._is_choked:
             self._unsent_bytes += len(data)
             if self._unsent_bytes > MAX_UNSENT_BYTES:
-                log.warning("sip.peer_not_reading", to=str(self.flow))
+                self._note("sip.peer_not_reading")
                 self.transport.abortConnection()
                 return
         self.transport.write(data)
@@ -172,6 +173,13 @@ class Stream(Protocol):
 
     def _now(self) -> float:
         return self._streams.reactor.seconds()
+
+    def _note(self, kind: str, **more: object) -> None:
+        """Write a line, unless it was written of this peer a short while ago."""
+        ip, port = self.remote
+        unsaid = self._streams.notes.note(kind, ip, self._now())
+        if unsaid is not None:
+            log.info(kind, source=f"{self._kind}:{host_text(ip)}:{port}", before=unsaid, **more)
 
     def _idle_s(self) -> float:
         return IDLE_S if self._streams.edge.is_needed(self.remote[0], self.connection) else STRANGER_S
@@ -205,7 +213,7 @@ class Stream(Protocol):
                 return
             edge.receive_message(self._messages.popleft(), self.flow)
         if self._broken is not None:
-            log.info("sip.stream_broken", source=str(self.flow), reason=self._broken)
+            self._note("sip.stream_broken", reason=self._broken)
             edge.counts.malformed += 1
             self._alarm.set(self._now() + MESSAGE_S)
             self.transport.loseConnection()
@@ -222,7 +230,7 @@ class Stream(Protocol):
                 self._alarm.set(due)
                 return
         self._streams.edge.counts.connections_expired += 1
-        log.info("sip.connection_expired", source=str(self.flow), mid_message=not self._parser.is_idle)
+        self._note("sip.connection_expired", mid_message=not self._parser.is_idle)
         self.transport.abortConnection()
 
 
@@ -254,6 +262,8 @@ class Streams:
 
     def __init__(self, edge: SipEdge, reactor: SipReactor) -> None:
         self.edge, self.reactor = edge, reactor
+        self.notes = Notes()
+        """Keeps the lines of the log about connections few."""
         self._open: dict[int, Stream] = {}
         self._waiting: dict[int, list[tuple[Flow, bytes]]] = {}
         self._outward: dict[_Key, int] = {}
@@ -350,13 +360,12 @@ class Streams:
         self.edge.counts.unsent += len(unsent)
         self.edge.counts.connections_failed += 1
         transport, remote, name = key
-        log.warning(
-            "sip.not_connected",
-            to=f"{transport}:{remote[0]}:{remote[1]}",
-            name=name,
-            reason=reason,
-            messages=len(unsent),
-        )
+        before = self.notes.note("sip.not_connected", remote[0], self.reactor.seconds())
+        if before is not None:
+            to = f"{transport}:{host_text(remote[0])}:{remote[1]}"
+            log.warning(
+                "sip.not_connected", to=to, name=name, reason=reason, messages=len(unsent), before=before
+            )
         self.edge.lose_connection(connection, {flow for flow, _ in unsent})
 
     def close(self) -> list[Deferred[None]]:

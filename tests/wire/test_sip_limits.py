@@ -6,6 +6,7 @@ from inspect import signature
 from typing import Any
 
 import pytest
+import structlog.testing
 from sip_rig import PEER, SDP, FakeReactor, Rig, a_message, refuse_connection
 
 from hotline.errors import OutsideError
@@ -326,3 +327,15 @@ def test_who_asked_where_nobody_listens_is_told_at_once_and_forged_word_is_not_b
     assert (heard, rig.edge.counts.undelivered) == ([None], 1)
     rig.reactor.protocols[0].take_back(data[:500], address)
     assert rig.edge.counts.undelivered == 1
+
+
+def test_a_thousand_connections_of_one_stranger_write_a_few_lines() -> None:
+    rig = GuardedRig()
+    with structlog.testing.capture_logs() as lines:
+        for port in range(1, 1001):
+            connection = rig.connect((STRANGER[0], port))
+            if connection.is_open:
+                connection.feed(b"GET / HTTP/1.1\r\n")
+    assert rig.edge.counts.connections_refused > 500
+    assert len(lines) <= 4
+    assert {"sip.connection_refused", "sip.unknown_source"} <= {line["event"] for line in lines}
