@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hotline.media.keys import KeySource
 from hotline.media.leg import Leg
 from hotline.media.outgoing import Slots
@@ -26,15 +28,16 @@ class Hearing:
         parts = self._parts
         for ready, frames in parts.lines.read(slots):
             codecs = parts.lines.codec[ready]
-            for slot in parts.voice.feed(ready, frames, codecs).tolist():
-                self._turn(slot)
-            rows = parts.tones.candidates(ready, frames, codecs, parts.voice.power[ready])
-            if len(rows):
-                self._look_again(ready[rows])
-            for slot, dbov in parts.levels.feed(ready, parts.voice.power[ready]):
+            power = parts.voice.measure(ready, frames, codecs)
+            for slot, dbov in parts.levels.feed(ready, power):
                 call = parts.legs.by_slot[slot]
                 if call is not None:
                     parts.events.append(LevelHeard(call.call_id, round(dbov, 1)))
+            rows = parts.tones.candidates(ready, frames, codecs, power)
+            if len(rows):
+                power[np.isin(ready, self._look_again(ready[rows]))] = 0  # a key is no speech
+            for slot in parts.voice.judge(ready, power).tolist():
+                self._turn(slot)
             parts.recordings.note_speech(ready, parts.voice.is_speech[ready])
 
     def press(self, call: Leg, key: str, source: KeySource) -> None:
@@ -52,16 +55,22 @@ class Hearing:
             if is_speech:
                 self._playing.interrupt_by_speech(call)
 
-    def _look_again(self, slots: Slots) -> None:
-        """See whether what looks like two tones is a key; talkers in a bridge press none in their voice."""
+    def _look_again(self, slots: Slots) -> list[int]:
+        """See whether what looks like two tones is a key, and give the slots where one sounds.
+
+        Talkers in a bridge press none in their voice.
+        """
         parts = self._parts
         slots = slots[parts.relay.target[slots] < 0]
+        keyed: list[int] = []
         if not len(slots):
-            return
+            return keyed
         starts, context = parts.lines.around(slots)
         for slot, key, is_new in parts.tones.press(slots, context, parts.lines.codec[slots], starts):
+            keyed.append(slot)
             call = parts.legs.by_slot[slot]
             if call is not None and is_new:
                 self.press(call, key, KeySource.TONE)
             elif call is not None:
                 call.fused.hold(key, KeySource.TONE, self._ticks)
+        return keyed

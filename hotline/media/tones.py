@@ -69,13 +69,11 @@ _LINEAR: Final[Floats] = (EXPANDED / 32768.0).astype(np.float32)
 
 
 class ToneKeys:
-    """The detectors of all slots; columns are indexed by slot.
+    """The detectors of all slots; columns are indexed by slot."""
 
-    :param is_wanted: False where a site takes no key from the voice.
-    """
-
-    def __init__(self, slots: int, *, is_wanted: bool = True) -> None:
-        self._is_wanted = is_wanted
+    def __init__(self, slots: int) -> None:
+        self.is_wanted = True
+        """False where a site takes no key from the voice; so for calls from then on."""
         self.is_armed = np.zeros(slots, np.bool_)
         """Whose voice is listened to for tones."""
         self._key = np.full(slots, NO_KEY, np.int64)
@@ -83,7 +81,7 @@ class ToneKeys:
 
     def reset(self, slot: int) -> None:
         """Forget what a slot heard, and listen: a new call begins, or another telephone."""
-        self.is_armed[slot] = self._is_wanted
+        self.is_armed[slot] = self.is_wanted
         self._key[slot], self._end[slot] = NO_KEY, 0
 
     def candidates(
@@ -159,6 +157,7 @@ def examine(sound: Floats) -> tuple[Slots, Slots, Slots]:
     gain = match / np.maximum(size, 1e-9)
     left = total - 2 * match + size
     is_on = (gain > 0.5) & (gain < 2.0) & (left < 0.6 * np.maximum(total, 1e-9))
+    is_true &= is_on[:, FRAME // _BLOCK : 2 * FRAME // _BLOCK - 1].all(axis=1)  # else another frame is fuller
     firsts, lasts = _run(is_on)
     places = np.arange(is_on.shape[1])
     inside = (places >= firsts[:, None]) & (places < lasts[:, None])

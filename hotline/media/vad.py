@@ -56,12 +56,22 @@ class VoiceActivity:
         :param frames: ``(len(slots), 160)`` G.711 bytes.
         :param codecs: table row of each slot's law (``g711.codec_index``).
         """
+        return self.judge(slots, self.measure(slots, frames, codecs))
+
+    def measure(
+        self, slots: NDArray[np.intp], frames: NDArray[np.uint8], codecs: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Give the mean power of the frames, and keep it as ``power``."""
         heard = frames[:, ::EVERY]
         if (codecs == codecs[0]).all():
-            power = _POWER[codecs[0]].take(heard).mean(axis=1)
+            power: NDArray[np.float32] = _POWER[codecs[0]].take(heard).mean(axis=1)
         else:
             power = _POWER[codecs[:, None], heard].mean(axis=1)
         self.power[slots] = power
+        return power
+
+    def judge(self, slots: NDArray[np.intp], power: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Tell speech from the power of a frame; give the slots whose speech began or ended."""
         floor = self._floor[slots]
         floor = np.where(power < floor, floor + FALL * (power - floor), floor * RISE)
         floor = np.clip(floor, LOWEST_FLOOR, HIGHEST_FLOOR).astype(np.float32)

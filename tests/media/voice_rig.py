@@ -13,7 +13,7 @@ import numpy as np
 from hotline.events.ids import CallId, RecordingId
 from hotline.media.g711 import SILENCE, Samples, codec_index
 from hotline.media.packets import Batch
-from hotline.media.plan import Codec, MediaEvent, OpenPort, PortOpened, Record
+from hotline.media.plan import ClosePort, Codec, MediaEvent, OpenPort, PortOpened, Record
 from hotline.media.plane import Plane
 from hotline.media.prompts import PromptBank
 from hotline.media.recording import AppendSamples, SealRecording
@@ -63,7 +63,14 @@ def key_event(code: int, duration: int, *, is_end: bool = False) -> bytes:
 
 
 class Rig:
-    def __init__(self, ports: int = 8, calls_per_port: int = 1, port_ips: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        ports: int = 8,
+        calls_per_port: int = 1,
+        port_ips: Sequence[str] = (),
+        *,
+        hears_tones: bool = True,
+    ) -> None:
         token = itertools.count(60_000)
         self.ports = [16000 + 2 * n for n in range(ports)]
         self.plane = Plane(
@@ -75,6 +82,7 @@ class Rig:
             bank=a_bank(),
             new_token=lambda bits: next(token) & (1 << bits) - 1,
             calls_per_port=calls_per_port,
+            hears_tones=hears_tones,
         )
         self.events: list[MediaEvent] = []
         self.disk: dict[str, bytes] = defaultdict(bytes)
@@ -98,6 +106,9 @@ class Rig:
         self.collect()
         opened = [e for e in self.events if isinstance(e, PortOpened) and e.call_id == name]
         return opened[-1].local_port
+
+    def close(self, name: str = "c1") -> None:
+        self.plane.command(ClosePort(CallId(name)))
 
     def record(self, name: str = "c1", longest_s: float = 60.0, recording: str = "r") -> None:
         self.plane.command(Record(CallId(name), RecordingId(recording), longest_s))
