@@ -102,7 +102,7 @@ class Exchange:
                 numbers=sip.numbers,
                 area_code=sip.area_code,
                 codecs=available_codecs(),
-                max_calls=sip.max_calls,
+                max_calls=settings.max_calls,
                 registrar=self.registrar,
                 admission=self.gate,
             ),

@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hotline.errors import ConfigError
 
 ENVIRONMENT_PREFIX: Final = "HOTLINE__"
+PORTS_OF_A_CALL: Final = 2
+"""A caller's voice, and that of whom she is connected with."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -127,8 +129,9 @@ class SipSettings(_Section):
     """Called numbers that the main flow answers; others get 404. A trunk may narrow them (docs/trunks.md)."""
     area_code: str = "10"
     """Area code without the trunk zero, to complete local numbers."""
-    max_calls: Annotated[int, Field(ge=1, le=10_000)] = 200
-    """Calls at a time; more are answered 503. Each needs an RTP port."""
+    max_calls: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Calls at a time, those of telephones counted too; more are answered 503. Each takes two RTP ports once
+    it is connected, so that 0 stands for half as many as ``[media]`` has ports."""
     messages_per_second: Annotated[int, Field(ge=50, le=100_000)] = 1000
     """Messages a second that are heard of one address, be it a trunk's or a registered telephone's; half of
     that at once. A call takes some four to six. Raise it for a carrier that sends more than 200 calls a
@@ -260,8 +263,9 @@ class MediaSettings(_Section):
 
     port_low: Port = 16000
     """First RTP port."""
-    port_high: Port = 16398
-    """Last RTP port; one per concurrent call, even numbers."""
+    port_high: Port = 16798
+    """Last RTP port. Even numbers are taken: one for a caller, another for whom she is connected with, and
+    for a moment one for each telephone that rings."""
     nat_latching: bool = True
     """Accept a call's first packet from another address than its SDP says, once."""
     prompts_dir: Path = Path("ivr_flows/prompts")
@@ -272,6 +276,11 @@ class MediaSettings(_Section):
         if self.port_high < self.port_low + 1:
             raise ValueError(f"port_high {self.port_high} leaves no room above port_low {self.port_low}")
         return self
+
+    @property
+    def voices(self) -> int:
+        """How many even ports there are: voices at a time."""
+        return len(range(max(self.port_low + self.port_low % 2, 2), self.port_high + 1, 2))
 
 
 class IvrSettings(_Section):
@@ -368,6 +377,24 @@ class Settings(_Section):
     mail: MailSettings = MailSettings()
     metrics: MetricsSettings = MetricsSettings()
 
+    @property
+    def max_calls(self) -> int:
+        """Calls at a time: what is set, or what the ports are enough for."""
+        return self.sip.max_calls or max(1, self.media.voices // PORTS_OF_A_CALL)
+
+    @model_validator(mode="after")
+    def _has_ports_enough(self) -> Settings:
+        calls, media = self.sip.max_calls, self.media
+        wanted = calls * PORTS_OF_A_CALL
+        if wanted > media.voices:
+            enough = media.port_low + media.port_low % 2 + 2 * wanted - 2
+            raise ValueError(
+                f"[sip] max_calls = {calls} takes {wanted} RTP ports, two for a call that is connected, and "
+                f"[media] port_low = {media.port_low} to port_high = {media.port_high} has {media.voices}: "
+                f"set port_high = {enough} or higher, or max_calls = {media.voices // PORTS_OF_A_CALL}"
+            )
+        return self
+
 
 def read_settings(text: str, environment: Mapping[str, str], *, file: str) -> Settings:
     """Build the settings from a TOML text and the environment.
@@ -448,6 +475,8 @@ def _complaint(error: ValidationError, text: str) -> str:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
     name = ".".join(where)
+    if first["type"] == "value_error" and not where:
+        return str(first["ctx"]["error"])
     if first["type"] == "value_error":
         return f"[{where[0]}] {'.'.join(where[1:])}: {first['ctx']['error']}".replace("] :", "]")
     if first["type"] != "extra_forbidden":

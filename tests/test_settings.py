@@ -156,3 +156,20 @@ def test_a_listener_that_cannot_work_is_refused(keys: str, remedy: str) -> None:
     told = complaint(f"[sip]\n{keys}")
     assert "[sip]" in told
     assert remedy in told
+
+
+def test_as_many_calls_are_taken_as_there_are_ports_for() -> None:
+    settings = read_settings("", {}, file="hotline.toml")
+    assert (settings.media.voices, settings.max_calls) == (400, 200)
+    few = read_settings("[media]\nport_low = 16001\nport_high = 16011", {}, file="hotline.toml")
+    assert (few.media.voices, few.max_calls) == (5, 2)
+    assert read_settings("[media]\nport_low = 4\nport_high = 5", {}, file="hotline.toml").max_calls == 1
+    assert read_settings("[sip]\nmax_calls = 30", {}, file="hotline.toml").max_calls == 30
+
+
+def test_more_calls_than_ports_are_refused_with_both_keys() -> None:
+    told = complaint("[sip]\nmax_calls = 201")
+    assert "[sip] max_calls = 201 takes 402 RTP ports" in told
+    assert "has 400" in told
+    assert "set port_high = 16802 or higher, or max_calls = 200" in told
+    assert read_settings("[sip]\nmax_calls = 201\n[media]\nport_high = 16802", {}, file="h").max_calls == 201

@@ -64,7 +64,7 @@ def lay_out(run_dir: Path, prompt_dir: Path, rec_dir: Path) -> dict[str, str]:
         "sip__listen_ip": "127.0.0.1",
         "sip__port": os.environ["SIP_PORT"],
         "sip__numbers": "96156,short",
-        "sip__max_calls": calls,
+        "sip__max_calls": calls // 2,
         "sip__messages_per_second": 100_000,
         "media__prompts_dir": prompts.parent,
         "media__port_low": port,

@@ -76,7 +76,7 @@ class Answering:
         refusal = _check_reliable(request, origin) or check_body(request, (SDP,)) or check_accept(request)
         if refusal is not None:
             return refusal
-        if len(self._book) + len(self._dialler) >= config.max_calls:
+        if self._book.arrived >= config.max_calls:
             return self._replies.overloaded()
         replaced = self._find_replaced(server, origin)
         if isinstance(replaced, Refusal):

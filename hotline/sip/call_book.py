@@ -75,6 +75,11 @@ class CallBook:
 
     # -- finding ----------------------------------------------------------------------------------
 
+    @property
+    def arrived(self) -> int:
+        """How many calls that came to us stand or wait for an answer."""
+        return len(self._invites)
+
     def legs(self) -> tuple[CallLeg, ...]:
         """List the legs that stand, are being set up or are ending; forks of our calls as well."""
         return tuple({**dict.fromkeys(self._legs.values()), **dict.fromkeys(self._dialogs.values())})

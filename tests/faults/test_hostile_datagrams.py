@@ -21,7 +21,7 @@ EVERY = 200
 """Datagrams between two looks at whether OPTIONS is still answered; few enough for the kernel to hold."""
 SOURCES = tuple(f"127.0.0.{n}" for n in range(2, 18))
 """Sixteen senders, so that the limit of one address does not spare the parser its work."""
-PORTS = 2000
+PORTS = 4000
 """RTP ports: what is left of an INVITE may still be one, and holds a port until nobody acknowledges."""
 LONGEST_BYTES = 9000  # above what is taken, below what loopback carries
 TORTURE = sorted((ROOT / "tests" / "sip" / "torture").glob("rfc*/*.dat"))
@@ -92,7 +92,7 @@ def test_ten_thousand_damaged_datagrams_leave_no_trace(tmp_path: Path) -> None:
         speech__workers=0,
         media__port_low=low,
         media__port_high=high,
-        sip__max_calls=PORTS // 2,
+        sip__max_calls=PORTS // 4,
     )
     product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
     product.start()
