@@ -27,6 +27,9 @@ pytestmark = [
 ]
 CARRIER, STRICT = "127.0.0.2", "127.0.0.3"
 """Where the two trunks call from; telephones are at 127.0.0.1, which nobody knows until they register."""
+LINES = {"first": "127.0.0.4", "second": "127.0.0.5"}
+"""The proxies of the trunks that carry calls out, in the order in which they are tried."""
+OUTSIDE = "02161234567"
 TRUNKS = f"""
 [trunks.carrier]
 networks = ["{CARRIER}"]
@@ -76,11 +79,20 @@ def ended_well(*runs: Sipp) -> None:
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def proxies() -> dict[str, tuple[str, int]]:
+    return {name: (ip, free_ports(ip)) for name, ip in LINES.items()}
+
+
+@pytest.fixture(scope="module")
+def product(
+    tmp_path_factory: pytest.TempPathFactory, proxies: dict[str, tuple[str, int]]
+) -> Iterator[Product]:
     folder = tmp_path_factory.mktemp("office")
     config = folder / "config"
     shutil.copytree(ROOT / "config", config)
-    (config / "trunks.toml").write_text(TRUNKS)
+    lines = [f'[trunks.{name}]\nproxies = ["{ip}:{port}"]' for name, (ip, port) in proxies.items()]
+    more = '\ncaller_numbers = ["01065240000"]\nkeepalive_s = 0\n'
+    (config / "trunks.toml").write_text(TRUNKS + "".join(line + more for line in lines))
     (folder / "office.toml").write_text(FLOW.replace('ring = "20s"', 'ring = "5s"').replace("1001", AGENT))
     product = Product(
         folder / "site",
@@ -210,6 +222,79 @@ def test_a_blind_transfer_in_vain_leaves_the_call_as_it_was(
     ended_well(desks["2001"].calls("desk_left", "1001"), agent, colleague)
     call = the_call(product, seen)
     assert "!not transferred: 486" in json.loads(call["path"])
+
+
+def test_a_transfer_to_the_hotline_itself_is_refused(
+    product: Product, desks: dict[str, Desk], seen: set[str]
+) -> None:
+    """It would have left on one trunk, and come back on another."""
+    agent = desks["1001"].is_called("desk_transfers_to_the_hotline")
+    ended_well(desks["2001"].calls("desk_left", "1001"), agent)
+    call = the_call(product, seen)
+    note = "!not transferred: 403, 96156 is a number of this house, which leads to no line out"
+    assert note in json.loads(call["path"])
+    assert legs(product, call) == [("1001", "bye")]
+
+
+# -- out, over the carriers' trunks -------------------------------------------------------------------------
+
+
+class Carriers:
+    """Proxies of the trunks, each played by one sipp."""
+
+    def __init__(self, folder: Path, proxies: dict[str, tuple[str, int]]) -> None:
+        self._folder, self._proxies = folder, proxies
+        self.runs: list[Sipp] = []
+
+    def play(self, line: str, scenario: str) -> None:
+        ip, port = self._proxies[line]
+        self.runs.append(Sipp(self._folder / line, scenario, ip=ip, port=port))
+        self.runs[-1].wait_for_calls(patience_s=PATIENCE_S)
+
+
+@pytest.fixture
+def carriers(tmp_path: Path, proxies: dict[str, tuple[str, int]]) -> Iterator[Carriers]:
+    found = Carriers(tmp_path, proxies)
+    yield found
+    for run in found.runs:
+        run.kill()
+
+
+def test_a_call_that_one_trunk_cannot_carry_goes_out_over_the_next(
+    product: Product, desks: dict[str, Desk], seen: set[str], carriers: Carriers
+) -> None:
+    carriers.play("first", "out_of_order")
+    carriers.play("second", "carrier_answers")
+    ended_well(desks["1001"].calls("desk_calls", OUTSIDE, "-d", "300"), *carriers.runs)
+    call = the_call(product, seen)
+    assert (call["direction"], call["cause"]) == ("out", "caller")
+    found = rows(product, "select * from call_legs where call_id = ? order by rowid", call["call_id"])
+    assert [(leg["trunk"], leg["cause"], leg["status"]) for leg in found] == [
+        ("first", "failed", 503), ("second", "hung_up", 0)
+    ]  # fmt: skip
+    told = product.run("call", "show", found[0]["sip_call_id"])
+    assert "over first, not answered" in told
+    assert "over second, answered" in told
+    assert "503 No Circuit" in told, "the ladder shows the trunk that failed"
+    assert told.count("INVITE") >= 4, "the desk's twice, and one for each trunk"
+
+
+def test_a_person_who_is_busy_is_called_once(
+    product: Product, desks: dict[str, Desk], seen: set[str], carriers: Carriers
+) -> None:
+    carriers.play("first", "is_busy")
+    ended_well(desks["1001"].calls("desk_hears_486", OUTSIDE), *carriers.runs)
+    assert legs(product, the_call(product, seen)) == [("+862161234567", "failed")]
+
+
+def test_a_call_that_no_trunk_carries_fails(
+    product: Product, desks: dict[str, Desk], seen: set[str], carriers: Carriers
+) -> None:
+    carriers.play("first", "out_of_order")
+    carriers.play("second", "out_of_order")
+    ended_well(desks["1001"].calls("desk_hears_503", OUTSIDE), *carriers.runs)
+    call = the_call(product, seen)
+    assert (call["cause"], len(legs(product, call))) == ("failed", 2)
 
 
 def test_an_attended_transfer_brings_two_calls_together(
