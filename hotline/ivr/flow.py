@@ -212,6 +212,7 @@ VERBS: Final[Mapping[str, Verb]] = {
                 ),
                 Setting("silence", Kind.SECONDS, "A pause so long ends it.", default=4.0, low=1, high=30),
                 Setting("finish", Kind.KEY, "The key that ends it; it also skips the prompt.", default="#"),
+                Setting("voice_skips", Kind.FLAG, "Whether her voice skips the prompt, too.", default=False),
                 Setting("for_agent", Kind.FLAG, "Whether the caller asked for a person.", default=False),
                 _TRIES,
             ),
@@ -278,7 +279,7 @@ VERBS: Final[Mapping[str, Verb]] = {
         Verb(
             "connect",
             "Ring telephones of the house, all at once: whoever answers first talks with the caller, and "
-            "what she says is recorded. Afterwards, or when nobody answers, she goes on in the flow.",
+            "what they say is recorded. Afterwards, or when nobody answers, she goes on in the flow.",
             (
                 Setting("to", Kind.PHONES, "Who is called.", needed=True),
                 Setting("prompt", Kind.PROMPTS, "What the caller hears first."),
@@ -296,6 +297,13 @@ VERBS: Final[Mapping[str, Verb]] = {
                     default=False,
                 ),
                 Setting("longest", Kind.SECONDS, "The longest talk.", default=3600.0, low=60, high=14400),
+                Setting(
+                    "records_both",
+                    Kind.FLAG,
+                    "Record both sides of the talk; with `false` only what the caller says. Tell her before, "
+                    "in a prompt.",
+                    default=True,
+                ),
                 _TRIES,
             ),
             (

@@ -28,6 +28,7 @@ from hotline.ivr.phases import (
     A,
     I,
     P,
+    keys_that_cut,
     meaning_of_key,
 )
 from hotline.media.plan import (
@@ -318,7 +319,17 @@ class Runner:
     def _play(self, names: tuple[str, ...], now: float, *, repeats: bool = False) -> None:
         self._tag += 1
         prompts = tuple(name if "/" in name else f"{self.language}/{name}" for name in names)
-        self._commands.append(Play(self.call_id, prompts, self._tag, repeats))
+        flow, voice_skips = self.flow, self.step.settings.get("voice_skips") is True
+        self._commands.append(
+            Play(
+                self.call_id,
+                prompts,
+                self._tag,
+                repeats,
+                stops_at_keys=keys_that_cut(self.phase, self.step, flow.person, flow.person_keys),
+                stops_at_speech=voice_skips and self.phase is P.RECORD_PROMPT,
+            )
+        )
         self._timers[I.PROMPT_ENDED] = now + LONGEST_PROMPT_S
 
     def _fall_silent(self) -> None:
@@ -465,7 +476,8 @@ class Runner:
     def _record_on(self, _now: float) -> None:
         longest_s = self.step.seconds("longest") + RECORDING_GRACE_S
         self._recordings += 1
-        self._commands.append(Record(self.call_id, self._recording_id, longest_s))
+        both = self.step.settings.get("records_both") is not False
+        self._commands.append(Record(self.call_id, self._recording_id, longest_s, both=both))
 
     def _do_give_up_ringing(self, _now: float) -> None:
         self._commands.append(Disconnect())

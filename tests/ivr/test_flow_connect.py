@@ -55,8 +55,8 @@ def ringing(steps: str = RINGING) -> Runner:
     return runner
 
 
-def talking() -> Runner:
-    runner = ringing()
+def talking(steps: str = RINGING) -> Runner:
+    runner = ringing(steps)
     end_prompt(runner, 3.0)
     runner.handle(Connected(), 8.0)
     return runner
@@ -87,8 +87,13 @@ def test_what_she_says_to_the_person_is_recorded() -> None:
     runner = talking()
     *_, play, record = runner.take_commands()
     assert isinstance(play, Play)  # whoever connected them ends the music
-    assert record == Record(CALL, RecordingId(f"{CALL}-1"), 605.0)
+    assert record == Record(CALL, RecordingId(f"{CALL}-1"), 605.0, both=True)
     assert runner.for_agent is False
+
+
+def test_a_flow_may_have_only_her_side_recorded() -> None:
+    runner = talking(RINGING.replace('prompt = "wait"\n', 'prompt = "wait"\nrecords_both = false\n'))
+    assert runner.take_commands()[-1] == Record(CALL, RecordingId(f"{CALL}-1"), 605.0)
 
 
 def test_keys_mean_nothing_to_the_flow_while_she_talks() -> None:
@@ -127,7 +132,7 @@ def test_a_recording_that_is_full_is_followed_by_the_next() -> None:
     runner = talking()
     runner.take_commands()
     runner.handle(a_recording(), 400.0)
-    assert runner.take_commands() == [Record(CALL, RecordingId(f"{CALL}-2"), 605.0)]
+    assert runner.take_commands() == [Record(CALL, RecordingId(f"{CALL}-2"), 605.0, both=True)]
     assert runner.phase is P.CONNECT_TALK
 
 
