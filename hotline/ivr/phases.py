@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Final
 
 from hotline.ivr.flow import Step, leads_to_person, person_keys
+from hotline.media.dtmf import KEYS
 
 
 class P(Enum):
@@ -239,6 +240,21 @@ WAIT_SETTING: Final[Mapping[P, str]] = {
     P.DIGITS_WAIT: "wait",
 }
 """The setting that says how long a phase waits."""
+
+
+_BY_KEY: Final = frozenset({I.CHOICE, I.DIGIT, I.FINISH, I.REPEAT, I.PERSON, I.OTHER_KEY})
+_KEYED: Final = PLAYING & {phase for phase, meaning in TRANSITIONS if meaning in _BY_KEY}
+
+
+def keys_that_cut(phase: P, step: Step, flow_person: str, flow_person_keys: str) -> str:
+    """Give the keys that end what plays in a phase; the media plane then falls silent without asking."""
+    if phase not in _KEYED:
+        return ""
+    return "".join(
+        key
+        for key in KEYS
+        if (phase, meaning_of_key(step, key, flow_person, flow_person_keys)) in TRANSITIONS
+    )
 
 
 def meaning_of_key(step: Step, key: str, flow_person: str, flow_person_keys: str) -> I:
