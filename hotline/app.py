@@ -122,6 +122,8 @@ class Hotline:
             if drain and exchange.calls and not self._is_stopping:
                 log.info("serve.draining", calls=exchange.calls, longest_s=DRAIN_S)
                 await exchange.is_idle(DRAIN_S)
+            if drain and not self._is_stopping:
+                await exchange.is_noticed()
         if self._is_stopping:
             await self._stopped.wait()  # whoever returns from here may end the process
             return

@@ -52,6 +52,10 @@ from hotline.wire.voice_codecs import available_codecs
 log = structlog.get_logger("hotline.sip")
 
 SRTP_KEY_BYTES: Final = 30  # RFC 4568, 6.1: master key and salt of AES_CM_128
+PROBED_S: Final = 5.0
+"""Who sent OPTIONS within this looks after us closely, and sends its calls elsewhere when we refuse."""
+NOTICE_S: Final = 2.5
+"""How long we go on refusing before we leave: a proxy that probes each second believes the second 503."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Exchange:
         )
         self.trunk_calls = TrunkCalls(self.trunks.trunks)
         self._traffic = TrunkTraffic(self.trunk_calls.counts)
+        self._drains_since = 0.0
         self.phones, self.bindings = house.phones, LocalBindings()
         phones = settings.phones
         self.authentication = Authentication(
@@ -181,7 +186,17 @@ class Exchange:
 
     def drain(self) -> None:
         """Take no new work from now on: 503 with Retry-After; what runs goes on."""
-        self.user_agent.draining = True
+        if not self.user_agent.draining:
+            self.user_agent.draining, self._drains_since = True, self._reactor.seconds()
+
+    async def is_noticed(self) -> None:
+        """Wait until a proxy that looks after us can have seen that we are leaving.
+
+        One that gets no answer any more waits for a second with each of its calls before it tries
+        elsewhere; one that got 503 does not. Who is not probed goes at once.
+        """
+        if self._reactor.seconds() - self.user_agent.probed_at < PROBED_S:
+            await asyncio.sleep(max(0.0, self._drains_since + NOTICE_S - self._reactor.seconds()))
 
     async def is_idle(self, longest_s: float) -> bool:
         """Wait until no call and no write is left; False when that takes too long."""

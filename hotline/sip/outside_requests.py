@@ -50,6 +50,8 @@ class OutsideRequests:
         self._config, self._layer, self._replies, self._book = config, layer, replies, book
         self._answering, self._counts, self._tag_key = answering, counts, tag_key
         self.draining = False
+        self.probed_at = float("-inf")
+        """When the last OPTIONS was answered."""
         self.sheds: Callable[[str, float], bool] = lambda _method, _now: False
         self._spared = Spared()
 
@@ -111,6 +113,8 @@ class OutsideRequests:
     def handle(self, server: Server, origin: Origin, now: float) -> None:
         """Serve a request without a To tag, other than ACK and CANCEL."""
         request = server.request
+        if request.method == "OPTIONS":
+            self.probed_at = now
         if request.method == "INVITE":
             self._layer.respond(server, response_to(request, 100), now)
         refusal = self._inspect(server, origin)

@@ -89,6 +89,11 @@ class UserAgent:
         self._outside.draining = draining
 
     @property
+    def probed_at(self) -> float:
+        """When somebody last asked by OPTIONS whether we are there; minus infinity: nobody yet."""
+        return self._outside.probed_at
+
+    @property
     def sheds(self) -> Callable[[str, float], bool]:
         """Told ``(method, now)`` of a new request outside dialogs: True answers it 503 without memory."""
         return self._outside.sheds

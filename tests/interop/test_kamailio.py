@@ -24,6 +24,8 @@ pytestmark = [
 ]
 CALLS_PER_S = 8
 SECONDS = 24
+PROBES_S = 3.0
+"""The proxy asks each second; it has done so when this is over."""
 LONGEST_SETUP_S = 5.0
 """A dead node costs its calls a second, or three where it said 100 before; the rest is a busy machine."""
 
@@ -123,6 +125,25 @@ def test_no_call_set_up_fails_while_one_node_drains_and_the_other_dies(
     written = [len(rows(product, "select call_id from calls")) for product in nodes]
     assert sum(written) >= calls, "a call that was answered has its record, even on the node that died"
     assert answered(one) > before_return + 10
+
+
+def test_an_idle_node_that_drains_costs_the_next_calls_no_second(
+    nodes: tuple[Product, Product], before: Callable[..., Kamailio], tmp_path: Path
+) -> None:
+    one, two = nodes
+    proxy = before(one.sip_port, two.sip_port)
+    time.sleep(PROBES_S)
+    one.run("drain", "--no-wait")
+    load = Sipp(tmp_path / "load", "shared_out", "udp", "-trace_rtt", "-rtt_freq", "1")
+    load.call(proxy.port, "96156", calls=5 * CALLS_PER_S, per_s=CALLS_PER_S, patience_s=20)
+    wait_until(lambda: one.process is not None and one.process.poll() is not None, "the end of the drain")
+    complaint = load.complaint(time.monotonic() + 30)
+    assert not complaint, complaint
+    setups = setup_times_s(tmp_path / "load")
+    assert len(setups) == 5 * CALLS_PER_S
+    assert max(setups) < 1.0, "nothing waited for a node that was gone"
+    assert answered(one) == 0
+    assert answered(two) == 5 * CALLS_PER_S
 
 
 def setup_times_s(folder: Path) -> list[float]:

@@ -153,3 +153,15 @@ def test_a_tag_in_the_to_of_a_registration_opens_no_door() -> None:
     assert (only.asked, bench.ua.transactions) == (1, 0)
     bench = Bench(admission=Only(Origin(OriginKind.PHONE, "1001")))
     assert bench.statuses(a_request("REGISTER", to_tag="kept")) == [405]  # we have no registrar here
+
+
+def test_who_looks_after_us_is_noted() -> None:
+    bench = Bench()
+    bench.talking()
+    assert bench.ua.probed_at == float("-inf")
+    bench.hear(a_request("OPTIONS", branch="z9hG4bKprobe", call_id="probe"))
+    assert bench.ua.probed_at == bench.now
+    bench.now += 9.0
+    stranger = Bench(admission=Only(Silence.SILENCE))
+    stranger.hear(a_request("OPTIONS"))
+    assert stranger.ua.probed_at == float("-inf")
