@@ -41,9 +41,11 @@ from hotline.sip.trunk_routes import TrunkRoutes
 from hotline.sip.trunk_traffic import TrunkTraffic
 from hotline.sip.user_agent import UserAgent
 from hotline.trunks import TRUNKS_FILE, read_trunks
+from hotline.trunks.trust import doubts_of
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import wall_now
 from hotline.wire.sip_edge import Listener, SipEdge, SipReactor, both_at
+from hotline.wire.sip_sockets import interface_towards
 from hotline.wire.sip_tls import Tls, TlsFiles
 from hotline.wire.switchboard import Switchboard
 from hotline.wire.trunk_lines import TrunkLines
@@ -164,6 +166,9 @@ class Exchange:
         """
         raise_file_limit()
         self.edge.start()
+        for trunk in self.trunks.trunks:
+            for doubt in doubts_of(trunk, interface_towards):
+                log.warning("trunk.open_to_others", trunk=trunk.name, remedy=doubt)
         self.lines.start()
 
     async def stop(self) -> None:

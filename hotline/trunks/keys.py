@@ -115,8 +115,9 @@ class TrunkSettings(AccountSettings):
     identity: IdentityHeader = "asserted"
     """Header of our calls that names the caller: `asserted` (P-Asserted-Identity), `preferred`
     (P-Preferred-Identity), `remote_party` (Remote-Party-ID) or `none`."""
-    trusts_identity: bool = True
-    """Its P-Asserted-Identity and Remote-Party-ID are believed (RFC 3325)."""
+    trusts_identity: bool | None = None
+    """Its P-Asserted-Identity and Remote-Party-ID are believed (RFC 3325). Without the key they are, unless
+    its networks hold this machine itself (127.0.0.0/8, ::1) or nearly everybody."""
     codecs: tuple[Codec, ...] = ("PCMA", "PCMU")
     """What it carries, best first."""
     srtp: Security = "never"

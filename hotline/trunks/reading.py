@@ -18,6 +18,7 @@ from hotline.sip.trunk import Network, ProxyAddress, Transport, Trunk, TrunkAcco
 from hotline.sip.uri import MAX_PORT, is_ipv6
 from hotline.sip.voice_terms import VoicePolicy
 from hotline.trunks.keys import HOST, AccountSettings, TrunkSettings, ip_address
+from hotline.trunks.trust import is_anybodys
 
 TRUNKS_FILE: Final = "trunks.toml"
 """Name of the file in the site's configuration folder."""
@@ -121,7 +122,9 @@ class _Reading:
             session_expires_s=given.session_expires_s,
             min_se_s=given.min_se_s,
             refresher=given.refresher,
-            trusts_identity=given.trusts_identity,
+            trusts_identity=(
+                not is_anybodys(networks) if given.trusts_identity is None else given.trusts_identity
+            ),
             identity=given.identity,
             area_code=area_code,
             dial_form=given.dial_form,

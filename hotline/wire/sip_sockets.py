@@ -178,7 +178,7 @@ class Sockets:
         if known is None or known[0] < now:
             if len(self._routes) >= MAX_ROUTES:
                 self._routes.clear()
-            known = (now + ROUTE_MEMORY_S, _interface_towards(remote_ip) or ip)
+            known = (now + ROUTE_MEMORY_S, interface_towards(remote_ip) or ip)
             self._routes[remote_ip] = known
         return (known[1], port), public_ip
 
@@ -210,7 +210,7 @@ def _reaches(bound_ip: str, remote_ip: str, local_ip: str) -> bool:
     return not bound.is_loopback or ipaddress.ip_address(remote_ip).is_loopback
 
 
-def _interface_towards(remote_ip: str) -> str | None:
+def interface_towards(remote_ip: str) -> str | None:
     """Ask the kernel which of our addresses it would send from; no packet leaves."""
     family = socket.AF_INET6 if ":" in remote_ip else socket.AF_INET
     try:

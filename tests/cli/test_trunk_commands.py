@@ -139,6 +139,9 @@ def test_check_tells_what_the_file_says(tmp_path: Path) -> None:
             "    no calls out: that takes proxies and caller_numbers",
             "    registers sip:u@r.example at r.example",
             "    proxy 10.1.1.1:5070;tcp: tcp:10.1.1.1:5070",
+            "! [trunks.local] networks holds 127.0.0.1/32, and with it this machine: whoever works on it, or "
+            "calls through a proxy on it, calls as this trunk; what he says of himself in "
+            "P-Asserted-Identity is not believed (trusts_identity)",
             f"{tmp_path}/trunks.toml: 3 trunks, no complaints about the file",
         ],
     )
