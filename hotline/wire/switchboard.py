@@ -21,9 +21,9 @@ from hotline.call.phone_call import PhoneCall
 from hotline.events.ids import CallId, RecordingId
 from hotline.intake.ports import Journal
 from hotline.ivr.flow import HOLD_MUSIC, Flow
-from hotline.media.plan import ClosePort, DigitPressed, MediaEvent, MediaFailed, OpenPort, Record
+from hotline.media.plan import ClosePort, MediaEvent, MediaFailed, NoteKey, OpenPort, Record
 from hotline.sip.admission import OriginKind
-from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, MediaMoved, SipEvent
+from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, SipEvent
 from hotline.sip.user_agent import UserAgent
 from hotline.wire.alarm import Alarm
 from hotline.wire.call_records import CallRecords
@@ -39,8 +39,6 @@ class _Line:
 
     def __init__(self, call: AnyCall, arrived: CallArrived, alarm: Alarm) -> None:
         self.call, self.arrived, self.alarm = call, arrived, alarm
-        self.event_payload_type = arrived.terms.event_payload_type if arrived.terms else None
-        """Of keys in the voice stream, as agreed last; None: her telephone sends none there."""
         self.is_answered = False
         """200 OK was sent."""
         self.recordings_began: dict[RecordingId, datetime] = {}
@@ -168,18 +166,15 @@ class Switchboard:
     def _leg_event(self, event: say.SipLegEvent) -> None:
         line = self._by_leg.get(event.call_id)
         is_first = line is not None and line.arrived.call_id == event.call_id
-        if line is not None and is_first and isinstance(event, MediaMoved):
-            line.event_payload_type = event.terms.event_payload_type
         if line is not None and is_first and isinstance(event, CallEnded) and isinstance(line.call, Call):
             self._hand_in(event.call_id, say.CallerLeft(event.call_id, event.cause))
         else:
             self._hand_in(event.call_id, event)
 
     def _key_by_info(self, arrived: DigitArrived) -> None:
-        """Take a key from SIP INFO, unless keys come in the voice stream: a gateway may send both."""
-        line = self._by_leg.get(arrived.call_id)
-        if line is not None and line.event_payload_type is None:
-            self._hand_in(arrived.call_id, DigitPressed(arrived.call_id, arrived.digit))
+        """Pass a key from SIP INFO to the media plane, which knows whether the voice told it, too."""
+        if arrived.call_id in self._by_leg:
+            self._media.send(NoteKey(arrived.call_id, arrived.digit))
 
     def _hand_in(self, leg_id: CallId, event: say.CallInput) -> None:
         """Hand in what happened to a leg."""

@@ -17,6 +17,7 @@ from hotline.media.plan import (
     Codec,
     DigitPressed,
     MediaFailed,
+    NoteKey,
     OpenPort,
     Play,
     StopRecording,
@@ -301,10 +302,19 @@ async def test_a_failure_of_the_media_plane_is_logged_with_its_reason(world: Wor
 
 
 def keys_by_info(world: World) -> list[str]:
-    """Press 1 by INFO; give the prompts that follow."""
+    """Press 1 by INFO; give the prompts that follow when the media plane counts what it is told of."""
     before = len(world.media.sent)
     world.board.on_sip(DigitArrived(CALL, "1", 160))
+    for told in [command for command in world.media.sent[before:] if isinstance(command, NoteKey)]:
+        world.board.on_media(DigitPressed(told.call_id, told.digit))
     return [name for c in world.media.sent[before:] if isinstance(c, Play) for name in c.prompts]
+
+
+@in_a_world
+async def test_a_key_by_info_goes_through_the_media_plane_however_keys_were_agreed(world: World) -> None:
+    await world.talk()
+    assert keys_by_info(world) == ["zh/leave_request"]
+    assert NoteKey(CALL, "1") in world.media.sent
 
 
 @in_a_world
@@ -314,19 +324,12 @@ async def test_a_key_by_info_counts_where_none_comes_in_the_voice_stream(world: 
 
 
 @in_a_world
-async def test_a_key_by_info_is_ignored_where_keys_come_in_the_voice_stream(world: World) -> None:
-    await world.talk()
-    assert keys_by_info(world) == []
-
-
-@in_a_world
-async def test_a_delayed_answer_decides_how_keys_come(world: World) -> None:
+async def test_a_delayed_answer_tells_where_the_voice_goes(world: World) -> None:
     await world.arrive(terms=None)
     world.board.on_sip(MediaMoved(CALL, VoiceTerms("192.0.2.9", 40002, "PCMU", 0, 96)))
     world.board.on_sip(CallConfirmed(CALL))
     await world.settle()
     assert Aim(CALL, "192.0.2.9", 40002, Codec.PCMU, 96, 0) in world.media.sent
-    assert keys_by_info(world) == []
 
 
 @in_a_world
