@@ -87,7 +87,6 @@ class Reoffers:
         """Wait after a glare (14.1)."""
         shortest, longest = OWNERS_WAIT if leg.is_ours else OTHERS_WAIT
         chance = int.from_bytes(blake2s(self._new_token().encode(), digest_size=4).digest(), "big")
-        leg.wish = leg.wish or leg.offered
         leg.wish_due = now + GLARE_STEP_S * (shortest + chance % (longest - shortest + 1))
 
     def _answered(
@@ -107,10 +106,11 @@ class Reoffers:
         elif status == 491:
             self._counts.glare += 1
             leg.session_timer.refresh_refused(status, now)
+            _put_back(leg)
             self._book.move(leg, Given.GLARE, now)
         elif response is not None and status == 422 and leg.session_timer.raise_minimum(response):
-            leg.wish, leg.wish_due = leg.wish or leg.offered, now
-            leg.refused_status = 0
+            _put_back(leg)
+            leg.wish_due, leg.refused_status = now, 0
             self._book.move(leg, Given.REOFFER_REFUSED, now)
         else:
             leg.refused_status = status
@@ -170,6 +170,12 @@ def standing_wish(leg: CallLeg, *, is_refresh: bool = False) -> ReofferWish:
     return ReofferWish(
         voice.sends, voice.receives, voice.local_ip, voice.local_port, voice.policy, is_refresh
     )
+
+
+def _put_back(leg: CallLeg) -> None:
+    """Wish again what was offered, unless a later change was wished: a refresh alone is none."""
+    if leg.wish is None or leg.wish.is_refresh:
+        leg.wish = leg.offered or leg.wish
 
 
 def _apply(leg: CallLeg, wish: ReofferWish) -> None:

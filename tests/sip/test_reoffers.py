@@ -11,7 +11,10 @@ from two_agents import Pair
 from hotline.events.ids import CallId
 from hotline.sip.dialling import ClientSecret
 from hotline.sip.events import CallEnded, MediaMoved, ReofferFailed
+from hotline.sip.headers import SessionExpires
 from hotline.sip.message import Request, Response, response_to
+from hotline.sip.reoffers import standing_wish
+from hotline.sip.session_timer import Agreed
 from hotline.sip.voice_terms import VoicePolicy
 
 
@@ -86,6 +89,22 @@ def test_when_both_offer_at_once_both_wait_and_come_through() -> None:
     moved = [event.terms for event in pair.take("alice") if isinstance(event, MediaMoved)]
     assert (moved[-1].remote_port, moved[-1].receives) == (20400, False)
     assert pair.alice.counts.glare == 2
+
+
+@pytest.mark.parametrize("status", [491, 422])
+def test_a_refresh_that_comes_due_meanwhile_does_not_drive_a_change_out(status: int) -> None:
+    bench, call_id, _, reinvite = reoffering()
+    leg = bench.ua._book.get(call_id)
+    assert leg is not None
+    leg.session_timer.start(Agreed(SessionExpires(90, "uas")), bench.now)
+    bench.ua._book.reoffers.wish(leg, standing_wish(leg, is_refresh=True), bench.now)
+    refusal = answered(reinvite, status, body="")
+    bench.hear(refusal.replace(b"Content-Length", b"Min-SE: 600\r\nContent-Length"))
+    bench.wait(4.1)
+    again = bench.last
+    assert isinstance(again, Request)
+    assert (again.method, again.cseq.number) == ("INVITE", reinvite.cseq.number + 1)
+    assert b"a=sendonly" in again.body
 
 
 def answered(reinvite: Request, status: int = 200, body: str = OFFER) -> bytes:
