@@ -373,7 +373,7 @@ class Reports:
         self._count_sent(side)
         told = judge(self.arrivals, side.leg, side.packets, side.far, side.round_trip_s, is_final=is_final)
         score = told.mos or 0.0
-        if is_final or abs(score - side.told) >= WORTH_TELLING:
+        if (is_final and (told.expected or told.sent)) or abs(score - side.told) >= WORTH_TELLING:
             side.told = score
             self._events.append(told)
 

@@ -39,6 +39,7 @@ from hotline.wire.media_messages import (
 )
 from hotline.wire.mmsg import Receiver, Sender, SendList, release
 from hotline.wire.recorder import Recorder
+from hotline.wire.report_sockets import ReportSockets
 
 STEP_S: Final = FRAME_MS / 1000 / PHASES
 LONGEST_LAG: Final = 0.2  # seconds behind the grid after which it begins anew
@@ -121,8 +122,11 @@ class MediaLoop:
         self._versions = [0] * plane.roster.phases
         self._peers = np.zeros(len(sockets), np.uint64)
         self._peer_addresses = np.zeros((len(sockets), 2), np.uint64)
+        self._reports = ReportSockets(plane.reports, sockets)
         self._eager = select.epoll()
         self._eager_ports: list[set[int]] = [set() for _ in range(plane.roster.phases)]
+        self.without_reports = self._reports.missing
+        """Ports whose neighbour, which RTCP needs, somebody else has."""
         self.skipped_s = 0.0
         """Time that the grid was moved by, in all."""
 
@@ -133,6 +137,8 @@ class MediaLoop:
         finally:
             self._plane.close_all()
             self._hand_over()
+            self._reports.send()
+            self._reports.close()
             self._eager.close()
 
     def _run_until_over(self, seconds: Callable[[], float]) -> None:
@@ -175,6 +181,7 @@ class MediaLoop:
                 self._sender.resize(uneven)
             self._sender.send(self._send_lists[phase])
             self._send_relayed()
+        self._reports.step()
         self._hand_over()
 
     def _read(self, indexes: list[int]) -> None:

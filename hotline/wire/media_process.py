@@ -34,6 +34,7 @@ from hotline.wire.media_messages import Configure, PlaneReady, PlaneRefused
 from hotline.wire.prompt_files import read_prompts_blocking
 from hotline.wire.reactor import wall_now
 from hotline.wire.recorder import Recorder
+from hotline.wire.report_sockets import stamp_arrivals
 from hotline.wire.srtp import LibSrtp
 from hotline.wire.voice_codecs import available_codecs, make_coder
 
@@ -79,6 +80,8 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     refused = _ask_for_priority()
+    if loop.without_reports:
+        refused.append(f"RTCP at {loop.without_reports} ports: the one above each is taken")
     refused += [f"{name}: its library is missing" for name in CODECS if name not in available_codecs()]
     control.tell(PlaneReady(len(sockets), prompts, tuple(refused)))
     try:
@@ -155,7 +158,7 @@ def open_ports(listen_ip: str, port_low: int, port_high: int) -> list[socket.soc
             f"there is no even port from media.port_low = {port_low} to media.port_high = {port_high}; "
             "widen the range"
         )
-    _allow_files(len(ports))
+    _allow_files(2 * len(ports))  # RTCP has the ones above
     sockets: list[socket.socket] = []
     for port in ports:
         try:
@@ -190,6 +193,7 @@ def _open_port(listen_ip: str, port: int) -> socket.socket:
                 end.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED)
         if family == socket.AF_INET6:
             end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        stamp_arrivals(end)
         end.bind((listen_ip, port))
     except OSError:
         end.close()

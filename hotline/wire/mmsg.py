@@ -12,6 +12,7 @@ import os
 import platform
 import socket
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -42,6 +43,9 @@ _MMSGHDR: Final = np.dtype(
 )
 _IOVEC: Final = np.dtype([("base", "<u8"), ("length", "<u8")])
 _MMSGHDR_BYTES: Final = 64
+CONTROL_WORDS: Final = 4  # of eight bytes: length; level and type; seconds; nanoseconds (cmsg(3))
+CONTROL_BYTES: Final = 8 * CONTROL_WORDS
+LONGEST_WAIT_S: Final = 10.0  # that a datagram may have waited; more is a step of the wall clock
 
 
 def _system_calls() -> tuple[Any, Any]:
@@ -65,6 +69,11 @@ def _address(array: NDArray[Any]) -> int:
 def _row_addresses(array: NDArray[Any]) -> NDArray[np.uint64]:
     rows = np.arange(len(array), dtype=np.uint64) * np.uint64(array.strides[0])
     return rows + np.uint64(_address(array))
+
+
+def kernel_now() -> float:
+    """Give the time by the clock that the kernel stamps arrivals with; good for differences only."""
+    return time.clock_gettime(time.CLOCK_REALTIME)
 
 
 def release(descriptor: int) -> None:
@@ -95,6 +104,10 @@ class Receiver:
         self._headers["name_length"] = SOCKADDR_IN6 if self._is_six else SOCKADDR_IN
         self._headers["iov"], self._headers["iov_count"] = _row_addresses(self._iov), 1
         self._starts = [ctypes.c_void_p(int(row)) for row in _row_addresses(self._headers)]
+        # One message of the kernel for each: when it came (socket(7), SO_TIMESTAMPNS), if the socket asked.
+        self._control = np.zeros((ROWS, CONTROL_WORDS), np.int64)
+        self._headers["control"] = _row_addresses(self._control)
+        self._headers["control_length"] = CONTROL_BYTES
 
     def batches(self, ports: Sequence[tuple[int, int]]) -> Iterator[Batch]:
         """Read what waits at the ports, in at most BATCHES batches; each is valid until the next.
@@ -127,13 +140,23 @@ class Receiver:
         if not self._is_six:
             # sockaddr_in: family (2 bytes), then port and address in network order: port << 32 | address
             remote = names.view(">u8")[:, 0].astype(np.uint64) & np.uint64(0xFFFF_FFFF_FFFF)
-            return Batch(self._data[:filled], length, remote, port_index)
+            return Batch(self._data[:filled], length, remote, port_index, None, self._times(filled))
         # sockaddr_in6: family, port (2 bytes each), flow label (4), address (16), scope (4)
         address = names[:, 8:24].copy().view(">u8").astype(np.uint64)
         folded = address[:, 0] ^ address[:, 1]
         folded = (folded >> np.uint64(32)) ^ (folded & np.uint64(0xFFFF_FFFF))
         port = names.view(">u2")[:, 1].astype(np.uint64)
-        return Batch(self._data[:filled], length, port << np.uint64(32) | folded, port_index, address)
+        remote = port << np.uint64(32) | folded
+        return Batch(self._data[:filled], length, remote, port_index, address, self._times(filled))
+
+    def _times(self, filled: int) -> NDArray[np.float64] | None:
+        """Tell when the datagrams came, by the monotonic clock; None when the kernel did not say."""
+        told = self._headers["control_length"][:filled]
+        if (told != CONTROL_BYTES).any():
+            told[:] = CONTROL_BYTES
+            return None
+        age = kernel_now() - self._control[:filled, 2] - self._control[:filled, 3] * 1e-9
+        return time.monotonic() - np.clip(age, 0.0, LONGEST_WAIT_S)
 
 
 class Sender:

@@ -24,6 +24,7 @@ from hotline.media.plan import (
     ClosePort,
     Codec,
     DigitPressed,
+    LegQuality,
     MediaFailed,
     OpenPort,
     Play,
@@ -349,7 +350,7 @@ async def test_a_thousand_calls_leave_no_port_or_file_behind(rig: Rig) -> None:
             rig.plane.send(ClosePort(name))
         for _ in names:
             await rig.until(RecordingClosed)
-    assert not rig.events
+    assert {type(event) for event in rig.events} <= {LegQuality}
     assert sorted(Path(f"/proc/{rig.plane.pid}/fd").iterdir()) == before
     assert not parts(rig)
 
