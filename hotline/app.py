@@ -45,6 +45,7 @@ from hotline.store.passwords import Argon2Passwords
 from hotline.store.phone_watch import PhoneWatch
 from hotline.store.playback import read_pcm16_blocking
 from hotline.store.second_look import SecondLook, tell
+from hotline.wire.backlogs import PLANE_USUAL_S, STORE_USUAL_S, CommandsWaiting, NotesWaiting
 from hotline.wire.lookout import Lookout
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import wall_now
@@ -97,7 +98,11 @@ class Hotline:
         console_url = await self._start_console(desk)
         self._start_letters(store, settings.console.base_url or console_url)
         phones = PhoneBook()
-        house = House(media, look.watching(store), lambda called: flows.get(called, flow), phones)
+        backlogs = (
+            (NotesWaiting(lambda: store.notes.depth, lambda: store.notes.age_s), STORE_USUAL_S),
+            (CommandsWaiting(lambda: media.backlog), PLANE_USUAL_S),
+        )
+        house = House(media, look.watching(store), lambda called: flows.get(called, flow), phones, backlogs)
         exchange = self._exchange = Exchange(settings, self.reactor, house)
         self._stops.append(exchange.stop)
         watch = PhoneWatch(store, phones, settings.phones.realm, exchange.forget_phones)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +32,7 @@ from hotline.sip.events import SipEvent
 from hotline.sip.front_door import FrontDoor
 from hotline.sip.gate import Gate, GateConfig
 from hotline.sip.numbers import find_number
+from hotline.sip.overload import Backlog
 from hotline.sip.phones import PhoneBook
 from hotline.sip.rate import SourceRates
 from hotline.sip.registrar import Registrar, RegistrarConfig
@@ -69,6 +70,8 @@ class House:
     flow: Callable[[str], IvrFlow]
     """Finds the flow that answers a called number."""
     phones: PhoneBook
+    backlogs: Sequence[tuple[Backlog, float]] = ()
+    """Queues behind SIP, each with the seconds that work waits in it by intent."""
 
 
 class Exchange:
@@ -130,6 +133,8 @@ class Exchange:
                 known=SourceRates(sip.messages_per_second, sip.messages_per_second / 2),
             ),
         )
+        for backlog, usual_s in house.backlogs:
+            self.edge.overload.watch(backlog, usual_s)
         self.lines = TrunkLines(
             reactor, self.edge, self.trunks, self.trunk_calls, self.user_agent.calls_of, new_token
         )

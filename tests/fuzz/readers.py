@@ -283,9 +283,10 @@ def _read_request(request: Request) -> None:
     caller = caller_identity(request, "10", trusted=True)
     assert printable(caller.raw) == caller.raw
     (caller.number + caller.raw).encode()
+    timer = SessionTimer()
     with contextlib.suppress(RemoteProtocolError):
-        negotiate(request, may_reinvite=True)
-    SessionTimer().hear(request)
+        timer.hear(request)
+        negotiate(request, timer)
     parts = parts_of(request)
     read_dtmf(parts)
     for part in parts:
