@@ -251,10 +251,12 @@ class Answering:
 
     def _find_replaced(self, server: Server, origin: Origin) -> CallId | Refusal | None:
         """Find the call that an INVITE takes the place of (RFC 3891, 3)."""
-        text = server.request.headers.get("Replaces")
-        if text is None:
+        values = server.request.headers.get_all("Replaces")
+        if not values:
             return None
-        replaces = parse_replaces(text)
+        if len(values) > 1:
+            return Refusal(400, reason="More Than One Replaces")
+        replaces = parse_replaces(values[0])
         if origin.kind is OriginKind.TRUNK:
             return Refusal(403)  # who is on a carrier's line takes over no call of the house
         leg = self._book.of_key((replaces.call_id, replaces.to_tag, replaces.from_tag))

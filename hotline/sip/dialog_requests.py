@@ -160,7 +160,9 @@ class DialogRequests:
             self._refuse(server, refusal, now)
             return
         leg.session_timer.hear(server.request)
-        agreed = negotiate(server.request, leg.session_timer)
+        # Before the 2xx to the INVITE there is no session that a timer could be kept for (RFC 4028, 4).
+        is_early = leg.machine.state in UNANSWERED or leg.machine.state is State.EARLY
+        agreed = None if is_early else negotiate(server.request, leg.session_timer)
         if isinstance(agreed, Refusal):
             self._refuse(server, agreed, now)
             return
@@ -198,17 +200,17 @@ class DialogRequests:
         if refusal is None and offer is not None and voice.choose(offer) is None:
             refusal = self._replies.unfit(server, offer, voice)
         if not leg.reliable.acknowledge(rack, now):
-            refusal = Refusal(481)
-        if refusal is not None:
-            self._refuse(server, refusal, now)
-            self._book.settle(leg, now)
+            self._refuse(server, Refusal(481), now)
             return
         self._counts.pracks_received += 1
-        if leg.awaits_answer and sdp is not None:
-            voice.take_answer(sdp)
-        body = (voice.answer(offer) if offer is not None else None) or b""
-        self._respond(server, self._replies.reply(server, 200, self._replies.contact(leg), body), now)
-        self._book.move_voice(leg, before)
+        if refusal is not None:
+            self._refuse(server, refusal, now)  # its body is no use, but the response did arrive
+        else:
+            if leg.awaits_answer and sdp is not None:
+                voice.take_answer(sdp)
+            body = (voice.answer(offer) if offer is not None else None) or b""
+            self._respond(server, self._replies.reply(server, 200, self._replies.contact(leg), body), now)
+            self._book.move_voice(leg, before)
         if leg.reliable.may_answer and leg.machine.allows(Given.PRACK):
             self._book.move(leg, Given.PRACK, now)
         else:

@@ -57,10 +57,10 @@ class Transfers:
         :raises RemoteProtocolError: 400 for what cannot be read.
         """
         request = server.request
-        text = request.headers.get("Refer-To")
-        if text is None:
-            return Refusal(400, reason="No Refer-To")
-        target = parse_refer_to(text)
+        values = request.headers.get_all("Refer-To")
+        if len(values) != 1:
+            return Refusal(400, reason="No Refer-To" if not values else "More Than One Refer-To")  # 2.4.1
+        target = parse_refer_to(values[0])
         wish = request.headers.get("Refer-Sub")
         wants_reports = wish is None or parse_refer_sub(wish)
         if leg.machine.state not in MAY_REFER:

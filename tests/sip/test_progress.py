@@ -194,6 +194,49 @@ def test_a_prack_may_bring_an_offer_of_its_own() -> None:
     assert (moved.call_id, moved.terms.remote_port) == (call_id, 40400)
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"body": "hello", "body_type": "text/plain"}, 415),
+        ({"body": OFFER.replace("8 101", "3")}, 488),
+        ({"body": OFFER.replace("192.0.2.7", "127.0.0.1")}, 488),
+    ],
+)
+def test_a_prack_whose_body_is_no_use_lets_the_answer_go_all_the_same(
+    body: dict[str, str], status: int
+) -> None:
+    bench = Bench()
+    call_id = bench.offer(headers=RELIABLE)
+    bench.ua.progress(call_id, 183, bench.now, "192.0.2.1", 16000)
+    [progress] = bench.said()
+    assert isinstance(progress, Response)
+    bench.ua.accept(call_id, "192.0.2.1", 16000, bench.now)
+    assert bench.said() == []  # it waits for the PRACK
+    assert bench.statuses(a_prack(progress, **body)) == [status, 200]
+    bench.hear(a_request("ACK", to_tag=progress.to_tag, branch="z9hG4bKack1"))
+    assert bench.events() == [CallConfirmed(call_id)]
+
+
+def test_an_update_before_the_answer_starts_no_session_timer() -> None:
+    bench = Bench()
+    call_id = bench.offer()
+    bench.ua.progress(call_id, 180, bench.now)
+    [ringing] = bench.said()
+    assert isinstance(ringing, Response)
+    update = a_request(
+        "UPDATE",
+        to_tag=ringing.to_tag,
+        cseq=2,
+        branch="z9hG4bKu",
+        headers="Supported: timer\nSession-Expires: 90;refresher=uas",
+    )
+    [ok] = bench.hear(update)
+    assert isinstance(ok, Response)
+    assert (ok.status, ok.headers.get("Session-Expires")) == (200, None)
+    assert [name for _, name in bench.wait(59.0)] == []
+    assert bench.ua.is_offered(call_id)
+
+
 def test_a_prack_that_means_nothing_is_told_so() -> None:
     bench = Bench()
     call_id = bench.offer(headers=RELIABLE)

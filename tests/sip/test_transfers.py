@@ -143,6 +143,15 @@ def test_an_attended_transfer_to_a_call_of_somebody_elses_is_refused() -> None:
     assert bench.events() == []
 
 
+def test_two_places_to_go_to_are_none() -> None:
+    bench = Bench()
+    _, tag = bench.talking()
+    two = "Refer-To: <sip:96156@192.0.2.1>\nRefer-To: <sip:1002@192.0.2.1>"
+    assert bench.statuses(refer(tag, two)) == [400]
+    assert bench.statuses(refer(tag, "Subject: nowhere", 3)) == [400]
+    assert bench.events() == []
+
+
 # -- INVITE with Replaces -------------------------------------------------------------------------
 
 
@@ -256,3 +265,13 @@ def test_a_refusal_of_the_gate_is_remembered_by_nobody(method: str) -> None:
     assert first.status == 401
     assert bench.ua.transactions == 0
     assert bench.ua.counts.challenged == 2
+
+
+def test_who_would_take_two_calls_at_once_takes_none() -> None:
+    bench = Bench()
+    call_id, tag = bench.talking()
+    one = f"Replaces: call-1@192.0.2.7;to-tag={tag};from-tag=caller"
+    picking = an_invite(call_id="third", from_tag="third", branch="z9hG4bKthird", headers=f"{one}\n{one}")
+    assert bench.statuses(picking)[-1] == 400
+    assert (bench.events(), bench.ua.calls) == ([], 1)
+    assert bench.ua.hang_up(call_id, bench.now)
