@@ -191,6 +191,8 @@ class Hotline:
             also_listen=more_ips,
             port_low=media.port_low,
             port_high=media.port_high,
+            calls_per_port=media.calls_per_port,
+            hears_tones=media.tones,
             on_event=self._on_media,
             time_zone=self.settings.site.time_zone,
         )

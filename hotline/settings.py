@@ -217,6 +217,9 @@ class PhonesSettings(_Section):
     groups: dict[str, tuple[str, ...]] = {}
     """Telephones that ring together, by the name that flows and telephones call them by:
     ``{ night = ["1001", "1002"] }``. The group ``agents`` is all telephones unless it is given here."""
+    forwards: Literal["house", "never"] = "house"
+    """Where a telephone may send its call by itself (a 3xx: forwarding set up in it): to another telephone or
+    group of the ``house``, never to a number outside; or ``never``."""
     shortest_s: Annotated[int, Field(ge=10, le=3600)] = 60
     """Shortest registration; a shorter wish is refused with this."""
     longest_udp_s: Annotated[int, Field(ge=10, le=3600)] = 120
@@ -266,8 +269,13 @@ class MediaSettings(_Section):
     port_high: Port = 16798
     """Last RTP port. Even numbers are taken: one for a caller, another for whom she is connected with, and
     for a moment one for each telephone that rings."""
+    calls_per_port: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many calls may share an RTP port, told apart by who sends. Where a firewall leaves few ports open;
+    some session border controllers look at our port alone and want one for each call."""
     nat_latching: bool = True
     """Accept a call's first packet from another address than its SDP says, once."""
+    tones: bool = True
+    """Listen for keys in the voice as well, until a call has told one as an RTP event or by INFO."""
     prompts_dir: Path = Path("ivr_flows/prompts")
     """Prompt audio: ``zh/NAME.wav`` and ``en/NAME.wav``, 8 kHz mono."""
 
@@ -279,8 +287,8 @@ class MediaSettings(_Section):
 
     @property
     def voices(self) -> int:
-        """How many even ports there are: voices at a time."""
-        return len(range(max(self.port_low + self.port_low % 2, 2), self.port_high + 1, 2))
+        """How many voices at a time the even ports take."""
+        return self.calls_per_port * len(range(max(self.port_low + self.port_low % 2, 2), self.port_high + 1, 2))
 
 
 class IvrSettings(_Section):

@@ -119,6 +119,8 @@ class Agreement:
         coded, protection = call.coded, call.protection
         try:
             declared = _declared(command, "" if call.version == 4 else "::")
+            if parts.roster.is_taken(call.slot, declared[0]):
+                raise LocalProtocolError("another call at the same port has this address already")
             if command.codec is not call.codec:
                 coded = None
                 if command.codec not in CODECS:

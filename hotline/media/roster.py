@@ -36,7 +36,9 @@ class Roster:
         self.groups: Final = tuple(groups)
         ports = len(groups)
         self.slots: Final = ports * calls_per_port
-        self._is_shared, self._port_count = calls_per_port > 1, ports
+        self.is_shared: Final = calls_per_port > 1
+        """True where a port may have several calls."""
+        self._port_count = ports
         self._seats, self._demux = Seats(groups, calls_per_port), Demux()
         self._phase_slots = max(FILL_FIRST, -(-self.slots // PHASES))
         self._free = [
@@ -210,7 +212,7 @@ class Roster:
         The number is 0 where there is none, or several, or it is not known yet.
         """
         peers, addresses = np.zeros(self._port_count, np.uint64), np.zeros((self._port_count, 2), np.uint64)
-        if not self._is_shared:
+        if not self.is_shared:
             slots = np.nonzero(self._is_open)[0]
             peers[self.port_index[slots]] = self.remote[slots]
             addresses[self.port_index[slots]] = self.address[slots]
@@ -228,6 +230,14 @@ class Roster:
     def is_unwanted(self, batch: Batch, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which rows came to a port where no call waits for a source."""
         return ~self._is_waiting[batch.port_index[rows]]
+
+    def is_taken(self, slot: int, remote: int) -> bool:
+        """Tell whether another call of a slot's port has this sender, so that nobody could tell them apart."""
+        if not self.is_shared or not remote:
+            return False
+        is_there = self._is_open & (self.port_index == self.port_index[slot]) & (self.remote == remote)
+        is_there[slot] = False
+        return bool(is_there.any())
 
     def peer(self, slot: int) -> tuple[int, Address]:
         """Give the number and the address of whom a slot sends to."""

@@ -70,7 +70,9 @@ class MediaPlane:
     :param prompts_dir: holds ``<language>/<name>.wav``.
     :param listen_ip: address for voice of calls that name none (``OpenPort.local_ip``).
     :param also_listen: more addresses, of either family, that calls may name.
-    :param port_low: first UDP port; even ones up to ``port_high`` are used at each address, one a call.
+    :param port_low: first UDP port; even ones up to ``port_high`` are used at each address.
+    :param calls_per_port: how many calls may share one, told apart by who sends.
+    :param hears_tones: False: keys are taken from events and signalling only, not from the voice.
     :param on_event: called in the reactor's thread for every event, also MediaFailed after a death.
     :param time_zone: zone of the day in the recordings' folder names.
     :param reserve_bytes: below so much free disk space no recording is begun.
@@ -89,6 +91,8 @@ class MediaPlane:
         time_zone: str = "Asia/Shanghai",
         reserve_bytes: int = RESERVE_BYTES,
         also_listen: Sequence[str] = (),
+        calls_per_port: int = 1,
+        hears_tones: bool = True,
     ) -> None:
         self._reactor, self._on_event = reactor, on_event
         self._configure = Configure(
@@ -100,6 +104,8 @@ class MediaPlane:
             time_zone,
             reserve_bytes,
             LOCK_WAIT_S,
+            calls_per_port,
+            hears_tones,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -325,7 +331,7 @@ class MediaPlane:
 
     def _new_pool(self) -> PortPool:
         ours = self._configure
-        return PortPool(ours.listen_ips, even_ports(ours.port_low, ours.port_high))
+        return PortPool(ours.listen_ips, even_ports(ours.port_low, ours.port_high), ours.calls_per_port)
 
     # -- writing ------------------------------------------------------------------------------------
 

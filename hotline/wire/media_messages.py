@@ -64,6 +64,8 @@ class Configure:
     time_zone: str
     reserve_bytes: int
     lock_wait_s: float
+    calls_per_port: int
+    hears_tones: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,8 @@ def _build_blocking(settings: Configure) -> tuple[Plane, list[socket.socket], in
         new_token=secrets.randbits,
         make_coder=make_coder,
         make_protection=LibSrtp,
+        calls_per_port=settings.calls_per_port,
+        hears_tones=settings.hears_tones,
     )
     return plane, sockets, len(bank)
 
