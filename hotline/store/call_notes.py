@@ -56,40 +56,81 @@ _END: Final = (
 )
 
 
+class _Batch:
+    """The rows of some notes: what a call's first note made, its next ones of the same batch complete."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self.offered: dict[CallId, dict[str, Any]] = {}
+        self.answered: list[dict[str, Any]] = []
+        self.ended: list[dict[str, Any]] = []
+        self.told: list[dict[str, Any]] = []
+
+    def add(self, note: CallNote) -> None:
+        """Take a note in; ``InDoubt`` when it repeats another."""
+        call_id = note.call_id
+        match note:
+            case OfferedCall():
+                if call_id in self.offered:
+                    raise InDoubt
+                self.offered[call_id] = offered_row(note) | {
+                    "answered_at": None,
+                    "ended_at": None,
+                    "cause": None,
+                }
+                self._tell(note, CALL_OFFERED, {"called": note.called}, actor="caller")
+            case Answered():
+                if not self._complete(call_id, answered_at=note.at):
+                    self.answered.append({"the_call": call_id, "at": note.at})
+                self._tell(note, CALL_ANSWERED, {})
+            case Ended():
+                path = list(note.path)
+                if not self._complete(call_id, ended_at=note.at, cause=note.cause, path=path):
+                    self.ended.append({"the_call": call_id, "at": note.at, "why": note.cause, "steps": path})
+                self._tell(note, CALL_ENDED, {"cause": note.cause, "path": path})
+
+    def _complete(self, call_id: CallId, **columns: object) -> bool:
+        """Fill columns of a row that is not written yet; False when there is none."""
+        row = self.offered.get(call_id)
+        if row is None:
+            return False
+        if row[next(iter(columns))] is not None:
+            raise InDoubt
+        row.update(columns)
+        return True
+
+    def _tell(self, note: CallNote, kind: str, payload: dict[str, Any], *, actor: str = "system") -> None:
+        self.position += 1
+        self.told.append(
+            {
+                "position": self.position,
+                "at": note.at,
+                "kind": kind,
+                "call_id": note.call_id,
+                "request_number": None,
+                "unit_code": None,
+                "actor": actor,
+                "payload": payload,
+            }
+        )
+
+
 def write_together(writing: Writing, notes: Sequence[CallNote]) -> None:
     """Write notes of different calls, and of one call in their order.
 
     :raises InDoubt: when one of them is a repetition or has no call; nothing is written then.
     """
     connection = writing.session.connection()
-    position = connection.scalar(_NEWEST) or 0
-    offered: list[dict[str, Any]] = []
-    answered: list[dict[str, Any]] = []
-    ended: list[dict[str, Any]] = []
-    told: list[dict[str, Any]] = []
+    batch = _Batch(connection.scalar(_NEWEST) or 0)
     for note in notes:
-        position += 1
-        match note:
-            case OfferedCall():
-                offered.append(offered_row(note))
-                told.append(
-                    _event(position, note.at, CALL_OFFERED, note.call_id, "caller", {"called": note.called})
-                )
-            case Answered():
-                answered.append({"the_call": note.call_id, "at": note.at})
-                told.append(_event(position, note.at, CALL_ANSWERED, note.call_id, "system", {}))
-            case Ended():
-                path = list(note.path)
-                ended.append({"the_call": note.call_id, "at": note.at, "why": note.cause, "steps": path})
-                payload = {"cause": note.cause, "path": path}
-                told.append(_event(position, note.at, CALL_ENDED, note.call_id, "system", payload))
-    if offered:
-        connection.execute(_OFFER, offered)
-    for statement, rows in ((_ANSWER, answered), (_END, ended)):
+        batch.add(note)
+    if batch.offered:
+        connection.execute(_OFFER, list(batch.offered.values()))
+    for statement, rows in ((_ANSWER, batch.answered), (_END, batch.ended)):
         if rows and connection.execute(statement, rows).rowcount != len(rows):
             raise InDoubt
-    connection.execute(_TELL, told)
-    writing.position = position
+    connection.execute(_TELL, batch.told)
+    writing.position = batch.position
 
 
 def offered_row(call: OfferedCall) -> dict[str, Any]:
@@ -106,19 +147,4 @@ def offered_row(call: OfferedCall) -> dict[str, Any]:
         "path": [],
         "direction": call.direction,
         "origin": call.origin,
-    }
-
-
-def _event(
-    position: int, at: datetime, kind: str, call_id: CallId, actor: str, payload: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "position": position,
-        "at": at,
-        "kind": kind,
-        "call_id": call_id,
-        "request_number": None,
-        "unit_code": None,
-        "actor": actor,
-        "payload": payload,
     }

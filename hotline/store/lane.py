@@ -25,14 +25,13 @@ _Note = tuple[N, asyncio.Future[None], float]
 MOST: Final = 256
 """Notes in one commit: what is told after it must not hold up the loop for long."""
 PACE_S: Final = 0.01
-"""From the begin of one commit to the next at least: under load notes gather, alone none waits."""
-PACE_OF_A_NOTE_S: Final = 0.0025
-"""So much longer for each note of the last one: from 130 calls a second on, commits of a few notes cost
-more than the calls."""
-LONGEST_PACE_S: Final = 0.04
-"""Which a caller hears as little as the rest."""
+"""From the begin of one commit to the next at least, also for notes that somebody waits for."""
 PATIENCE_S: Final = 0.1
-"""How long a patient note waits for company. What a crash takes of it is mended at the next start."""
+"""How long a patient note waits for company. A crash takes along what was not written yet: that a call came
+in which nothing was said so far (docs/decisions/107), or how one ended, which the next start mends."""
+
+
+NEVER: Final = float("inf")
 
 
 class InDoubt(Exception):  # noqa: N818 - not a fault: a way of saying "one by one"
@@ -58,7 +57,8 @@ class Lane(Generic[N]):
         self._oldest = 0.0
         self._is_running = False
         self._began = 0.0
-        self._pace_s = PACE_S
+        self._due = NEVER
+        """When the waiting notes are to go at the latest."""
         self._start: asyncio.TimerHandle | None = None
         self._last: asyncio.Future[None] | None = None
 
@@ -84,10 +84,11 @@ class Lane(Generic[N]):
         """
         loop = asyncio.get_running_loop()
         self._last = written = loop.create_future()
-        self._waiting.append((note, written, loop.time()))
+        now = loop.time()
+        self._waiting.append((note, written, now))
+        self._due = min(self._due, now + PATIENCE_S if patient else now)
         if not self._is_running:
-            due = max(loop.time() + (PATIENCE_S if patient else 0.0), self._began + self._pace_s)
-            self._start_at(loop, due)
+            self._start_in_time(loop)
         return written
 
     async def idle(self) -> None:
@@ -95,7 +96,8 @@ class Lane(Generic[N]):
         while self._last is not None and not self._last.done():
             await asyncio.wait([self._last])
 
-    def _start_at(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+    def _start_in_time(self, loop: asyncio.AbstractEventLoop) -> None:
+        due = max(self._due, self._began + PACE_S)
         if self._start is not None:
             if self._start.when() <= due:
                 return
@@ -112,7 +114,7 @@ class Lane(Generic[N]):
         taken, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         notes = [note for note, _, _ in taken]
         self._under_way, self._oldest = len(taken), taken[0][2]
-        self._pace_s = min(LONGEST_PACE_S, max(PACE_S, PACE_OF_A_NOTE_S * len(notes)))
+        self._due = loop.time() if self._waiting else NEVER
         try:
             done = self._work.in_writer(lambda: self._write_blocking(notes))
         except OutsideError as error:
@@ -157,8 +159,7 @@ class Lane(Generic[N]):
                 written.set_exception(error)
         self._is_running, self._under_way = False, 0
         if self._waiting:
-            loop = asyncio.get_running_loop()
-            self._start_at(loop, self._began + self._pace_s)
+            self._start_in_time(asyncio.get_running_loop())
 
 
 def _blames_a_note(error: OutsideError) -> bool:

@@ -17,6 +17,7 @@ from hotline.errors import LocalProtocolError, OutsideError
 from hotline.events.record import CALL_ANSWERED, CALL_ENDED, CALL_OFFERED
 from hotline.intake.ports import OfferedCall
 from hotline.store import Store, call_notes, journal
+from hotline.store.lane import PATIENCE_S
 from hotline.store.tables import CallRow, EventRow
 
 
@@ -185,5 +186,46 @@ def test_a_note_that_cannot_be_written_fails_alone_and_stops_nothing(
         assert [isinstance(one, Exception) for one in (done[0], done[2])] == [False, False]
         told = [call_id for _, call_id in await all_events(store)]
         assert [call_id for call_id in told if call_id != poison.call_id] == [call.call_id for call in good]
+
+    world.run(story)
+
+
+def test_a_call_that_is_over_soon_is_written_in_one_row_with_all_its_events(world: World) -> None:
+    async def story(store: Store) -> None:
+        call, statements = world.a_call(), []
+        sqlalchemy_event.listen(
+            store._write_engine,
+            "before_cursor_execute",
+            lambda _c, _cursor, statement, *_: statements.append(statement.split()[0]),
+        )
+        await asyncio.gather(
+            store.open_call(call, is_awaited=False),
+            store.answer_call(call.call_id, world.clock()),
+            store.close_call(call.call_id, world.clock(), "caller", ("menu",)),
+        )
+        assert statements.count("UPDATE") == 0
+        row = await store.read(lambda session: session.get_one(CallRow, call.call_id))
+        assert (row.answered_at, row.ended_at, row.cause, row.path) == (
+            world.clock(), world.clock(), "caller", ["menu"],
+        )  # fmt: skip
+        assert [kind for kind, _ in await all_events(store)] == [CALL_OFFERED, CALL_ANSWERED, CALL_ENDED]
+
+    world.run(story)
+
+
+def test_patient_notes_gather_and_one_that_is_waited_for_takes_them_along(world: World) -> None:
+    async def story(store: Store) -> None:
+        commits, call, other = commits_of(store), world.a_call(), world.a_call()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        patient = asyncio.ensure_future(store.open_call(call, is_awaited=False))
+        assert store.notes.depth == 1
+        await asyncio.sleep(0.02)
+        assert store.notes.age_s >= 0.02
+        await store.open_call(other)
+        assert patient.done()
+        assert loop.time() - began < PATIENCE_S
+        assert len(commits) == 1
+        assert (store.notes.depth, store.notes.age_s) == (0, 0.0)
 
     world.run(story)
