@@ -288,7 +288,8 @@ class MediaSettings(_Section):
     @property
     def voices(self) -> int:
         """How many voices at a time the even ports take."""
-        return self.calls_per_port * len(range(max(self.port_low + self.port_low % 2, 2), self.port_high + 1, 2))
+        ports = range(max(self.port_low + self.port_low % 2, 2), self.port_high + 1, 2)
+        return self.calls_per_port * len(ports)
 
 
 class IvrSettings(_Section):

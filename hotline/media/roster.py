@@ -232,7 +232,7 @@ class Roster:
         return ~self._is_waiting[batch.port_index[rows]]
 
     def is_taken(self, slot: int, remote: int) -> bool:
-        """Tell whether another call of a slot's port has this sender, so that nobody could tell them apart."""
+        """Tell whether another call of a slot's port has this sender, so that none could tell them apart."""
         if not self.is_shared or not remote:
             return False
         is_there = self._is_open & (self.port_index == self.port_index[slot]) & (self.remote == remote)

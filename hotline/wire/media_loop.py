@@ -218,8 +218,9 @@ class MediaLoop:
         ):
             raise LocalProtocolError(f"{type(message).__name__} is no command for a media plane")
         self._plane.command(message)
-        if isinstance(message, OpenPort) and (index := self._plane.port_index(message.call_id)) is not None:
-            if not self._plane.roster.is_shared:  # else it would be what others say now
+        if isinstance(message, OpenPort) and not self._plane.roster.is_shared:
+            index = self._plane.port_index(message.call_id)
+            if index is not None:  # a shared port holds what others say now
                 self._drain(self._sockets[index])
 
     def _relist(self, phase: int) -> None:
