@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from hotline.cli import call, config, events, flow, phones, running, serve, sip, trunks, users
+from hotline.cli import call, config, events, flow, phones, recording, running, serve, sip, trunks, users
 from hotline.cli.console import MISTAKE, complain
 from hotline.errors import HotlineError
 
@@ -18,6 +18,7 @@ for command in (serve.serve, users.setup, events.events, running.status, running
     app.command()(command)
 for name, group in (
     ("call", call.app),
+    ("recording", recording.app),
     ("sip", sip.app),
     ("flow", flow.app),
     ("user", users.app),

@@ -19,13 +19,7 @@ _PIECE: Final = 1 << 18  # bytes measured at once
 Samples = NDArray[np.int16]
 
 
-def read_side_blocking(path: str, suffix: str, first_sample: int, last_sample: int) -> Samples:
-    """Read a stretch of one file, decoded.
-
-    :param first_sample: counted from 0.
-    :param last_sample: the first one that is not wanted any more; past the end is cut off.
-    :raises OutsideError: when the file is gone or cannot be read.
-    """
+def _read_blocking(path: str, first_sample: int, last_sample: int) -> NDArray[np.uint8]:
     first = max(first_sample, 0)
     try:
         with Path(path).open("rb") as opened:
@@ -33,7 +27,11 @@ def read_side_blocking(path: str, suffix: str, first_sample: int, last_sample: i
             octets = opened.read(max(last_sample - first, 0))
     except OSError as error:
         raise OutsideError(f"the recording {path} cannot be read: {error.strerror}") from error
-    return g711.decode(np.frombuffer(octets, np.uint8), CODEC_OF[suffix])
+    return np.frombuffer(octets, np.uint8)
+
+
+def _decode_blocking(path: str, suffix: str, first_sample: int, last_sample: int) -> Samples:
+    return g711.decode(_read_blocking(path, first_sample, last_sample), CODEC_OF[suffix])
 
 
 def read_pcm16_blocking(file: RecordingFile, first_sample: int, last_sample: int) -> bytes:
@@ -46,13 +44,33 @@ def read_pcm16_blocking(file: RecordingFile, first_sample: int, last_sample: int
     :param last_sample: the first one that is not wanted any more; past the end is cut off.
     :raises OutsideError: when a file is gone or cannot be read.
     """
-    near = read_side_blocking(file.path, file.suffix, first_sample, last_sample)
+    near = _decode_blocking(file.path, file.suffix, first_sample, last_sample)
     if not file.far_path:
         return near.astype("<i2").tobytes()
-    far = read_side_blocking(file.far_path, file.far_suffix, first_sample, last_sample)
+    far = _decode_blocking(file.far_path, file.far_suffix, first_sample, last_sample)
     both = np.zeros((max(len(near), len(far)), 2), "<i2")
     both[: len(near), 0], both[: len(far), 1] = near, far
     return both.tobytes()
+
+
+def read_g711_blocking(file: RecordingFile, first_sample: int, last_sample: int) -> NDArray[np.uint8]:
+    """Read a stretch of a recording as it lies on the disk, ``(n, channels)``, in the caller's law.
+
+    A far side in the other law is rewritten in the caller's; where one side ended earlier it is silent.
+
+    :raises OutsideError: when a file is gone or cannot be read.
+    """
+    codec = CODEC_OF[file.suffix]
+    near = _read_blocking(file.path, first_sample, last_sample)
+    if not file.far_path:
+        return near.reshape(-1, 1)
+    far = _read_blocking(file.far_path, first_sample, last_sample)
+    if file.far_suffix != file.suffix:
+        far = g711.transcode(far, CODEC_OF[file.far_suffix], codec)
+    length = max(len(near), len(far))
+    both = np.full((length, 2), g711.SILENCE[g711.codec_index(codec)], np.uint8)
+    both[: len(near), 0], both[: len(far), 1] = near, far
+    return both
 
 
 def read_peaks_blocking(file: RecordingFile) -> bytes:

@@ -10,6 +10,8 @@ from hotline.store.legs import SqlLegs
 from hotline.store.notices import SqlNotices
 from hotline.store.outbox import SqlOutbox
 from hotline.store.phones import SqlPhones
+from hotline.store.qualities import SqlQualities
+from hotline.store.recording_reads import SqlRecordings
 from hotline.store.recovery import SqlRemains
 from hotline.store.seed import SqlSeed
 from hotline.store.transcripts import SqlTranscripts
@@ -23,9 +25,11 @@ class Store(
     SqlOutbox,
     SqlNotices,
     SqlRemains,
+    SqlRecordings,
     SqlSeed,
     SqlUsers,
     SqlPhones,
+    SqlQualities,
     SqlCallReads,
     SqlDeskReads,
     SqlDeskWrites,
