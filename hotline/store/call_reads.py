@@ -10,8 +10,10 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from hotline.events.record import Event
+from hotline.media.plan import LegQuality
 from hotline.store.desk_reads import read_event
 from hotline.store.legs import LegStory, legs_of
+from hotline.store.qualities import qualities_of
 from hotline.store.tables import CallRow, EventRow, LegRow, RecordingRow, RequestRow
 from hotline.store.work import Work
 from hotline.tickets.number import read_number
@@ -63,6 +65,8 @@ class CallStory:
     call: CallOnRecord
     legs: tuple[LegStory, ...]
     """Beside the one that it began with."""
+    qualities: tuple[LegQuality, ...]
+    """Of all legs that have ended; ``call_id`` of each is the leg's."""
     requests: tuple[RequestOnRecord, ...]
     recordings: tuple[RecordingOnRecord, ...]
     events: tuple[Event, ...]
@@ -126,6 +130,7 @@ def _story(session: Session, name: str) -> CallStory | None:
     return CallStory(
         call=_call(row),
         legs=tuple(legs_of(session, row.call_id)),
+        qualities=tuple(qualities_of(session, row.call_id)),
         requests=tuple(RequestOnRecord(request.number, request.state) for request in requests),
         recordings=tuple(
             RecordingOnRecord(one.recording_id, one.started_at, one.length_samples) for one in recordings

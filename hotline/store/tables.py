@@ -84,6 +84,33 @@ class LegRow(Base):
     status: Mapped[int]
 
 
+class LegQualityRow(Base):
+    """How good the voice of a leg was, the one that a call began with included."""
+
+    __tablename__ = "leg_quality"
+    leg_id: Mapped[str] = mapped_column(primary_key=True)
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.call_id"), index=True)
+    at: Mapped[datetime]
+    codec: Mapped[str]
+    mos: Mapped[float | None]
+    """Of what we heard, 1 to 4.5; NULL when nothing came."""
+    expected: Mapped[int]
+    lost: Mapped[int]
+    late: Mapped[int]
+    duplicates: Mapped[int]
+    reordered: Mapped[int]
+    jitter_ms: Mapped[float]
+    jitter_max_ms: Mapped[float]
+    longest_gap_ms: Mapped[int]
+    burst_ratio: Mapped[float]
+    round_trip_ms: Mapped[float | None]
+    sent: Mapped[int]
+    far_mos: Mapped[float | None]
+    """Of what the other side heard, as its reports say; NULL without any."""
+    far_loss: Mapped[float | None]
+    far_jitter_ms: Mapped[float | None]
+
+
 class RecordingRow(Base):
     """A recording on disk, under its final name."""
 
