@@ -43,6 +43,7 @@ from hotline.sip.trunk_traffic import TrunkTraffic
 from hotline.sip.user_agent import UserAgent
 from hotline.trunks import TRUNKS_FILE, read_trunks
 from hotline.trunks.trust import doubts_of
+from hotline.wire.chance import Chance
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import wall_now
 from hotline.wire.sip_edge import Listener, SipEdge, SipReactor, both_at
@@ -234,15 +235,18 @@ class Exchange:
 
 # -- pieces ---------------------------------------------------------------------------------------------
 
+_CHANCE: Final = Chance()
+"""Of the thread that SIP runs in."""
+
 
 def new_call_id() -> CallId:
     """Make the id of a call: the UTC minute it came in, for the reader, and 48 random bits."""
-    return CallId(f"{wall_now():%Y%m%d-%H%M}-{secrets.token_hex(6)}")
+    return CallId(f"{wall_now():%Y%m%d-%H%M}-{_CHANCE.hex(6)}")
 
 
 def new_token() -> str:
     """Make random text for tags, branches and nonces."""
-    return secrets.token_hex(12)
+    return _CHANCE.hex(12)
 
 
 def listeners_of(sip: SipSettings) -> tuple[Listener, ...]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from operator import attrgetter
+from enum import Enum
+from operator import attrgetter, is_
 from typing import Any, Final, TypeVar
 
 from hotline.sip.grammar import printable
@@ -42,12 +43,14 @@ def cleared(told: T) -> T:
 
 def _clear(value: object) -> object:
     if isinstance(value, str):
+        if value.isascii() and value.isprintable():
+            return value
         clear = printable(value)
         return value if clear == value else clear
     if isinstance(value, tuple):
         items = [_clear(item) for item in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else tuple(items)
-    return cleared(value)
+        return value if all(map(is_, items, value)) else tuple(items)
+    return value if isinstance(value, Enum) else cleared(value)
 
 
 def _reader(kind: type) -> tuple[tuple[str, ...], _Reader]:

@@ -16,6 +16,8 @@ __all__ = ["MAX_DATAGRAM_BYTES", "Datagrams"]
 
 MAX_FLOWS: Final = 1024
 """Peers whose flows are kept made: calls and telephones of a house send again and again."""
+FLOW_MEMORY_S: Final = 1.0
+"""How long they are kept: the route to a peer may change."""
 
 
 class Datagrams(DatagramProtocol):
@@ -31,6 +33,7 @@ class Datagrams(DatagramProtocol):
         self.connection = connection
         self.bound: Address = ("", 0)
         self._flows: dict[Address, Flow] = {}
+        self._flows_until = float("-inf")
 
     def startProtocol(self) -> None:  # noqa: N802 - Twisted's name
         """Note the address; asking the socket for it each time would cost more than reading from it."""
@@ -47,10 +50,12 @@ class Datagrams(DatagramProtocol):
 
     def flow(self, remote: Address) -> Flow:
         """Make the flow between this socket and a peer."""
-        local, public_ip = self._edge.local_for(self.bound, remote[0])
+        now = self._edge.reactor.seconds()
         known = self._flows.get(remote)
-        if known is None or known.local != local or known.public_ip != public_ip:
-            if len(self._flows) >= MAX_FLOWS:
+        if known is None or now >= self._flows_until:
+            if len(self._flows) >= MAX_FLOWS or now >= self._flows_until:
                 self._flows.clear()
+                self._flows_until = now + FLOW_MEMORY_S
+            local, public_ip = self._edge.local_for(self.bound, remote[0])
             known = self._flows[remote] = Flow("udp", local, remote, self.connection, "", public_ip)
         return known
