@@ -155,7 +155,13 @@ class Exchange:
             wall=wall_now,
             may_latch=settings.media.nat_latching,
             directory=HouseDirectory(
-                self.phones, self.registrar, groups=phones.groups, routes=self.routes, is_own=is_ours
+                self.phones,
+                self.registrar,
+                groups=phones.groups,
+                routes=self.routes,
+                is_own=is_ours,
+                forwards=phones.forwards == "house",
+                domains=phones.domains,
             ),
             is_ours=is_ours,
         )

@@ -121,6 +121,7 @@ class Bridge(BridgeMoves):
             else:
                 parties.drop(parties.far)
             parties.far = None
+        self._search.stop()
         parties.dialled[leg.leg_id] = leg
         self._move(I.TAKEN if leg.is_there else I.TAKEN_RINGING, now)
 
@@ -181,18 +182,19 @@ class Bridge(BridgeMoves):
     # -- events of the legs ---------------------------------------------------------------------------
 
     def _found(self, event: TargetsFound, now: float) -> None:
-        if not self._search.is_answer(event) or self._parties.dialled:
+        search, parties = self._search, self._parties
+        if not search.takes(event) or (self.state, I.FOUND) not in TRANSITIONS:
             return
-        if not event.destinations:
-            self._search.nobody(event.status, event.reason)
+        found = search.new_ones(event.destinations)[: MOST_LEGS - len(parties.dialled)]
+        if found:
+            search.is_found = True
+            for destination in found:
+                self._call(destination)
+            self._move(I.FOUND, now)
+            return
+        search.nobody(event.status, event.reason)
+        if not parties.dialled and not search.is_on:
             self._move(I.NOBODY, now)
-            return
-        if (self.state, I.FOUND) not in TRANSITIONS:
-            return
-        self._search.is_found = True
-        for destination in event.destinations[:MOST_LEGS]:
-            self._call(destination)
-        self._move(I.FOUND, now)
 
     def _call(self, destination: Destination) -> None:
         near = self.near
@@ -235,7 +237,7 @@ class Bridge(BridgeMoves):
             self._leg_gone(leg, now)
 
     def _ended(self, leg: Leg, event: CallEnded, now: float) -> None:
-        if leg.left(event.cause, event.status):
+        if leg.left(event.cause, event.status, event.redirects):
             self._leg_gone(leg, now)
 
     def _moved(self, leg: Leg, event: MediaMoved, now: float) -> None:
@@ -272,7 +274,11 @@ class Bridge(BridgeMoves):
             if leg.leg_id == self._early:
                 self._early = None
             self._search.failed(leg.status or NOT_THERE)
-            if not parties.dialled:
+            for user in leg.forwarded:
+                if self._search.may_forward(user):
+                    self.notes.append(f"!{leg.peer} forwarded to {user}")
+                    self._move(I.FORWARDED, now)
+            if not parties.dialled and not self._search.is_on:
                 goes_on = self._search.may_go_on(leg.failed_line)
                 self._move(I.LINE_FAILED if goes_on else I.NOBODY, now)
 

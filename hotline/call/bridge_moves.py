@@ -31,6 +31,7 @@ from hotline.call.parties import Parties
 from hotline.call.referral import Referral
 from hotline.call.search import Search
 from hotline.call.statuses import (
+    BEING_FORWARDED,
     GONE,
     NO_ANSWER,
     NOT_THERE,
@@ -124,6 +125,7 @@ class BridgeMoves:
 
     def _connect(self, _now: float) -> None:
         self._limit = None
+        self._search.stop()
         far = self._parties.answer()
         self._early = None
         self.near.move(LegInput.ACCEPT)
@@ -142,6 +144,12 @@ class BridgeMoves:
         self._parties.drop_others()
         self._report(self._search.status)
         self._news.append(BridgeOver(self._search.outcome, self._search.status))
+
+    def _seek_forward(self, _now: float) -> None:
+        near = self.near
+        if near.state is L.OFFERED:
+            self._commands.append(Progress(near.leg_id, BEING_FORWARDED))
+        self._commands.append(self._search.forward())
 
     def _seek_line(self, now: float) -> None:
         self._limit = now + SEEK_S
@@ -230,6 +238,7 @@ ACTIONS: Final[Mapping[A, Callable[[BridgeMoves, float], None]]] = {
     A.OPEN_LEGS: BridgeMoves._open_legs,
     A.TELL_RINGING: BridgeMoves._tell_ringing,
     A.CONNECT: BridgeMoves._connect,
+    A.SEEK_FORWARD: BridgeMoves._seek_forward,
     A.SEEK_LINE: BridgeMoves._seek_line,
     A.GIVE_UP: BridgeMoves._give_up,
     A.DROP: BridgeMoves._drop_all,

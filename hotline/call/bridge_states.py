@@ -36,6 +36,7 @@ class I(Enum):  # noqa: E742 - inputs I, actions A: the letters of all our table
 
     FOUND = "telephones found"
     NOBODY = "nobody is left who could answer"
+    FORWARDED = "a telephone sends its call to another one"
     LINE_FAILED = "the trunk could not carry it"
     RINGS = "it rings"
     ANSWERED = "somebody answered"
@@ -58,6 +59,7 @@ class A(Enum):
     TELL_RINGING = "tell that it rings"
     CONNECT = "drop the others, let both hear each other"
     GIVE_UP = "drop all, tell the outcome"
+    SEEK_FORWARD = "look for that one"
     SEEK_LINE = "look for another trunk"
     DROP = "drop all"
     END = "tell that the talk is over"
@@ -76,6 +78,7 @@ TRANSITIONS: Final[Mapping[tuple[B, I], tuple[A, B]]] = {
     (B.CALLING, I.RINGS): (A.TELL_RINGING, B.CALLING),
     (B.CALLING, I.ANSWERED): (A.CONNECT, B.TALKING),
     (B.CALLING, I.NOBODY): (A.GIVE_UP, B.OVER),
+    (B.CALLING, I.FORWARDED): (A.SEEK_FORWARD, B.CALLING),
     (B.CALLING, I.LINE_FAILED): (A.SEEK_LINE, B.CALLING),
     (B.CALLING, I.TIMEOUT): (A.GIVE_UP, B.OVER),
     (B.CALLING, I.NEAR_LEFT): (A.DROP, B.OVER),
@@ -102,6 +105,7 @@ TRANSITIONS: Final[Mapping[tuple[B, I], tuple[A, B]]] = {
     (B.TRANSFERRING, I.RINGS): (A.REPORT_RINGING, B.TRANSFERRING),
     (B.TRANSFERRING, I.ANSWERED): (A.COMPLETE, B.TALKING),
     (B.TRANSFERRING, I.NOBODY): (A.GO_BACK, B.TALKING),
+    (B.TRANSFERRING, I.FORWARDED): (A.SEEK_FORWARD, B.TRANSFERRING),
     (B.TRANSFERRING, I.LINE_FAILED): (A.SEEK_LINE, B.TRANSFERRING),
     (B.TRANSFERRING, I.TIMEOUT): (A.GO_BACK, B.TALKING),
     (B.TRANSFERRING, I.FAR_LEFT): (A.GO_ON_ALONE, B.CALLING),

@@ -42,6 +42,8 @@ class Destination:
     secret: ClientSecret | None = None
     timer: TimerWish | None = USUAL_TIMER
     allows_redirect: Callable[[Uri], DialTarget | None] | None = None
+    forwards_to: Callable[[Uri], str] | None = None
+    """Tells which user of the house a 3xx of this telephone means; empty: none of them. None: it may not."""
 
     @property
     def line(self) -> str:

@@ -6,7 +6,7 @@ in acts for nobody, so that no trunk ever leads to another one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from hotline.call.destinations import Destination, Found, Shown
@@ -60,6 +60,8 @@ class HouseDirectory:
 
     :param groups: users by group; see ``EVERYBODY``.
     :param routes: None: a house without lines out.
+    :param forwards: telephones that answer with a 3xx may send their call to another one of the house.
+    :param domains: hosts by which the house is known, in such a 3xx; none: any.
     :param is_own: tells whether a number is one that the house itself answers. A call to it would leave
         over a trunk only to come back over one: paid for twice, on two channels.
     """
@@ -72,9 +74,12 @@ class HouseDirectory:
         groups: Mapping[str, Sequence[str]] | None = None,
         routes: Routes | None = None,
         is_own: Callable[[str], bool] = lambda _number: False,
+        forwards: bool = False,
+        domains: Collection[str] = (),
     ) -> None:
         self._phones, self._registrar, self._routes = phones, registrar, routes
         self._groups, self._is_own = groups or {}, is_own
+        self._forwards, self._domains = forwards, domains
 
     def is_user(self, name: str) -> bool:
         """Tell whether a name is a telephone of the house, or a group of them."""
@@ -135,7 +140,16 @@ class HouseDirectory:
             local_ip=local,
             origin=Origin(OriginKind.PHONE, user, voice=phone.voice),
             headers=ANSWER_ITSELF if answers_itself else (),
+            forwards_to=(lambda uri: self._forwarded(uri, local)) if self._forwards else None,
         )
+
+    def _forwarded(self, uri: Uri, local_ip: str) -> str:
+        """Tell whom a Contact of a 3xx means, if that is a user or group of the house (RFC 3261, 8.1.3.4)."""
+        user = uri.user_decoded if uri.is_sip else None
+        if not user or not self.is_user(user):
+            return ""
+        is_here = not self._domains or uri.host.lower() in self._domains or uri.address == local_ip
+        return user if is_here else ""
 
     def _outside(
         self,

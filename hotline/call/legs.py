@@ -11,7 +11,7 @@ its state means for the others is decided by the bridge (``bridge.py``) and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Final
 
@@ -23,6 +23,7 @@ from hotline.events.ids import CallId
 from hotline.media.plan import Aim, ClosePort, Codec, OpenPort, PortOpened, Srtp
 from hotline.sip.admission import OriginKind
 from hotline.sip.dialling import DialOrder
+from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import SrtpKeys, VoiceTerms
 
 PHONE: Final = OriginKind.PHONE
@@ -176,6 +177,8 @@ class Leg:
         """Final error that ended it; 0 without."""
         self.cause = ""
         self.port: PortOpened | None = None
+        self.forwarded: tuple[str, ...] = ()
+        """Users of the house that its telephone sends its call to."""
         self._codec, self._ring_s = codec, ring_s
         self._local_ip, self._may_latch = local_ip, may_latch
         self._is_noted, self._reached = is_noted, False
@@ -244,9 +247,15 @@ class Leg:
         self._commands.append(aim_at(self.leg_id, terms, before))
         return self.move(I.ANSWERS)
 
-    def left(self, cause: str, status: int) -> bool:
-        """Take its end."""
+    def left(self, cause: str, status: int, redirects: Iterable[Uri] = ()) -> bool:
+        """Take its end.
+
+        :param redirects: where it sends its call.
+        """
         self.cause, self.status = cause, status
+        forwards_to = self.destination.forwards_to if self.destination is not None else None
+        if forwards_to is not None:
+            self.forwarded = tuple(dict.fromkeys(user for uri in redirects if (user := forwards_to(uri))))
         return self.move(I.LEFT)
 
     def drop(self, cause: str = "hung_up") -> bool:

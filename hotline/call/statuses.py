@@ -6,6 +6,7 @@ from typing import Final
 
 TRYING: Final = 100
 RINGING: Final = 180
+BEING_FORWARDED: Final = 181
 SESSION_PROGRESS: Final = 183
 OK: Final = 200
 FORBIDDEN: Final = 403

@@ -367,7 +367,9 @@ class Dialler:
         self._end(call, now)
         self._counts.failed_out += 1
         order = call.order
-        ended = CallEnded(order.call_id, "failed", failure.status, failure.reason, order.origin)
+        contacts = sorted(failure.contacts, key=preference, reverse=True)[:MOST_REDIRECTIONS]
+        redirects = tuple(contact.uri for contact in contacts)
+        ended = CallEnded(order.call_id, "failed", failure.status, failure.reason, order.origin, redirects)
         self._book.events.append(ended)
 
     def _end(self, call: OutgoingCall, now: float, headers: HeaderFields = ()) -> None:

@@ -100,6 +100,8 @@ class CallEnded:
     """Its reason phrase, or the text of a Reason header (RFC 3326); as it came, printable."""
     origin: Origin = field(default=ANYBODY, compare=False, repr=False)
     """Whose call it is: the trunk or telephone that it came from or went to."""
+    redirects: tuple[Uri, ...] = ()
+    """Where a 3xx sends us that was not followed, best first."""
 
 
 @dataclass(frozen=True, slots=True)

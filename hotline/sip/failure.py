@@ -10,7 +10,7 @@ from typing import Final
 from hotline.errors import RemoteProtocolError
 from hotline.sip.call_headers import parse_reasons
 from hotline.sip.grammar import printable
-from hotline.sip.headers import parse_retry_after
+from hotline.sip.headers import NameAddr, parse_retry_after
 from hotline.sip.message import Request, Response
 from hotline.sip.status import REASONS
 
@@ -26,6 +26,8 @@ class Failure:
 
     status: int
     reason: str
+    contacts: tuple[NameAddr, ...] = ()
+    """Where a 3xx sends us."""
 
 
 def failure_of(response: Response | None) -> Failure:
@@ -40,7 +42,7 @@ def failure_of(response: Response | None) -> Failure:
     if text is not None:
         with suppress(RemoteProtocolError):
             reason = f"{reason}; retry after {parse_retry_after(text)} s"
-    return Failure(response.status, reason)
+    return Failure(response.status, reason, tuple(response.contacts) if 300 <= response.status < 400 else ())
 
 
 def reason_text(message: Request | Response) -> str:

@@ -76,6 +76,7 @@ def a_destination(user: str, kind: OriginKind = OriginKind.PHONE, trunk: str = "
         NameAddr("", uri),
         HOUSE,
         Origin(kind, user if kind is OriginKind.PHONE else trunk),
+        forwards_to=lambda uri: uri.user if uri.host == HOUSE else "",
     )
 
 
@@ -101,6 +102,8 @@ class House:
     """Telephones that are registered."""
     trunks: Sequence[str] = ("unicom",)
     """Lines out, in the order in which they are tried."""
+    finds: bool = True
+    """The directory answers."""
     opens_ports: bool = True
     calls: dict[CallId, AnyCall] = field(default_factory=dict)
     ports: dict[CallId, Port] = field(default_factory=dict)
@@ -162,6 +165,11 @@ class House:
 
     def decline(self, leg: CallId, status: int = 486) -> None:
         self.tell(CallEnded(leg, "failed", status))
+
+    def forward(self, leg: CallId, *users: str, host: str = HOUSE) -> None:
+        """Let a telephone send its call elsewhere."""
+        places = tuple(Uri("sip", user, host=host) for user in users)
+        self.tell(CallEnded(leg, "failed", 302, redirects=places))
 
     def leave(self, leg: CallId, cause: str = "bye") -> None:
         call = self.owner.get(leg)
@@ -260,7 +268,7 @@ class House:
                 return [OfferedWritten(leg)]
             case FindTargets():
                 self.wishes.append(command)
-                return [self._found(command)]
+                return [self._found(command)] if self.finds else []
             case Dial():
                 assert leg not in self.dialled
                 self.dialled[leg] = command

@@ -15,7 +15,7 @@ from tests.call.test_bridge import FLOW
 
 KINDS = (
     "resident", "phone", "ring", "early", "answer", "answer", "answer", "held answer", "decline", "bye",
-    "line fails", "line fails",
+    "line fails", "line fails", "forward", "forward",
     "hold", "resume", "blind", "outside", "attended", "attended", "replace", "port", "media failed",
     "wait", "long wait", "prompt",
 )  # fmt: skip
@@ -52,7 +52,7 @@ class Day(House):
         elif leg is not None:
             self._of_a_leg(kind, leg, legs[other % len(legs)])
 
-    def _of_a_leg(self, kind: str, leg: CallId, another: CallId) -> None:
+    def _of_a_leg(self, kind: str, leg: CallId, another: CallId) -> None:  # noqa: C901 - a list
         is_ours = leg in self.dialled
         is_up = leg in self.answered or leg in self.up
         if kind == "replace":
@@ -67,6 +67,8 @@ class Day(House):
             self.tell(CallEnded(leg, "failed", 486))
         elif kind == "line fails" and is_ours and not is_up:
             self.tell(CallEnded(leg, "failed", 503))
+        elif kind == "forward" and is_ours and not is_up:
+            self.forward(leg, self.users[len(another) % 3])
         elif kind == "bye":
             self.leave(leg, "bye" if is_up else "cancel")
         elif kind in ("hold", "resume") and is_up:

@@ -14,7 +14,7 @@ from hotline.sip.dialling import DialTarget
 from hotline.sip.flow import Flow
 from hotline.sip.phones import Phone, PhoneBook
 from hotline.sip.trunk_routes import NoRoute
-from hotline.sip.uri import Uri
+from hotline.sip.uri import Uri, parse_uri
 from hotline.sip.voice_terms import ANY_VOICE, VoicePolicy
 from tests.call.bridge_rig import a_destination
 
@@ -137,6 +137,35 @@ def test_a_number_outside_goes_out_with_the_number_that_the_telephone_may_show()
     found = a_house(routes=routes).find(("01065241234",), CALLER, 0.0, acting="1003")
     assert routes.asked == [("1003", "01065241234", "+861064000000", False)]
     assert (found.status, found.reason) == (503, "all channels are taken")
+
+
+def forwarded(to: str, **how: Any) -> str:
+    book = PhoneBook([a_phone("1001"), a_phone("1002"), a_phone("王")])
+    house = HouseDirectory(book, FakeRegistrar("1001"), groups={"night": ("1002",)}, **how)
+    (one,) = house.find(("1001",), CALLER, 0.0).destinations
+    return one.forwards_to(parse_uri(to)) if one.forwards_to is not None else "never"
+
+
+@pytest.mark.parametrize(
+    ("to", "user"),
+    [
+        ("sip:1002@198.51.100.1", "1002"), ("sips:1002@198.51.100.1:5061;transport=tls", "1002"),
+        ("sip:night@hotline.example", "night"), ("sip:%E7%8E%8B@hotline.example", "王"),
+        ("sip:agents@HOTLINE.example", "agents"),
+        ("sip:1002@elsewhere.example", ""), ("sip:9999@hotline.example", ""),
+        ("sip:01065241234@hotline.example", ""), ("sip:hotline.example", ""), ("tel:1002", ""),
+    ],
+)  # fmt: skip
+def test_a_telephone_may_send_its_call_to_another_one_of_the_house(to: str, user: str) -> None:
+    assert forwarded(to, forwards=True, domains=("hotline.example",)) == user
+
+
+def test_a_house_without_names_goes_by_the_user_alone() -> None:
+    assert forwarded("sip:1002@192.0.2.9", forwards=True) == "1002"
+
+
+def test_a_site_may_forbid_it() -> None:
+    assert forwarded("sip:1002@198.51.100.1") == "never"
 
 
 def test_trunks_that_failed_are_not_asked_again() -> None:

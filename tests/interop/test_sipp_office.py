@@ -202,6 +202,16 @@ def test_a_desk_that_is_off_is_not_there(product: Product, desks: dict[str, Desk
     assert the_call(product, seen)["cause"] == "failed"
 
 
+def test_a_telephone_sends_its_call_to_another_one(
+    product: Product, desks: dict[str, Desk], seen: set[str]
+) -> None:
+    forwarded, colleague = desks["1002"].is_called("forwards"), desks["2001"].is_called("desk_answers")
+    ended_well(desks["1001"].calls("desk_calls", "1002", "-d", "300"), forwarded, colleague)
+    call = the_call(product, seen)
+    assert "!1002 forwarded to 2001" in json.loads(call["path"])
+    assert legs(product, call) == [("1002", "failed"), ("2001", "hung_up")]
+
+
 # -- transfer -------------------------------------------------------------------------------------------
 
 

@@ -310,7 +310,11 @@ def test_a_redirection_is_refused_by_default() -> None:
     caller = Caller()
     [invite] = caller.dial((a_target(FIRST),))
     assert methods(caller.hear(invite, 302, headers=CONTACTS)) == ["ACK"]
-    assert caller.events() == [CallEnded(OURS, "failed", 302, "Moved Temporarily")]
+    [ended] = caller.events()
+    assert isinstance(ended, CallEnded)
+    assert (ended.cause, ended.status, ended.reason) == ("failed", 302, "Moved Temporarily")
+    told = [str(uri) for uri in ended.redirects]
+    assert told == ["sip:evil@203.0.113.1", "sip:c@192.0.2.13", "sip:b@192.0.2.12"], "best first"
 
 
 def test_places_that_point_at_each_other_come_to_an_end() -> None:
@@ -320,7 +324,8 @@ def test_places_that_point_at_each_other_come_to_an_end() -> None:
         requests = caller.hear(requests[-1], 302, headers=(("Contact", "<sip:b@192.0.2.12>"),))
         if methods(requests) == ["ACK"]:
             break
-    assert caller.events() == [CallEnded(OURS, "failed", 302, "Moved Temporarily")]
+    places = (Uri("sip", "b", host="192.0.2.12"),)
+    assert caller.events() == [CallEnded(OURS, "failed", 302, "Moved Temporarily", redirects=places)]
 
 
 # -- challenges and timers ------------------------------------------------------------------------
