@@ -11,7 +11,7 @@ What counts is the freshest message of a tenth of a second: when even that one w
 much is cut follows from how the queue moves. A queue that grows by g seconds a second gets 1 / (1 - g)
 times the work that can be done, so that this share of it goes; one that shrinks by itself fast enough to
 be gone in ``DRAIN_S``, as after a stall of the machine, costs nobody anything. Without a queue the cut
-goes back step by step, or at once when less is asked for than was carried before.
+goes back in steps that grow, or at once when less is asked for than was carried before.
 
 ::
 
@@ -50,10 +50,12 @@ STALL_S: Final = 0.1
 meanwhile says nothing about the work."""
 FEWEST: Final = 4
 """Measures in ``EVERY_S``, or nothing is concluded: at fewer than 40 a second nobody is overloaded."""
-GROWS_MOST: Final = 0.8
-"""Growth of the wait that is believed, in seconds a second: five times the work that can be done."""
-PROBE: Final = 1.06
-"""Times more work is taken each time while there is room."""
+GROWS_MOST: Final = 0.5
+"""Growth of the wait that is believed, in seconds a second: twice the work that can be done. More is cut in
+several steps, since others who use the machine look like much work for a moment."""
+PROBE: Final = 1.04
+"""Times more work is taken each time while there is room: the square of it the second time, and so on."""
+PROBE_MOST: Final = 1.5
 LEAST: Final = 0.02
 """Share of the work that is taken at the worst: without any, nothing could be learnt."""
 CALM_S: Final = 1.0
@@ -103,6 +105,7 @@ class Overload:
         self._last_s, self._source = 0.0, ""
         self._stood_s: float | None = None
         self._has_stalled = False
+        self._free = 0
         self._asked: tuple[dict[str, float], ...] = ({}, {}, {})
         self._debts: tuple[dict[str, float], ...] = ({}, {}, {})
         self._levels = [0.0, 0.0, 0.0]
@@ -185,8 +188,10 @@ class Overload:
             self._note_carried(passed_s)
         # Where work is cut already, one look is enough; else it takes two to see how a queue moves.
         self._stood_s = self.wait_s if self.cut or self.wait_s > SHORT_S else None
-        if self.wait_s <= SHORT_S:
-            self._take((1.0 - self.cut) * PROBE if self._work > 0.95 * self._carried else 1.0)
+        self._free = self._free + 1 if self.wait_s <= SHORT_S else 0
+        if self._free:
+            has_less = self._work <= 0.95 * self._carried
+            self._take(1.0 if has_less else (1.0 - self.cut) * min(PROBE_MOST, PROBE**self._free))
         elif self.wait_s > LONG_S and stood_s is not None and not is_guess and passed_s < CALM_S:
             growth = min(GROWS_MOST, (self.wait_s - stood_s) / passed_s)
             wanted = 1.0 + (self.wait_s - SHORT_S) / DRAIN_S

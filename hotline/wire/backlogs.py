@@ -10,8 +10,10 @@ MANY_NOTES: Final = 100
 calls are not too many, and each has its own way out (an apology, docs/store.md)."""
 STORE_USUAL_S: Final = 0.3
 """How long notes wait by intent, commit included: so that several share one."""
+MANY_COMMANDS: Final = 200
+"""Messages for the media plane that count as a queue; those of one turn of the loop wait for its end."""
 PLANE_USUAL_S: Final = 0.02
-"""How long commands may wait for the plane: one of its steps, and a turn of the kernel's."""
+"""How long many may wait for the plane: a few of its steps."""
 
 
 class NotesWaiting:
@@ -30,7 +32,7 @@ class NotesWaiting:
 
 
 class CommandsWaiting:
-    """What is counted, but has no age of its own: it is as old as the time since none waited.
+    """The plane's messages. They have no age of their own: it is the time since there were few.
 
     :param count: tells how much waits.
     """
@@ -40,8 +42,8 @@ class CommandsWaiting:
         self._since: float | None = None
 
     def wait_s(self, now: float) -> float:
-        """Tell for how long something has waited whenever this was asked."""
-        if not self._count():
+        """Tell for how long many have waited whenever this was asked."""
+        if self._count() < MANY_COMMANDS:
             self._since = None
             return 0.0
         if self._since is None:

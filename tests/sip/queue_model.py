@@ -61,12 +61,14 @@ def play(  # noqa: C901 - one loop, in the order of what happens
     seconds: float = 20.0,
     probes_per_s: float = 0.0,
     stalls: Sequence[tuple[float, float]] = (),
+    stolen_s: tuple[float, float] | None = None,
     seed: int = 1,
 ) -> Outcome:
     """Let callers call.
 
     :param rates: calls a second of each source, constant or by the time.
     :param stalls: when the machine stands still, and how long.
+    :param stolen_s: others take the core again and again, for so long on average, and leave it for so long.
     """
     chance, outcome, coming = random.Random(seed), Outcome(), list[tuple[float, int, str, str, float]]()
 
@@ -79,6 +81,12 @@ def play(  # noqa: C901 - one loop, in the order of what happens
     for at in _arrivals(chance, probes_per_s, seconds):
         send(at, "OPTIONS", "prober", at)
     now, queue, standing = 0.0, deque[tuple[float, str, str, float]](), deque(stalls)
+    if stolen_s is not None:
+        at = 0.0
+        while at < seconds:
+            at += chance.uniform(0.2, 1.8) * stolen_s[1]
+            standing.append((at, chance.uniform(0.2, 1.8) * stolen_s[0]))
+            at += standing[-1][1]
     while coming or queue:
         while coming and coming[0][0] <= now:
             at, _, what, source, born = heapq.heappop(coming)

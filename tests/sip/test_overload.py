@@ -191,7 +191,7 @@ def test_past_the_limit_nearly_all_that_can_be_carried_is_carried_and_soon(times
     outcome = play(Overload(), {"carrier": offered})
     assert outcome.taken_per_s(3, 20) > 0.93 * best_per_s(offered)
     assert outcome.wait_s(0.5, 3, 20) < 0.06
-    assert outcome.wait_s(0.99, 0, 20) < 0.25  # the beginning, before anything is known, included
+    assert outcome.wait_s(0.99, 0, 20) < 0.3  # the beginning, before anything is known, included
     assert outcome.repeated == outcome.lost == 0
 
 
@@ -201,7 +201,7 @@ def test_below_the_limit_nobody_is_refused(times: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("times", "stall_s", "most"), [(0.6, 0.2, 0.0), (0.6, 0.5, 0.0), (0.8, 0.2, 0.0), (0.8, 0.5, 0.1)]
+    ("times", "stall_s", "most"), [(0.6, 0.2, 0.0), (0.6, 0.5, 0.0), (0.8, 0.2, 0.02), (0.8, 0.5, 0.2)]
 )
 def test_a_stall_of_the_machine_costs_hardly_anybody_his_call(
     times: float, stall_s: float, most: float
@@ -231,7 +231,7 @@ def test_who_floods_pays_and_who_asks_for_little_is_not_refused() -> None:
     rates = {"loud": 2 * LIMIT_PER_S, "middling": 0.3 * LIMIT_PER_S, "quiet": 10.0}
     outcome = play(Overload(), rates)
     assert outcome.refused_of["quiet"] == 0
-    assert outcome.refused_of["middling"] < 0.05 * outcome.taken_of["middling"]
+    assert outcome.refused_of["middling"] < 0.1 * outcome.taken_of["middling"]
     assert outcome.refused_of["loud"] > outcome.taken_of["loud"]
 
 
@@ -246,3 +246,14 @@ def test_the_cut_is_set_as_often_as_it_says() -> None:
         changes += overload.cut != before
         before = overload.cut
     assert 2 <= changes <= 2.0 / EVERY_S
+
+
+@pytest.mark.parametrize("slice_s", [0.01, 0.03])
+def test_on_a_machine_that_others_use_most_of_what_is_left_is_used(slice_s: float) -> None:
+    """They take half of the core, in slices."""
+    for times, least in ((0.3, 0.98), (1.0, 0.8)):
+        offered = times * LIMIT_PER_S
+        outcome = play(Overload(), {"carrier": offered}, stolen_s=(slice_s, slice_s), seed=3)
+        can = min(offered, (0.5 - offered * REFUSAL_S) / (1 / LIMIT_PER_S - REFUSAL_S))
+        assert outcome.taken_per_s(3, 20) > least * can
+        assert outcome.wait_s(0.99, 3, 20) < 0.25

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hotline.sip.overload import LONG_S, Overload
-from hotline.wire.backlogs import MANY_NOTES, STORE_USUAL_S, CommandsWaiting, NotesWaiting
+from hotline.wire.backlogs import MANY_COMMANDS, MANY_NOTES, STORE_USUAL_S, CommandsWaiting, NotesWaiting
 
 
 def test_a_few_old_notes_are_no_overload_and_many_are() -> None:
@@ -14,15 +14,15 @@ def test_a_few_old_notes_are_no_overload_and_many_are() -> None:
     assert lane.wait_s(0.0) == 10.0
 
 
-def test_commands_are_as_old_as_the_time_since_none_waited() -> None:
-    count = 0
+def test_commands_are_as_old_as_the_time_since_there_were_few() -> None:
+    count = MANY_COMMANDS - 1
     waiting = CommandsWaiting(lambda: count)
     assert waiting.wait_s(1.0) == 0.0
-    count = 3
+    count = MANY_COMMANDS
     assert [waiting.wait_s(now) for now in (2.0, 2.5, 3.0)] == [0.0, 0.5, 1.0]
     count = 0
     assert waiting.wait_s(4.0) == 0.0
-    count = 1
+    count = MANY_COMMANDS
     assert waiting.wait_s(5.0) == 0.0
 
 
