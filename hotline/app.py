@@ -50,6 +50,7 @@ from hotline.wire.lookout import Lookout
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import wall_now
 from hotline.wire.sip_edge import SipReactor
+from hotline.wire.voice_watch import VoiceWatch
 
 log = structlog.get_logger()
 
@@ -70,6 +71,7 @@ class Hotline:
         self._stops: list[Callable[[], Any]] = []
         self._stopped = asyncio.Event()
         self._exchange: Exchange | None = None
+        self._voices: VoiceWatch
         self._lookout: Lookout | None = None
         self._is_stopping = False
 
@@ -89,6 +91,10 @@ class Hotline:
         store, desk = await self._start_store(district, rejected)
         if await desk.needs_set_up():
             raise ConfigError("this site has no administrator yet; run `hotline setup` first")
+        voices = self._voices = VoiceWatch(store.note_voices, wall_now, lookout.metrics.observe)
+        self._stops.append(voices.stop)
+        lookout.metrics.counts["voice"] = lambda: voices.counts
+        lookout.metrics.gauges["voices_missing"] = lambda: len(voices.missing)
         media = await self._start_media()
         tell(await recover(store), set())
         look = SecondLook(store)
@@ -201,7 +207,7 @@ class Hotline:
         return plane
 
     def _on_media(self, event: MediaEvent) -> None:
-        if self._exchange is not None:
+        if not self._voices.hear(event) and self._exchange is not None:
             self._exchange.on_media(event)
 
     def _start_speech(self, store: Store, suggester: Suggester) -> None:

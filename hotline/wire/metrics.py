@@ -32,6 +32,7 @@ from hotline.wire.alarm import Alarm
 from hotline.wire.reactor import Clock
 from hotline.wire.signalling import SignallingCounts
 from hotline.wire.sip_edge import SipCounts
+from hotline.wire.voice_watch import VoiceCounts
 
 log = structlog.get_logger("hotline.metrics")
 
@@ -43,6 +44,7 @@ COUNTS: Final[Mapping[str, tuple[type, str]]] = {
     "authentication": (AuthenticationCounts, "Passwords of telephones"),
     "registrar": (RegistrarCounts, "Registrations of telephones"),
     "signalling": (SignallingCounts, "Messages kept and copied"),
+    "voice": (VoiceCounts, "Voices"),
 }
 """Where is counted: first part of the metrics' names, the dataclass, and what it is about."""
 COUNTS_OF_EACH: Final[Mapping[str, tuple[type, str, str]]] = {
@@ -57,6 +59,7 @@ GAUGES: Final[Mapping[str, str]] = {
     "sip_wait_seconds": "How long the longest queue of SIP's stood when it was looked at last.",
     "phones_registered": "Accounts that have a telephone registered.",
     "calls": "Calls in progress.",
+    "voices_missing": "Sides of answered calls that should send voice and do not, now.",
 }
 LABELLED: Final[Mapping[str, tuple[str, str]]] = {
     "trunk_up": ("trunk", "1: the carrier answers (and has registered us, where it must); 0: it does not."),
@@ -65,6 +68,21 @@ LABELLED: Final[Mapping[str, tuple[str, str]]] = {
     "jobs_waiting": ("topic", "Jobs of the outbox that are not done: `transcribe`, `mail`."),
 }
 """Gauges with a label: name of the label, and help."""
+HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[float, ...]]]] = {
+    "voice_mos": (
+        "Score of each leg's voice as we heard it, 1 to 4.5, when the leg was over.",
+        (1.5, 2.0, 2.5, 3.1, 3.6, 4.0, 4.2, 4.3, 4.4),
+    ),
+    "voice_loss_ratio": (
+        "Part of each leg's packets that were lost or came too late, when the leg was over.",
+        (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
+    ),
+    "voice_jitter_seconds": (
+        "Mean jitter of each leg's packets (RFC 3550), when the leg was over.",
+        (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1),
+    ),
+}
+"""By name: help and upper bounds."""
 LAG: Final = "loop_lag_seconds"
 LAG_HELP: Final = "How late the one loop was with what it had to do: every call waits so long."
 LAG_EVERY_S: Final = 0.25
@@ -95,6 +113,10 @@ class Metrics(Collector):
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         self._lag = Histogram(f"hotline_{LAG}", LAG_HELP, buckets=LAG_BUCKETS_S, registry=self._registry)
+        self._histograms = {
+            name: Histogram(f"hotline_{name}", help_text, buckets=buckets, registry=self._registry)
+            for name, (help_text, buckets) in HISTOGRAMS.items()
+        }
         self._alarm = Alarm(clock, self._tick)
         self._due = 0.0
         self._server: asyncio.Server | None = None
@@ -123,6 +145,10 @@ class Metrics(Collector):
         """Begin to measure how late the loop is: calls may come."""
         self._due = self._clock.seconds() + LAG_EVERY_S
         self._alarm.set(self._due)
+
+    def observe(self, name: str, figure: float) -> None:
+        """Take a figure for a histogram of ``HISTOGRAMS``."""
+        self._histograms[name].observe(figure)
 
     async def stop(self) -> None:
         """Stop measuring and serving."""
@@ -246,6 +272,9 @@ def explain_metrics() -> str:
     lines += [
         f"| `hotline_{name}{{{label}}}` | gauge | {help_text} |"
         for name, (label, help_text) in LABELLED.items()
+    ]
+    lines += [
+        f"| `hotline_{name}` | histogram | {help_text} |" for name, (help_text, _) in HISTOGRAMS.items()
     ]
     lines.append(f"| `hotline_{LAG}` | histogram | {LAG_HELP} |")
     return "\n".join(lines) + "\n"

@@ -21,9 +21,9 @@ from hotline.call.phone_call import PhoneCall
 from hotline.events.ids import CallId, RecordingId
 from hotline.intake.ports import Journal
 from hotline.ivr.flow import HOLD_MUSIC, Flow
-from hotline.media.plan import ClosePort, MediaEvent, MediaFailed, NoteKey, OpenPort, Record
+from hotline.media.plan import ClosePort, ExpectVoice, MediaEvent, MediaFailed, NoteKey, OpenPort, Record
 from hotline.sip.admission import OriginKind
-from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, SipEvent
+from hotline.sip.events import CallAnswered, CallArrived, CallConfirmed, CallEnded, DigitArrived, SipEvent
 from hotline.sip.user_agent import UserAgent
 from hotline.wire.alarm import Alarm
 from hotline.wire.call_records import CallRecords
@@ -104,6 +104,7 @@ class Switchboard:
             case CallArrived():
                 self._replace(event)
             case CallConfirmed():
+                self._expect_voice(event.call_id)
                 self._hand_in(event.call_id, say.CallerConfirmed(event.call_id))
             case DigitArrived():
                 self._key_by_info(event)
@@ -170,6 +171,13 @@ class Switchboard:
             self._hand_in(event.call_id, say.CallerLeft(event.call_id, event.cause))
         else:
             self._hand_in(event.call_id, event)
+        if isinstance(event, CallAnswered):
+            self._expect_voice(event.call_id)
+
+    def _expect_voice(self, leg_id: CallId) -> None:
+        """Have the media plane tell when a side that talks to us from now on is not heard."""
+        if leg_id in self._by_leg:
+            self._media.send(ExpectVoice(leg_id))
 
     def _key_by_info(self, arrived: DigitArrived) -> None:
         """Pass a key from SIP INFO to the media plane, which knows whether the voice told it, too."""

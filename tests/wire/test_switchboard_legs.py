@@ -8,7 +8,7 @@ from switchboard_rig import World, in_a_world
 
 from hotline.call.destinations import Found
 from hotline.events.ids import CallId
-from hotline.media.plan import Bridge, DigitPressed, MediaFailed, OpenPort, Play
+from hotline.media.plan import Bridge, DigitPressed, ExpectVoice, MediaFailed, OpenPort, Play
 from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.events import CallAnswered, CallConfirmed, CallEnded, CallRinging, TransferAsked
 from hotline.sip.uri import Uri
@@ -212,6 +212,8 @@ async def test_a_bug_lets_go_of_every_leg(world: World) -> None:
     sent: list[object] = []
 
     def send_once(command: object) -> None:
+        if isinstance(command, ExpectVoice):  # asks for nothing
+            return
         sent.append(command)
         if len(sent) == 1:
             raise ZeroDivisionError
