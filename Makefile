@@ -49,7 +49,7 @@ bench: .venv/.test-ready
 # What it learns and what it finds stay in build/fuzz; tests/fuzz/fuzz.py tells how to give a finding back.
 fuzz: .venv/.test-ready
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test,fuzz]'
-	@for name in sip sdp uri digest agent; do \
+	@for name in sip sdp uri digest agent media trunks; do \
 	    echo "== $$name"; $(BIN)/python tests/fuzz/fuzz.py $$name $(SECONDS) || exit 1; done
 
 clean:

@@ -25,7 +25,9 @@ def main() -> None:
 
     import atheris
 
-    with atheris.instrument_imports(include=["hotline.sip", "readers"]):
+    with atheris.instrument_imports(
+        include=["hotline.sip", "hotline.media", "hotline.trunks", "readers", "plane_readers"]
+    ):
         import readers
     folder = ROOT / "build" / "fuzz" / name
     folder.mkdir(parents=True, exist_ok=True)

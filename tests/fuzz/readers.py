@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from plane_readers import WORDS, media_seeds, read_media, read_trunk_file, trunk_seeds
+
 from hotline.errors import RemoteProtocolError
 from hotline.events.ids import CallId
 from hotline.sip.body import parts_of
@@ -200,13 +202,20 @@ READERS: Final = {
     "uri": read_uri,
     "digest": read_digest,
     "agent": read_agent,
+    "media": read_media,
+    "trunks": read_trunk_file,
 }
+
+
+SEEDS: Final = {"media": media_seeds, "trunks": trunk_seeds}
 
 
 def seeds_of(name: str) -> list[bytes]:
     """Give what a reader starts from: torture messages, INVITEs of carriers, and parts of them."""
     files = sorted([*SIP.glob("torture/rfc*/*.dat"), *SIP.glob("trunk_invites/*.sip")])
     messages = [file.read_bytes() for file in files]
+    if name in SEEDS:
+        return SEEDS[name]()
     if name == "sip":
         return [*messages, _with_every_header()]
     if name == "agent":
@@ -259,6 +268,7 @@ def words_of(name: str) -> list[bytes]:
         "uri": [b"sip:", b"sips:", b"tel:", b";phone-context=", b"?Replaces=", b"%3Bto-tag%3D", b";method="],
         "digest": [b"Digest ", b", nc=", b'qop="auth"', b"algorithm=SHA-256-sess", b"stale=true", b'nonce="'],
     }
+    by_name |= WORDS
     by_name["agent"] = [*by_name["sip"], b"\n--\n", b";tag=token0000000002"]
     return marks + by_name[name]
 
