@@ -1,6 +1,8 @@
 """Who speaks, for many calls at once."""
 
 import numpy as np
+import pytest
+from keypad import PROMPTS, at_speed, load, to_samples
 
 from hotline.media.g711 import codec_index, encode
 from hotline.media.plan import Codec
@@ -81,3 +83,58 @@ def test_a_new_call_starts_afresh() -> None:
     run(voice, frames(0.05, 10))
     voice.reset(0)
     assert not voice.is_speech[0]
+
+
+def talk_with_pauses(snr_db: float, noise_of: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mandarin prompts with pauses of 1.2 to 2.4 s between them, in noise; and the power without."""
+    chance = np.random.default_rng(5)
+    parts: list[np.ndarray] = []
+    for path in sorted(PROMPTS.glob("zh/*.wav"))[:40]:
+        voice = at_speed(*load(path), 1.0)
+        voice = voice[: len(voice) // 160 * 160]
+        if not voice.any():
+            continue
+        parts += [np.zeros(160 * int(chance.integers(60, 120))), voice / np.sqrt(np.mean(voice**2)) * 0.05]
+    clean = np.concatenate(parts)
+    noise = chance.normal(0, 1, len(clean))
+    if noise_of == "street":  # slow rise and fall, most of it low
+        noise = np.convolve(noise, np.ones(6), "same")
+        slow = np.convolve(chance.normal(0, 1, len(clean) // 160 + 50), np.ones(50) / 7, "valid")
+        noise *= 10 ** (np.repeat(slow, 160)[: len(clean)] / 10)
+    noise *= 0.05 / np.sqrt(np.mean(noise**2)) * 10 ** (-snr_db / 20)
+    return encode(to_samples(clean + noise), Codec.PCMA).reshape(-1, 160), (clean.reshape(-1, 160) ** 2).mean(
+        1
+    )
+
+
+@pytest.mark.parametrize("noise_of", ["line", "street"])
+@pytest.mark.parametrize(("snr_db", "least", "most"), [(40, 0.99, 0.02), (20, 0.92, 0.02), (10, 0.82, 0.08)])
+def test_speech_is_heard_and_pauses_are_pauses(
+    snr_db: float, least: float, most: float, noise_of: str
+) -> None:
+    sound, power = talk_with_pauses(snr_db, noise_of)
+    told = np.array(run(VoiceActivity(1), sound))
+    is_voiced = power > 6e-5  # 16 dB below the voice's mean
+    is_near = np.convolve(is_voiced, np.ones(HANG_OVER_FRAMES + 6))[: len(told)] > 0
+    is_pause = ~is_near & (power == 0)
+    assert told[is_voiced].mean() >= least
+    assert told[is_pause].mean() <= most
+    assert is_pause.sum() > 1000
+
+
+def test_who_falls_silent_is_found_out_in_noise_too() -> None:
+    """Each pause of more than a second is told as one, so that a recording ends by itself in noise, too."""
+    for noise_of in ("line", "street"):
+        sound, power = talk_with_pauses(15, noise_of)
+        told = np.array(run(VoiceActivity(1), sound))
+        pauses = np.split(np.arange(len(power)), np.nonzero(np.diff((power > 0).astype(int)))[0] + 1)
+        pauses = [frames for frames in pauses if power[frames[0]] == 0 and len(frames) > 55]
+        assert len(pauses) > 30
+        assert sum(not told[frames].all() for frames in pauses) >= 0.95 * len(pauses)
+
+
+def test_power_is_that_of_the_frame() -> None:
+    voice = VoiceActivity(1)
+    power = voice.measure(np.array([0]), frames(0.1, 1), np.array([ALAW], np.uint8))
+    assert abs(float(power[0]) - 0.01) < 0.004
+    assert voice.power[0] == power[0]
