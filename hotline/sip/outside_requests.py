@@ -18,7 +18,7 @@ from hotline.sip.call_book import CallBook
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.counts import UserAgentCounts
 from hotline.sip.flow import Flow
-from hotline.sip.inspection import Refusal, check_method, check_require, check_scheme
+from hotline.sip.inspection import HeaderFields, Refusal, check_method, check_require, check_scheme
 from hotline.sip.message import MalformedRequest, Request, response_to
 from hotline.sip.numbers import called_number
 from hotline.sip.replies import Replies
@@ -96,10 +96,27 @@ class OutsideRequests:
 
     def refuse_stateless(self, request: Request, refusal: Refusal, flow: Flow) -> None:
         """Send a final error that nothing is remembered of (8.2.7); a copy of the request gets another."""
-        tag = self.stateless_tag(request, str(request.top_via))
-        response = response_to(request, refusal.status, refusal.reason, to_tag=tag)
-        for name, value in refusal.headers:
-            response.headers.add(name, value)
+        self._answer_stateless(request, refusal.status, refusal.headers, flow, refusal.reason)
+
+    def answer_probe(self, request: Request, origin: Origin, answers_go: Flow, now: float) -> None:
+        """Answer an OPTIONS outside any dialog (11.2), without remembering it (8.2.7).
+
+        It changes nothing, so that a copy of it may be answered again: no transaction is worth its memory.
+        """
+        self.probed_at = now
+        refusal = self._inspect(request, origin)
+        if refusal is None:
+            self._answer_stateless(request, 200, self._replies.capabilities(), answers_go)
+        else:
+            self._count(refusal)
+            self.refuse_stateless(request, refusal, answers_go)
+
+    def _answer_stateless(
+        self, request: Request, status: int, headers: HeaderFields, flow: Flow, reason: str | None = None
+    ) -> None:
+        tag = "" if request.to_tag else self.stateless_tag(request, str(request.top_via))
+        response = response_to(request, status, reason, to_tag=tag)
+        response.headers.extend(headers)
         response.headers.add("Server", self._config.server)
         self._layer.send(flow, response.to_bytes())
 
@@ -111,13 +128,11 @@ class OutsideRequests:
     # -- the request itself -----------------------------------------------------------------------
 
     def handle(self, server: Server, origin: Origin, now: float) -> None:
-        """Serve a request without a To tag, other than ACK and CANCEL."""
+        """Serve a request without a To tag, other than ACK, CANCEL and OPTIONS."""
         request = server.request
-        if request.method == "OPTIONS":
-            self.probed_at = now
         if request.method == "INVITE":
             self._layer.respond(server, response_to(request, 100), now)
-        refusal = self._inspect(server, origin)
+        refusal = self._inspect(request, origin, server)
         if refusal is None and request.method == "INVITE":
             try:
                 refusal = self._answering.take(server, self._called(request, origin) or ANYTHING, origin, now)
@@ -133,16 +148,15 @@ class OutsideRequests:
             else:
                 self._layer.respond(server, self._replies.reply(server, 200, done), now)
                 return
-        if refusal is None:
-            response = self._replies.reply(server, 200, self._replies.capabilities())  # OPTIONS, 11.2
-        else:
-            self._count(refusal)
-            response = self._replies.refuse(server, refusal)
-        self._layer.respond(server, response, now)
+        assert refusal is not None, "whatever passes the inspection is one of those above"
+        self._count(refusal)
+        self._layer.respond(server, self._replies.refuse(server, refusal), now)
 
-    def _inspect(self, server: Server, origin: Origin) -> Refusal | None:
-        """Look at a request outside any dialog, in the order of 8.2."""
-        request = server.request
+    def _inspect(self, request: Request, origin: Origin, server: Server | None = None) -> Refusal | None:
+        """Look at a request outside any dialog, in the order of 8.2.
+
+        :param server: its transaction; None where nothing is remembered of it.
+        """
         refusal = self._replies.refuse_events(request)
         refusal = refusal or check_method(request, self._replies.allow) or check_scheme(request)
         if refusal is not None:
@@ -160,7 +174,7 @@ class OutsideRequests:
         )
         if not names_nobody and self._called(request, origin) is None:
             return Refusal(404)
-        if self._layer.is_merged(server):
+        if server is not None and self._layer.is_merged(server):
             return Refusal(482)
         supported = self._config.supported
         if request.method == "REGISTER" and self._config.registrar is not None:

@@ -126,16 +126,23 @@ class TransactionLayer:
     # -- from the wire ----------------------------------------------------------------------------
 
     def receive_request(
-        self, request: Request, flow: Flow, source: Flow, to_tag: str, now: float
+        self,
+        request: Request,
+        flow: Flow,
+        source: Flow,
+        to_tag: str,
+        now: float,
+        key: Key | None = None,
     ) -> Server | None:
         """Take a request other than ACK.
 
         :param flow: where responses go.
         :param source: where it came from.
         :param to_tag: tag for our responses, should it be new and carry none.
+        :param key: what ``server_key`` made of it, if that is known.
         :returns: its new server transaction, or None for a repetition, which is answered here.
         """
-        key = server_key(request)
+        key = key or server_key(request)
         known = self._servers.get(key)
         if known is not None:
             self._counts.repetitions += 1
@@ -151,9 +158,9 @@ class TransactionLayer:
             self._merged.setdefault(_merge_key(request), key)
         return server
 
-    def knows(self, request: Request) -> bool:
-        """Tell whether a request is a repetition."""
-        return server_key(request) in self._servers
+    def knows(self, key: Key) -> bool:
+        """Tell whether a request of that key is a repetition."""
+        return key in self._servers
 
     def receive_ack(self, request: Request, now: float) -> bool:
         """Take an ACK.

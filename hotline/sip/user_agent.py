@@ -37,7 +37,7 @@ from hotline.sip.our_requests import OurRequests
 from hotline.sip.outside_requests import OutsideRequests
 from hotline.sip.replies import Replies
 from hotline.sip.subscription import SubscriptionState
-from hotline.sip.transaction_layer import Client, Hears, Server, TransactionLayer
+from hotline.sip.transaction_layer import Client, Hears, Server, TransactionLayer, server_key
 from hotline.sip.transfers import Transfers
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import VoicePolicy
@@ -171,8 +171,12 @@ class UserAgent:
 
     def next_timer(self) -> float | None:
         """Tell when ``handle_timer`` wants to be called; None: never."""
-        parts = (self._layer, self._book, self._dialler, self._transfers)
-        return min((due for part in parts if (due := part.next_timer()) is not None), default=None)
+        first = None
+        for part in (self._layer, self._book, self._dialler, self._transfers):
+            due = part.next_timer()
+            if due is not None and (first is None or due < first):
+                first = due
+        return first
 
     def lose_request(self, branch: str, method: str, remote: Address, now: float) -> bool:
         """Tell that a request of ours could not be delivered: taken for 503 at once (8.1.3.1).
@@ -374,17 +378,20 @@ class UserAgent:
     # -- requests ---------------------------------------------------------------------------------
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
-        answers_go = response_flow(request.top_via, flow)
+        answers_go, key = response_flow(request.top_via, flow), server_key(request)
         origin = None
-        if not self._layer.knows(request):
+        if not self._layer.knows(key):
             if _is_outside(request):
                 origin = self._outside.place(request, answers_go, flow, now)
                 if origin is None:
                     return
+                if request.method == "OPTIONS":
+                    self._outside.answer_probe(request, origin, answers_go, now)
+                    return
             elif self._outside.is_crowded(request) and self._is_stray(request):
                 self._outside.shed(request, answers_go)
                 return
-        server = self._layer.receive_request(request, answers_go, flow, self._new_token(), now)
+        server = self._layer.receive_request(request, answers_go, flow, self._new_token(), now, key)
         if server is None:
             return
         if origin is not None:

@@ -207,9 +207,10 @@ def test_two_contacts_that_differ_in_nul_characters_are_two_bindings() -> None:
 
 def test_a_bare_cookie_is_no_key() -> None:
     bench = a_bench()
-    other = octets("badbranch").replace(b"badbranch.", b"otherbranch.")
-    assert bench.statuses(octets("badbranch")) == [200]
-    assert bench.statuses(other) == [200]
+    bad = octets("badbranch").replace(b"OPTIONS", b"MESSAGE")  # an OPTIONS leaves no transaction
+    other = bad.replace(b"badbranch.", b"otherbranch.")
+    assert bench.statuses(bad) == [405]
+    assert bench.statuses(other) == [405]
     assert bench.ua.transactions == 2
     bench.hear(other)
     assert bench.ua.transactions == 2

@@ -597,20 +597,20 @@ def test_a_flood_is_answered_without_memory_and_calls_go_on() -> None:
     bench = Bench(max_transactions=6)
     _, tag = bench.talking()
     for n in range(10):
-        bench.hear(a_request(branch=f"z9hG4bKf{n}", call_id=f"f{n}"))
+        bench.hear(a_request("MESSAGE", branch=f"z9hG4bKf{n}", call_id=f"f{n}"))
     first = bench.hear(a_request(branch="z9hG4bKg", call_id="g"))
     again = bench.hear(a_request(branch="z9hG4bKg", call_id="g"))
     assert names(first) == names(again) == [503]
     assert first[0].to_tag == again[0].to_tag
     assert bench.ua.transactions == 3
-    assert bench.statuses(a_request(branch="z9hG4bKf0", call_id="f0")) == [200]  # a repetition
+    assert bench.statuses(a_request("MESSAGE", branch="z9hG4bKf0", call_id="f0")) == [405]  # a repetition
     assert bench.statuses(a_request("BYE", to_tag=tag, cseq=2, branch="z9hG4bKbye")) == [200]
 
 
 @pytest.mark.parametrize(
     "given",
     [
-        {},
+        {"method": "MESSAGE"},
         {"to_tag": "made-up"},
         {"method": "BYE", "to_tag": "made-up"},
         {"method": "CANCEL"},
