@@ -120,6 +120,10 @@ def port_for(leg_id: CallId, terms: VoiceTerms | None, *, local_ip: str = "", ma
         srtp_of(terms.srtp),
         local_ip,
         terms.event_clock_hz,
+        receives=terms.receives,
+        rtcp_ip=terms.rtcp_ip,
+        rtcp_port=terms.rtcp_port,
+        rtcp_mux=terms.rtcp_mux,
     )
 
 
@@ -141,6 +145,10 @@ def aim_at(leg_id: CallId, terms: VoiceTerms, before: VoiceTerms | None = None) 
         terms.sends and bool(terms.remote_port),
         srtp_of(terms.srtp),
         terms.event_clock_hz,
+        terms.receives,
+        terms.rtcp_ip,
+        terms.rtcp_port,
+        terms.rtcp_mux,
     )
 
 

@@ -4,7 +4,8 @@
 of ours and an INVITE that came without an offer. What may be agreed says a ``VoicePolicy``.
 
 We send 20 ms packets whatever ptime or maxptime the other side names (ptime is a wish: RFC 8866,
-6.4; one exchange asks for 20,000), and take no part in RTCP multiplexing, ICE, DTLS or preconditions.
+6.4; one exchange asks for 20,000), share a port with RTCP where the other side asks for it (RFC
+5761), and take no part in ICE, DTLS or preconditions.
 SRTP keys go in ``a=crypto`` (RFC 4568) under RTP/SAVP and RTP/SAVPF only: there, a peer that does not
 know them refuses; ``a=crypto`` under RTP/AVP is in no RFC and is passed over. ``optional`` means that
 we take what the other side asks for, and do not ask ourselves.
@@ -13,10 +14,10 @@ we take what the other side asks for, and do not ask ourselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from hotline.errors import LocalProtocolError
+from hotline.errors import LocalProtocolError, RemoteProtocolError
 from hotline.sip.codecs import (
     Format,
     find_codec,
@@ -24,9 +25,10 @@ from hotline.sip.codecs import (
     format_attributes,
     formats_to_offer,
 )
+from hotline.sip.grammar import parse_number
 from hotline.sip.headers import Warning
 from hotline.sip.sdes import SUITES, Crypto, usable_cryptos
-from hotline.sip.sdp import Attributes, Connection, Media, Origin, SessionDescription
+from hotline.sip.sdp import MAX_PORT, Attributes, Connection, Media, Origin, SessionDescription
 from hotline.sip.voice_reach import VoiceReach, is_unicast
 from hotline.sip.voice_terms import ANY_VOICE, SrtpKeys, VoicePolicy, VoiceTerms
 
@@ -117,7 +119,10 @@ def choose_answer(
     lines = [Media(line.kind, 0, line.protocol, line.formats) for line in offer.media]
     lines[index] = _answer_line(media, fit, srtp, _DIRECTIONS[sends, receives], local_port)
     local = _describe(local_ip, session_id, session_version, lines, offer.times)
-    return AnswerPlan(_terms(media, fit, srtp, sends=sends, receives=receives), local, index)
+    terms = _terms(media, fit, srtp, reach, sends=sends, receives=receives)
+    if media.attribute("rtcp-mux") is not None:
+        terms = replace(terms, rtcp_mux=True)
+    return AnswerPlan(terms, local, index)
 
 
 def refusal(
@@ -185,6 +190,8 @@ def make_offer(
         attributes += _cryptos_to_offer(new_key, terms)
     for fmt in formats:
         attributes += format_attributes(fmt)
+    if terms is not None and terms.rtcp_mux:
+        attributes.append(("rtcp-mux", None))
     attributes += [("ptime", str(PTIME_MS)), (_DIRECTIONS[sends, receives], None)]
     protocol = "RTP/SAVP" if is_secure else "RTP/AVP"
     payload_types = tuple(fmt.payload_type for fmt in formats)
@@ -235,7 +242,10 @@ def read_answer(
     here, there = offer.direction_of(ours), answer.direction_of(media)
     sends = here in {"sendrecv", "sendonly"} and there in {"sendrecv", "recvonly"} and bool(remote_ip)
     receives = here in {"sendrecv", "recvonly"} and there in {"sendrecv", "sendonly"}
-    return AnswerPlan(_terms(media, fit, srtp, sends=sends, receives=receives), offer, index)
+    terms = _terms(media, fit, srtp, reach, sends=sends, receives=receives)
+    if all(line.attribute("rtcp-mux") is not None for line in (ours, media)):
+        terms = replace(terms, rtcp_mux=True)
+    return AnswerPlan(terms, offer, index)
 
 
 def _fit(
@@ -291,7 +301,30 @@ def _same_security(one: str, other: str) -> bool:
     return any(one.upper() in family and other.upper() in family for family in (_PLAIN, _SECURE))
 
 
-def _terms(media: Media, fit: _Fit, srtp: SrtpKeys | None, *, sends: bool, receives: bool) -> VoiceTerms:
+def _rtcp_place(media: Media, fit: _Fit, reach: VoiceReach | None) -> tuple[str, int]:
+    """Find where RTCP is wanted (RFC 3605); nowhere else than by default when it is not written so."""
+    parts = (media.attribute("rtcp") or "").split()
+    try:
+        port = parse_number(parts[0], "a=rtcp", limit=MAX_PORT) if parts else 0
+    except RemoteProtocolError:
+        return "", 0
+    if len(parts) < 4 or parts[3] == fit.remote_ip:
+        return "", port
+    takes = is_unicast if reach is None else reach.takes
+    fits = bool(fit.remote_ip) and _family(parts[3]) == _family(fit.remote_ip) and takes(parts[3])
+    return (parts[3], port) if fits else ("", 0)
+
+
+def _terms(
+    media: Media,
+    fit: _Fit,
+    srtp: SrtpKeys | None,
+    reach: VoiceReach | None,
+    *,
+    sends: bool,
+    receives: bool,
+) -> VoiceTerms:
+    rtcp_ip, rtcp_port = _rtcp_place(media, fit, reach)
     return VoiceTerms(
         fit.remote_ip,
         media.port,
@@ -302,6 +335,8 @@ def _terms(media: Media, fit: _Fit, srtp: SrtpKeys | None, *, sends: bool, recei
         receives,
         srtp,
         0 if fit.events is None or fit.events.clock_hz == fit.codec.clock_hz else fit.events.clock_hz,
+        rtcp_ip,
+        rtcp_port,
     )
 
 
@@ -338,6 +373,8 @@ def _answer_line(media: Media, fit: _Fit, srtp: SrtpKeys | None, direction: str,
         attributes.append(("crypto", str(Crypto(fit.crypto.tag, srtp.suite, srtp.send_key))))
     for fmt in formats:
         attributes += format_attributes(fmt)
+    if media.attribute("rtcp-mux") is not None:
+        attributes.append(("rtcp-mux", None))
     attributes += [("ptime", str(PTIME_MS)), (direction, None)]
     payload_types = tuple(fmt.payload_type for fmt in formats)
     return Media("audio", local_port, media.protocol, payload_types, attributes=tuple(attributes))

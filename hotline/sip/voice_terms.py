@@ -63,3 +63,9 @@ class VoiceTerms:
     """None: plain RTP."""
     event_clock_hz: int = 0
     """Clock rate that telephone-event was agreed at where it is not the codec's; 0: the codec's own."""
+    rtcp_ip: str = ""
+    """Where the other side wants RTCP (RFC 3605); empty: where its voice is."""
+    rtcp_port: int = 0
+    """0: the port above its voice's."""
+    rtcp_mux: bool = False
+    """RTCP goes over the voice's ports, both ways (RFC 5761): the other side asked for it."""
