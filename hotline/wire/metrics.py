@@ -11,6 +11,7 @@ import ast
 import asyncio
 import dataclasses
 import inspect
+import os
 import textwrap
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
@@ -137,7 +138,7 @@ class Metrics(Collector):
             self._server = await asyncio.start_server(self._page, *listen, limit=MAX_REQUEST_BYTES)
         except OSError as error:
             raise ConfigError(
-                f"cannot serve metrics at {listen[0]} port {listen[1]}: {error.strerror}; change [metrics] "
+                f"cannot serve metrics at {listen[0]} port {listen[1]}: {_reason(error)}; change [metrics] "
                 f"listen, or stop the program that has the port (`ss -ltnp 'sport = :{listen[1]}'` shows it)"
             ) from error
 
@@ -220,6 +221,11 @@ class Metrics(Collector):
         self._lag.observe(max(0.0, now - self._due))
         self._due = now + LAG_EVERY_S
         self._alarm.set(self._due)
+
+
+def _reason(error: OSError) -> str:
+    """Say in the system's own words what is wrong: asyncio wraps them in others."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
 def fields_of(counts: type, about: str) -> dict[str, str]:

@@ -10,8 +10,10 @@ that cannot be used leave the old ones in force, with a line in the log.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -25,11 +27,15 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from hotline.errors import ConfigError
+from hotline.wire.reactor import wall_now
 
 log = structlog.get_logger("hotline.sip")
 
 LOOK_AGAIN_S: Final = 5.0
 """How often, at most, the files are looked at when connections come."""
+
+TOLD_BEFORE: Final = timedelta(days=14)
+"""How long before its end a certificate is named in the log, at each start and each time it is read."""
 
 LOWEST: Final[dict[str, Any]] = {"insecurelyLowerMinimumTo": ssl.TLSVersion.TLSv1_2}
 """TLS 1.2: older telephones speak no other; RFC 8996 forbids what is below."""
@@ -56,6 +62,8 @@ class _Identity:
 
     def __init__(self, files: TlsFiles) -> None:
         self.options: dict[str, Any] = {}
+        self.ends: datetime | None = None
+        """When our certificate is no longer believed."""
         if files.certificate is not None and files.key is not None:
             chain = _certificates(files.certificate, "tls_certificate")
             key = _key(files.key)
@@ -65,6 +73,7 @@ class _Identity:
                     "name the key that the certificate was made for, and put that certificate first",
                     file=str(files.key),
                 )
+            self.ends = min(one.not_valid_after_utc for one in chain)
             self.options = {
                 "privateKey": crypto.PKey.from_cryptography_key(key),
                 "certificate": crypto.X509.from_cryptography(chain[0]),
@@ -100,17 +109,21 @@ class Tls:
     """The TLS side of one edge.
 
     :param seconds: monotonic clock.
+    :param wall: the time of day, by which certificates end.
     :raises ConfigError: naming the file and the remedy.
     """
 
-    def __init__(self, files: TlsFiles, seconds: Callable[[], float]) -> None:
-        self._files, self._seconds = files, seconds
+    def __init__(
+        self, files: TlsFiles, seconds: Callable[[], float], wall: Callable[[], datetime] = wall_now
+    ) -> None:
+        self._files, self._seconds, self._wall = files, seconds, wall
         self._stamps = self._look()
         self._looked_at = seconds()
         self._identity = _Identity(files)
 
     def server_factory(self, factory: Any, clock: Any) -> Any:
         """Wrap a factory of connections that come to us."""
+        self._tell_end()
         creator: Any = self
         return TLSMemoryBIOFactory(creator, False, factory, clock)
 
@@ -141,7 +154,22 @@ class Tls:
             log.error("sip.certificate_unusable", error=str(error), remedy="the old one stays in force")
             return False
         log.info("sip.certificate_loaded", file=str(self._files.certificate or ""))
+        self._tell_end()
         return True
+
+    def _tell_end(self) -> None:
+        """Say in the log that the certificate has ended, or soon will. The other transports go on."""
+        ends = self._identity.ends
+        if ends is None or ends - self._wall() > TOLD_BEFORE:
+            return
+        ended = ends <= self._wall()
+        log.log(
+            logging.ERROR if ended else logging.WARNING,
+            "sip.certificate_ended" if ended else "sip.certificate_ends",
+            file=str(self._files.certificate),
+            at=ends.isoformat(),
+            remedy="put a new certificate and its chain there; it is read without a restart",
+        )
 
     def _refresh_if_due(self) -> None:
         if self._seconds() - self._looked_at < LOOK_AGAIN_S:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import struct
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hotline.errors import ConfigError, RemoteProtocolError
 from hotline.media import rtcp
@@ -24,8 +26,6 @@ def read_media(data: bytes) -> None:
 
     The call hears keys, is played to, and may move its address; whatever comes, it goes on.
     """
-    from tests.media.voice_rig import Rig  # the plane's libraries are heavy
-
     datagrams = data.split(MARK)[:MOST_DATAGRAMS]
     for datagram in datagrams:
         with contextlib.suppress(RemoteProtocolError):
@@ -35,17 +35,28 @@ def read_media(data: bytes) -> None:
             report = rtcp.parse_report(datagram)
             for block in report.blocks:
                 rtcp.round_trip_s(block, 1000.0)
-    rig = Rig(ports=1)
-    rig.open(may_latch=True)
-    rig.record()
-    for number, datagram in enumerate(datagrams):
+    rig, name = _plane(), f"c{next(_NUMBERS)}"
+    port = rig.open(name, may_latch=True)
+    rig.record(name, recording=f"r-{name}")
+    for number, datagram in enumerate(datagrams, 1):
         at = CALLER if number % 4 else ("192.0.2.99", 1)  # a stranger now and then
-        rig.bring(datagram, at=at)
-        rig.turn()
-    rig.turn(3)
-    rig.close()
+        rig.bring(datagram, at=at, port=port)
+        if number % 4 == 0:
+            rig.turn()
     rig.turn()
-    assert len(rig.sealed) == 1
+    rig.close(name)
+    rig.collect()
+    assert [done.recording_id for done in rig.sealed] == [f"r-{name}"]
+    for kept in (rig.sealed, rig.events, rig.disk, rig.laws, rig.heard):
+        kept.clear()
+
+
+@cache
+def _plane() -> Any:
+    """Make the plane, once: its libraries and tables are heavy."""
+    from tests.media.voice_rig import Rig
+
+    return Rig(ports=2)
 
 
 def read_trunk_file(data: bytes) -> None:
@@ -81,6 +92,8 @@ def trunk_seeds() -> list[bytes]:
     lines = [line.removeprefix("# ") for line in text.splitlines() if "=" in line or "[" in line]
     return [text.encode(), "\n".join(lines).encode(), b'[trunks.a]\nnetworks = ["10.0.0.0/28"]\n']
 
+
+_NUMBERS: Final = itertools.count()
 
 WORDS: Final[dict[str, list[bytes]]] = {
     "media": [
