@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from hotline.media.key_sender import KeySender
 from hotline.media.keys import KeySource
 from hotline.media.leg import Leg
 from hotline.media.outgoing import Slots
 from hotline.media.parts import Parts
-from hotline.media.plan import DigitPressed, LevelHeard, SpeechEnded, SpeechStarted
+from hotline.media.plan import DigitPressed, KeyUnsent, LevelHeard, SpeechEnded, SpeechStarted
 from hotline.media.playing import Playing
 
 
@@ -17,6 +18,7 @@ class Hearing:
 
     def __init__(self, parts: Parts, playing: Playing) -> None:
         self._parts, self._playing = parts, playing
+        self._sender = KeySender(parts.legs, parts.relay, parts.out)
         self._ticks = 0
 
     def pass_time(self) -> None:
@@ -26,6 +28,7 @@ class Hearing:
     def tick(self, slots: Slots) -> None:
         """Listen to the next frame of each of these calls."""
         parts = self._parts
+        self._sender.tick(slots)
         for ready, frames in parts.lines.read(slots):
             codecs = parts.lines.codec[ready]
             power = parts.voice.measure(ready, frames, codecs)
@@ -45,8 +48,19 @@ class Hearing:
         if call.fused.press(key, source, self._ticks):
             self._parts.events.append(DigitPressed(call.call_id, key))
             self._playing.interrupt(call, key)
+            if call.other is not None:
+                self._pass_key(call.other, key, source)
         if call.fused.best is not KeySource.TONE:
             self._parts.tones.is_armed[call.slot] = False
+
+    def _pass_key(self, other: Leg, key: str, source: KeySource) -> None:
+        """Let who is talked with have a key that does not reach him in the voice as it passes."""
+        if source is KeySource.TONE:
+            return  # he hears it
+        if other.event_payload_type is None:
+            self._parts.events.append(KeyUnsent(other.call_id, key))
+        elif source is KeySource.INFO:
+            self._sender.press(other, key)
 
     def _turn(self, slot: int) -> None:
         call, is_speech = self._parts.legs.by_slot[slot], self._parts.voice.is_speech[slot]

@@ -262,6 +262,15 @@ class LevelHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyUnsent:
+    """Whom this call is bridged with pressed a key, and its voice cannot tell it: send it by SIP INFO."""
+
+    call_id: CallId
+    """Who is to have it."""
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechStarted:
     """The voice activity detector heard the caller begin."""
 
@@ -394,6 +403,7 @@ MediaEvent = (
     PortOpened
     | PromptEnded
     | DigitPressed
+    | KeyUnsent
     | LevelHeard
     | SpeechStarted
     | SpeechEnded

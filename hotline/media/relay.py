@@ -215,3 +215,29 @@ class Relay:
             self._end[target] = stamp + duration & 0xFFFFFFFF
         if payload_type is None:
             out.mark[target] = 0
+
+    # -- packets of our own -------------------------------------------------------------------------
+
+    def time_of(self, target: int) -> int:
+        """Give the timestamp at which what a target hears next begins."""
+        if self._roster.is_relayed[target] and not self._is_fresh[target]:
+            return int(self._end[target])
+        return int(self._out.timestamp[target])
+
+    def insert(
+        self, target: int, stamp: int, payload: bytes, payload_type: int, *, is_marked: bool = False
+    ) -> None:
+        """Send a packet of ours under the target's next number; all that passes after it moves up by one."""
+        out = self._out
+        if not self._roster.may_send_to(target):
+            return
+        places = self.out.take_rows(1)
+        if places.stop == places.start:
+            return
+        row, sequence = places.start, int(out.sequence[target])
+        self.out.put(row, payload)
+        self.out.slots[row] = target
+        head = PLAIN | (MARKED if is_marked else 0) | payload_type
+        self.out.write_head(row, head, sequence, stamp & 0xFFFFFFFF, int(out.words[target, 2]))
+        out.sequence[target] = sequence + 1 & 0xFFFF
+        self._sequence_shift[target] = int(self._sequence_shift[target]) + 1 & 0xFFFF

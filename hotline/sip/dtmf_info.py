@@ -25,6 +25,11 @@ _BY_EVENT: Final = dict(zip((b"10", b"11", b"12", b"13", b"14", b"15"), "*#ABCD"
 """Event codes of RFC 4733, table 3, which some gateways write in place of the key."""
 
 
+def write_dtmf(key: str, duration_ms: int) -> bytes:
+    """Write the body of an INFO (``RELAY``) that tells a key."""
+    return f"Signal={key}\r\nDuration={duration_ms}\r\n".encode("ascii")
+
+
 def read_dtmf(parts: Iterable[Part]) -> tuple[str, int] | None:
     """Read a key and its duration in milliseconds; None when the body names no key."""
     for part in parts:

@@ -28,6 +28,7 @@ from hotline.sip.counts import UserAgentCounts
 from hotline.sip.dialler import Dialler
 from hotline.sip.dialling import DialOrder
 from hotline.sip.dialog_requests import DialogRequests
+from hotline.sip.dtmf_info import DEFAULT_MS, RELAY, write_dtmf
 from hotline.sip.events import SipEvent
 from hotline.sip.failure import reason_text
 from hotline.sip.flow import Address, Flow, Outgoing, response_flow
@@ -301,6 +302,19 @@ class UserAgent:
             )
             self._ours.ask(leg, "NOTIFY", now, lambda _response, _at: None, headers)
         return bool(willing)
+
+    def send_key(self, call_id: CallId, key: str, now: float) -> bool:
+        """Tell the other side of a call by INFO that a key was pressed (``dtmf_info``); nothing waits for it.
+
+        :param key: one of ``0123456789*#ABCD``.
+        :returns: False when the call does not stand.
+        """
+        leg = self._book.get(call_id)
+        if leg is None or leg.told_end or leg.machine.state in {State.OFFERED, State.PROGRESSED}:
+            return False
+        body = write_dtmf(key, DEFAULT_MS)
+        self._ours.ask(leg, "INFO", now, lambda _response, _at: None, body=body, body_type=RELAY)
+        return True
 
     # -- calls of both kinds ----------------------------------------------------------------------
 

@@ -21,7 +21,16 @@ from hotline.call.phone_call import PhoneCall
 from hotline.events.ids import CallId, RecordingId
 from hotline.intake.ports import Journal
 from hotline.ivr.flow import HOLD_MUSIC, Flow
-from hotline.media.plan import ClosePort, ExpectVoice, MediaEvent, MediaFailed, NoteKey, OpenPort, Record
+from hotline.media.plan import (
+    ClosePort,
+    ExpectVoice,
+    KeyUnsent,
+    MediaEvent,
+    MediaFailed,
+    NoteKey,
+    OpenPort,
+    Record,
+)
 from hotline.sip.admission import OriginKind
 from hotline.sip.events import CallAnswered, CallArrived, CallConfirmed, CallEnded, DigitArrived, SipEvent
 from hotline.sip.user_agent import UserAgent
@@ -113,6 +122,9 @@ class Switchboard:
 
     def on_media(self, event: MediaEvent) -> None:
         """Take an event of the media plane."""
+        if isinstance(event, KeyUnsent):
+            self._sip.act(lambda agent, now: agent.send_key(event.call_id, event.digit, now))
+            return
         if isinstance(event, MediaFailed):
             log.error("call.media_failed", call_id=event.call_id, reason=event.reason)
         self._hand_in(event.call_id, event)

@@ -197,6 +197,14 @@ def test_one_desk_calls_another(
     assert legs(product, call) == [("1002", leg)]
 
 
+def test_a_key_told_by_info_reaches_a_telephone_without_events(
+    product: Product, desks: dict[str, Desk], seen: set[str]
+) -> None:
+    called = desks["1002"].is_called("desk_hears_key")
+    ended_well(desks["1001"].calls("desk_presses", "1002", "-d", "600"), called)
+    assert the_call(product, seen)["cause"] == "caller"
+
+
 def test_a_desk_that_is_off_is_not_there(product: Product, desks: dict[str, Desk], seen: set[str]) -> None:
     ended_well(desks["1001"].calls("desk_hears_480", "1009"))
     assert the_call(product, seen)["cause"] == "failed"

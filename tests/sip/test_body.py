@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sip_bench import a_request
 
 from hotline.sip.body import MAX_PARTS, Part, find_sdp, parts_of
-from hotline.sip.dtmf_info import PLAIN, RELAY, read_dtmf
+from hotline.sip.dtmf_info import PLAIN, RELAY, read_dtmf, write_dtmf
 from hotline.sip.message import Request, parse_message
 
 
@@ -81,3 +81,8 @@ def test_any_octets_name_a_key_or_none(essence: str, body: bytes) -> None:
 def test_each_key_is_read(digit: str) -> None:
     assert read_dtmf([Part(RELAY, is_optional=False, body=f"Signal={digit}\r\n".encode())]) == (digit, 250)
     assert read_dtmf([Part(PLAIN, is_optional=False, body=digit.lower().encode())]) == (digit, 250)
+
+
+@pytest.mark.parametrize("key", "0123456789*#ABCD")
+def test_a_key_that_we_tell_is_read_back(key: str) -> None:
+    assert read_dtmf([Part(RELAY, is_optional=False, body=write_dtmf(key, 160))]) == (key, 160)

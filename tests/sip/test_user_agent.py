@@ -6,9 +6,10 @@ import pytest
 from sip_bench import CALLER, OFFER, TCP, UDP, Bench, a_request, an_invite, names
 
 from hotline.errors import LocalProtocolError
+from hotline.events.ids import CallId
 from hotline.sip.events import CallArrived, CallConfirmed, CallEnded, DigitArrived, MediaMoved
 from hotline.sip.flow import Flow
-from hotline.sip.message import Request, Response, response_to
+from hotline.sip.message import Request, Response, parse_message, response_to
 from hotline.sip.voice_terms import VoiceTerms
 
 HOLD = OFFER + "a=sendonly\n"
@@ -583,6 +584,22 @@ def test_draining_refuses_new_calls_and_keeps_the_old() -> None:
         assert response.status == 503
         assert response.headers.get("Retry-After") == "10"
     assert bench.statuses(a_request("OPTIONS", to_tag=tag, cseq=2, branch="z9hG4bK4")) == [200]
+
+
+def test_a_key_is_told_by_info_while_the_call_stands() -> None:
+    bench = Bench()
+    call_id, _tag = bench.talking()
+    assert bench.ua.send_key(call_id, "5", bench.now)
+    [info] = bench.said()
+    assert isinstance(info, Request)
+    assert (info.method, info.headers.get("Content-Type")) == ("INFO", "application/dtmf-relay")
+    assert info.body == b"Signal=5\r\nDuration=250\r\n"
+    assert not bench.ua.send_key(CallId("nobody"), "5", bench.now)
+
+
+def test_a_call_that_was_not_answered_is_told_no_key() -> None:
+    bench = Bench()
+    assert not bench.ua.send_key(bench.offer(), "5", bench.now)
 
 
 def test_one_call_too_many_is_told_to_come_back() -> None:

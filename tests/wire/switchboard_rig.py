@@ -77,6 +77,10 @@ class FakeAgent:
         self._world.did.append(f"{status} {ip}:{port}" if port else str(status))
         return True
 
+    def send_key(self, call_id: CallId, key: str, now: float) -> bool:
+        self._world.did.append(f"INFO {call_id} {key}")
+        return True
+
     def transfer_progress(self, call_id: CallId, status: int, now: float) -> bool:
         self._world.did.append(f"NOTIFY {status}")
         return True

@@ -16,6 +16,7 @@ from hotline.media.plan import (
     ClosePort,
     Codec,
     DigitPressed,
+    KeyUnsent,
     MediaFailed,
     NoteKey,
     OpenPort,
@@ -315,6 +316,13 @@ async def test_a_key_by_info_goes_through_the_media_plane_however_keys_were_agre
     await world.talk()
     assert keys_by_info(world) == ["zh/leave_request"]
     assert NoteKey(CALL, "1") in world.media.sent
+
+
+@in_a_world
+async def test_a_key_that_the_voice_cannot_tell_is_sent_by_info(world: World) -> None:
+    await world.talk()
+    world.board.on_media(KeyUnsent(CALL, "5"))
+    assert world.did[-1] == f"INFO {CALL} 5"
 
 
 @in_a_world
