@@ -32,23 +32,34 @@ def doubts_of(trunk: Trunk, own_ip_towards: Callable[[str], str | None]) -> Iter
 
     :param own_ip_towards: tells the address of ours that packets to an address leave from.
     """
-    for network in _networks_of(trunk):
-        if _is_wide(network):
-            yield (
-                f"[trunks.{trunk.name}] networks holds {network}: nearly everybody calls as this trunk; name "
-                "the carrier's own addresses"
-            )
-        elif _is_this_machine(network) or _is_ours(network, own_ip_towards):
-            yield (
-                f"[trunks.{trunk.name}] networks holds {network}, and with it this machine: whoever works on "
-                "it, or calls through a proxy on it, calls as this trunk"
-                + (
-                    ", and is believed who he says he is; unless the proxy takes P-Asserted-Identity of "
-                    "strangers away, set trusts_identity = false"
-                    if trunk.trusts_identity
-                    else "; what he says of himself in P-Asserted-Identity is not believed (trusts_identity)"
-                )
-            )
+    networks = list(_networks_of(trunk))
+    wide = [network for network in networks if _is_wide(network)]
+    shared = [
+        network
+        for network in networks
+        if network not in wide and (_is_this_machine(network) or _is_ours(network, own_ip_towards))
+    ]
+    if wide:
+        yield (
+            f"[trunks.{trunk.name}] networks holds {_listed(wide)}: nearly everybody calls as this trunk; "
+            "name the carrier's own addresses"
+        )
+    if shared:
+        yield (
+            f"[trunks.{trunk.name}] networks holds {_listed(shared)}, and with it this machine: whoever works "
+            f"on it, or calls through a proxy on it, calls as this trunk{_BELIEVED[trunk.trusts_identity]}"
+        )
+
+
+def _listed(networks: Iterable[Network]) -> str:
+    return ", ".join(map(str, networks))
+
+
+_BELIEVED: Final = {
+    True: ", and is believed who he says he is; unless the proxy takes P-Asserted-Identity of strangers "
+    "away, set trusts_identity = false",
+    False: "; what he says of himself in P-Asserted-Identity is not believed (trusts_identity)",
+}
 
 
 def _networks_of(trunk: Trunk) -> Iterator[Network]:
