@@ -109,7 +109,9 @@ _CSEQ: Final = re.compile(rf"([0-9]++)[ \t]++({TOKEN})")
 _WARNING: Final = re.compile(rf"[ \t]*+([0-9]{{3}})[ \t]++([^ \t,]++)[ \t]++({QUOTED})", re.DOTALL)
 _RETRY_AFTER: Final = re.compile(r"([0-9]++)[ \t]*+(?:\([^()]*+\)[ \t]*+)?+")
 _AUTH_SCHEME: Final = re.compile(rf"({TOKEN})[ \t]++")
-_AUTH_PARAM: Final = re.compile(rf"[ \t]*+({TOKEN})[ \t]*+=[ \t]*+({QUOTED}|[^ \t,\"]++)", re.DOTALL)
+_AUTH_PARAM: Final = re.compile(
+    rf"[ \t]*+({TOKEN})[ \t]*+=[ \t]*+({QUOTED}|[^ \t,\"]++)[ \t]*+(?:(,)[ \t]*+|$)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,13 +357,14 @@ def parse_credentials(text: str, header: str = "Authorization") -> Credentials:
     if match is None:
         raise unreadable(header, text)
     found: list[tuple[str, str | None]] = []
-    position: int | None = match.end()
-    while position is not None:
+    position, has_more = match.end(), True
+    while has_more:
         param = _AUTH_PARAM.match(text, position)
         if param is None:
             if match[1].lower() == "digest":
                 raise unreadable(header, text[position:])
             break
-        found.append((param[1], param[2]))
-        position = scan_comma(text, param.end(), header)
+        name, value, comma = param.groups()
+        found.append((name, value))
+        position, has_more = param.end(), comma is not None
     return Credentials(match[1], tuple(found), text[match.end() :])
