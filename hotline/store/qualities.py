@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hotline.events.ids import CallId
@@ -19,6 +20,8 @@ from hotline.store.work import Work, Writing
 VoiceNote = LegQuality | VoiceMissing | VoiceFound
 LEG: Final = "-leg"
 """Between a call's id and the number of its leg."""
+MOST_IDS: Final = 500
+"""Of one question to the database."""
 _FIGURES: Final = [
     field.name for field in fields(LegQuality) if field.name not in ("call_id", "codec", "is_final")
 ]
@@ -40,36 +43,60 @@ class SqlQualities(Work):
 
 
 def note_voices(writing: Writing, notes: Sequence[tuple[VoiceNote, datetime]]) -> None:
-    """Write notes in their order."""
+    """Write notes in their order; many legs at the price of one, since all calls end with such a note."""
+    call_of = _calls_of(writing.session, {note.call_id for note, _ in notes})
+    rows: dict[str, dict[str, Any]] = {}
     for note, at in notes:
-        call_id = _call_of(writing.session, note.call_id)
+        call_id = call_of.get(note.call_id)
         if call_id is None:
             continue
         if isinstance(note, LegQuality):
-            _write_quality(writing, call_id, note, at)
+            rows[note.call_id] = _row_of(call_id, note, at)
         else:
             kind = CALL_VOICE_MISSING if isinstance(note, VoiceMissing) else CALL_VOICE_FOUND
             payload: dict[str, object] = {"leg_id": note.call_id}
             if isinstance(note, VoiceMissing):
                 payload["reason"] = note.reason
             writing.event(kind, call_id=call_id, payload=payload, at=at)
+    if rows:
+        connection = writing.session.connection()
+        connection.execute(_UPSERTS[connection.dialect.name], list(rows.values()))
 
 
-def _write_quality(writing: Writing, call_id: str, note: LegQuality, at: datetime) -> None:
-    row = writing.session.get(LegQualityRow, note.call_id)
-    if row is None:
-        row = LegQualityRow(leg_id=note.call_id)
-        writing.session.add(row)
-    row.call_id, row.at, row.codec = call_id, at, note.codec.name
-    for name in _FIGURES:
-        setattr(row, name, getattr(note, name))
+def _row_of(call_id: str, note: LegQuality, at: datetime) -> dict[str, Any]:
+    figures = {name: getattr(note, name) for name in _FIGURES}
+    return {"leg_id": note.call_id, "call_id": call_id, "at": at, "codec": note.codec.name, **figures}
 
 
-def _call_of(session: Session, leg_id: str) -> str | None:
-    """Find the call that a leg belongs to; None when there is no record of it."""
-    leg = session.get(LegRow, leg_id)
-    call_id = leg.call_id if leg is not None else leg_id.partition(LEG)[0]
-    return call_id if session.get(CallRow, call_id) is not None else None
+def _upsert(insert: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - each database has a class of its own
+    statement = insert(LegQualityRow.__table__)
+    news = {name: statement.excluded[name] for name in ("call_id", "at", "codec", *_FIGURES)}
+    return statement.on_conflict_do_update(index_elements=[LegQualityRow.leg_id], set_=news)
+
+
+_UPSERTS: Final = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
+
+
+def _calls_of(session: Session, leg_ids: Collection[str]) -> dict[str, str]:
+    """Find the calls that legs belong to; those of which there is no record are left out."""
+    call_of = {leg_id: leg_id.partition(LEG)[0] for leg_id in leg_ids}
+    for some in _in_parts(leg_ids):
+        for leg_id, call_id in session.execute(
+            select(LegRow.leg_id, LegRow.call_id).where(LegRow.leg_id.in_(some))
+        ):
+            call_of[leg_id] = call_id
+    known: set[str] = set()
+    for some in _in_parts(set(call_of.values())):
+        known.update(session.scalars(select(CallRow.call_id).where(CallRow.call_id.in_(some))))
+    return {leg_id: call_id for leg_id, call_id in call_of.items() if call_id in known}
+
+
+def _in_parts(ids: Collection[str]) -> Iterator[list[str]]:
+    """Give ids in lists that a statement takes."""
+    rest = list(ids)
+    while rest:
+        yield rest[:MOST_IDS]
+        del rest[:MOST_IDS]
 
 
 def qualities_of(session: Session, call_id: str) -> Sequence[LegQuality]:

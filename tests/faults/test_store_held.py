@@ -43,11 +43,11 @@ def test_words_and_calls_wait_for_the_store(tmp_path: Path) -> None:
         with held(product):
             phone.press(speaking, "#")
             dialling = phone.dial(talk_s=0.5)
-            phone.pump(HELD_S)
-            assert dialling.finals == [], "answered before its record was committed"
+            assert phone.pump_until(lambda: dialling.is_over, 10)
+            assert set(dialling.finals) == {200}, "a caller waits for the store"
+            phone.pump(HELD_S - 1)
             assert not rows(product, "select 1 from service_requests")
-        assert phone.pump_until(lambda: dialling.is_over, 10)
-        assert set(dialling.finals) == {200}
+            assert len(rows(product, "select 1 from calls")) == 1
         assert not speaking.was_hung_up
         request = wait_until(lambda: rows(product, "select * from service_requests"), "the request")
         assert len(request) == 1
