@@ -47,6 +47,7 @@ class _Compiled(BytecodeCache):
 
 _COMPILED: Final = _Compiled()
 ReadAudio = Callable[[RecordingFile, int, int], bytes]
+ReadPeaks = Callable[[RecordingFile], bytes]
 
 
 class NotSignedIn(Exception):  # noqa: N818 - a turn of the way, not a mistake
@@ -65,6 +66,7 @@ class Console:
     site_name: str
     secure_cookies: bool
     read_audio: ReadAudio
+    read_peaks: ReadPeaks
     static: StaticFiles = field(default_factory=static_files)
     languages: Mapping[str, Language] = field(default_factory=load_languages)
     _environments: dict[str, Environment] = field(default_factory=dict)

@@ -27,13 +27,14 @@ class NotSatisfiable(Exception):  # noqa: N818 - RFC 9110, 15.5.17
     """The range lies outside of the file."""
 
 
-def wav_header(samples: int) -> bytes:
-    """Write the 44 bytes before 16-bit mono PCM of so many samples at 8 kHz (RIFF, 1991)."""
-    length = samples * BYTES_PER_SAMPLE
+def wav_header(samples: int, channels: int = 1) -> bytes:
+    """Write the 44 bytes before 16-bit PCM of so many samples of each channel at 8 kHz (RIFF, 1991)."""
+    block = channels * BYTES_PER_SAMPLE
+    length = samples * block
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
-        b"RIFF", 36 + length, b"WAVE", b"fmt ", 16, 1, 1, RATE_HZ, RATE_HZ * BYTES_PER_SAMPLE,
-        BYTES_PER_SAMPLE, 8 * BYTES_PER_SAMPLE, b"data", length,
+        b"RIFF", 36 + length, b"WAVE", b"fmt ", 16, 1, channels, RATE_HZ, RATE_HZ * block,
+        block, 8 * BYTES_PER_SAMPLE, b"data", length,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Scope
 
 from agent_console.clocks import SiteClock, wall_now
-from agent_console.console import Console, NotSignedIn, ReadAudio, is_fragment, reason_of
+from agent_console.console import Console, NotSignedIn, ReadAudio, ReadPeaks, is_fragment, reason_of
 from agent_console.listening import Listenings
 from agent_console.live import HEARTBEAT_S, Streams
 from agent_console.routes import account, events, inbox, recordings, requests, users
@@ -37,6 +37,7 @@ def create_app(
     time_zone: str,
     secure_cookies: bool,
     read_audio: ReadAudio,
+    read_peaks: ReadPeaks,
     at: Callable[[], datetime] = wall_now,
     heartbeat_s: float = HEARTBEAT_S,
 ) -> FastAPI:
@@ -47,7 +48,10 @@ def create_app(
     :param time_zone: zone of displayed times, as in the IANA database.
     :param secure_cookies: True behind HTTPS; then the session cookie is bound to the host.
     :param read_audio: ``read_audio(file, first_sample, last_sample)`` blocks and returns 16-bit PCM
-        of the samples from the first up to, not including, the last; it is run in a thread.
+        of the samples from the first up to, not including, the last, interleaved where there are both
+        sides; it is run in a thread.
+    :param read_peaks: ``read_peaks(file)`` blocks and returns a peaks file (``hotline.media.peaks``); it is
+        run in a thread.
     :param at: the wall clock.
     :param heartbeat_s: seconds between checks of a stream's session.
     """
@@ -60,6 +64,7 @@ def create_app(
         site_name=site_name,
         secure_cookies=secure_cookies,
         read_audio=read_audio,
+        read_peaks=read_peaks,
     )
     app = FastAPI(title=site_name, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.console = console

@@ -43,7 +43,7 @@ from hotline.speech.service import TranscriptionService
 from hotline.store import Store
 from hotline.store.passwords import Argon2Passwords
 from hotline.store.phone_watch import PhoneWatch
-from hotline.store.playback import read_pcm16_blocking
+from hotline.store.playback import read_pcm16_blocking, read_peaks_blocking
 from hotline.store.second_look import SecondLook, tell
 from hotline.wire.backlogs import PLANE_USUAL_S, STORE_USUAL_S, CommandsWaiting, NotesWaiting
 from hotline.wire.lookout import Lookout
@@ -256,6 +256,7 @@ class Hotline:
             time_zone=site.time_zone,
             secure_cookies=console.secure_cookies,
             read_audio=read_pcm16_blocking,
+            read_peaks=read_peaks_blocking,
         )
         running = await parts["serve"].load()(app, console.listen_ip, console.port)
         self._stops.append(running.stop)

@@ -312,6 +312,19 @@ class Desk:
             raise Refused(f"there is no recording {recording_id} for you", code="missing")
         return file
 
+    async def recording_shape(self, actor: Actor, recording_id: str) -> RecordingFile:
+        """Find a recording that this person may hear, to draw it; looking at it is not listening."""
+        demand(actor, Action.PLAY)
+        is_id = _CODE.fullmatch(recording_id) is not None
+        file = (
+            await self._store.recording_file(actor, scope(actor), recording_id, is_heard=False)
+            if is_id
+            else None
+        )
+        if file is None:
+            raise Refused(f"there is no recording {recording_id} for you", code="missing")
+        return file
+
     # -- a unit's side --------------------------------------------------------------------------
     async def inbox(self, actor: Actor, unit_code: str = "") -> Sequence[OrderView]:
         """List a unit's work orders, open ones first; a unit's user sees her own unit only."""

@@ -157,8 +157,10 @@ class DeskStore(Protocol):
         """List active kinds."""
         ...
 
-    async def recording_file(self, actor: Actor, unit: str | None, recording_id: str) -> RecordingFile | None:
-        """Find a recording and note that this person heard it."""
+    async def recording_file(
+        self, actor: Actor, unit: str | None, recording_id: str, *, is_heard: bool = True
+    ) -> RecordingFile | None:
+        """Find a recording and note that this person heard it, unless she only looks at it."""
         ...
 
     # -- work orders ----------------------------------------------------------------------------

@@ -69,6 +69,8 @@ class RecordingView:
     started_at: datetime
     length_s: float
     cut_short: bool
+    both: bool = False
+    """True: the caller and whom she talked with; she is heard on the left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,9 @@ def _suggestions(session: Session, number: str) -> list[Suggestion]:
 
 def _recordings(session: Session, recording_id: str) -> list[RecordingView]:
     row = session.get_one(RecordingRow, recording_id)
-    return [RecordingView(row.recording_id, row.started_at, row.length_samples / RATE_HZ, row.cut_short)]
+    samples = max(row.length_samples, row.far_length_samples)
+    both = bool(row.far_path)
+    return [RecordingView(row.recording_id, row.started_at, samples / RATE_HZ, row.cut_short, both)]
 
 
 def _history(session: Session, request: RequestRow, unit: str | None) -> list[HistoryLine]:

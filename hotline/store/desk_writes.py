@@ -79,8 +79,10 @@ class SqlDeskWrites(Work):
         """Report back."""
         await self.write(lambda writing: _reply(writing, actor, order_id, text))
 
-    async def recording_file(self, actor: Actor, unit: str | None, recording_id: str) -> RecordingFile | None:
-        """Find a recording and note that this person heard it."""
+    async def recording_file(
+        self, actor: Actor, unit: str | None, recording_id: str, *, is_heard: bool = True
+    ) -> RecordingFile | None:
+        """Find a recording and note that this person heard it, unless she only looks at it."""
         found = await self.read(
             lambda session: session.scalar(
                 select(RecordingRow)
@@ -91,7 +93,8 @@ class SqlDeskWrites(Work):
         )
         if found is None:
             return None
-        await self.write(lambda writing: _note_played(writing, actor, recording_id))
+        if is_heard:
+            await self.write(lambda writing: _note_played(writing, actor, recording_id))
         return recording_file(found, self.recordings_dir)
 
 

@@ -285,3 +285,45 @@ def test_hostile_words_run_nowhere(stand, open_browser) -> None:
     expect(page.locator("#orders")).to_contain_text("<script>")
     assert page.evaluate("window.ran") is None
     assert page.locator("img").count() == 0
+
+
+def test_a_talk_is_drawn_with_both_sides_and_moved_through_by_keys(stand, open_browser) -> None:
+    number = open_with_transcript(stand)
+    stand.desk.talks.add(number)
+    page = open_browser("wang")
+    page.goto(f"/requests/{number}")
+    expect(page.locator(".wave.both.drawn")).to_be_visible()
+    expect(page.locator(".who-left")).to_have_text("市民")
+    inked = """canvas => {
+      const { width, height } = canvas
+      const data = canvas.getContext('2d').getImageData(0, 0, width, height).data
+      let above = 0, below = 0
+      for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
+        if (data[(y * width + x) * 4 + 3] > 0) { if (y < height / 2) above++; else below++ }
+      }
+      return [above, below]
+    }"""
+    above, below = page.locator(".wave canvas").evaluate(inked)
+    assert min(above, below) > 200, "each side has its own half"
+    assert stand.desk.listened == [], "looking is not listening"
+    shoot(page, "talk")
+    seek, audio = page.locator(".seek"), page.locator("audio")
+    seek.focus()
+    page.keyboard.press("Space")
+    expect(page.locator(".player.playing")).to_be_visible()
+    expect(page.locator(".player .at")).to_have_text("0:01")
+    page.keyboard.press("ArrowRight")
+    assert audio.evaluate("a => a.currentTime") > 5.5
+    colours = """canvas => [4, canvas.width - 6].map(x => {
+      const data = canvas.getContext('2d').getImageData(x, 0, 6, canvas.height).data
+      for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] === 255) return data.slice(at, at + 3).join()
+      }
+    })"""
+    played, ahead = page.locator(".wave canvas").evaluate(colours)
+    assert played != ahead
+    shoot(page, "talk-played")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    expect(page.locator(".player.playing")).to_have_count(0)
+    assert 0.5 < audio.evaluate("a => a.currentTime") < 5.5

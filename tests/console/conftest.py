@@ -10,7 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from agent_console.web import create_app
-from console.fake_desk import NOON, FakeDesk, read_tone
+from console.fake_desk import NOON, FakeDesk, read_tone, tone_peaks
 from hotline.events.bus import LocalBus
 
 ORIGIN = "http://console.test"
@@ -20,7 +20,7 @@ SAME_SITE = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
 def an_app(desk: FakeDesk, **options: object) -> FastAPI:
     values: dict[str, object] = {
         "site_name": "东城区 96156 服务热线", "time_zone": "Asia/Shanghai", "secure_cookies": False,
-        "read_audio": read_tone, "at": lambda: desk.now,
+        "read_audio": read_tone, "read_peaks": tone_peaks, "at": lambda: desk.now,
     }  # fmt: skip
     return create_app(desk, desk.bus, **(values | options))  # type: ignore[arg-type]
 

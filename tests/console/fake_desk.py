@@ -66,12 +66,25 @@ RECORDING_S = 10.0
 RATE_HZ = 8000
 
 
-def read_tone(_file: RecordingFile, first_sample: int, last_sample: int) -> bytes:
-    """Play 440 Hz: each sample tells its own place, so that a range can be checked."""
+def read_tone(file: RecordingFile, first_sample: int, last_sample: int) -> bytes:
+    """Play 440 Hz, and 550 to the right: each sample tells its own place, so that a range can be checked."""
     samples = [
-        round(8000 * math.sin(2 * math.pi * 440 * n / RATE_HZ)) for n in range(first_sample, last_sample)
+        round(8000 * math.sin(2 * math.pi * hertz * n / RATE_HZ))
+        for n in range(first_sample, last_sample)
+        for hertz in (440, 550)[: file.channels]
     ]
     return struct.pack(f"<{len(samples)}h", *samples)
+
+
+def tone_peaks(file: RecordingFile) -> bytes:
+    """Draw two people who speak in turns."""
+    length = int(RECORDING_S * 10)
+    sides = [
+        [round(abs(110 * math.sin(n * 0.9))) * ((n // 17 + side) % 2 == 0) for n in range(length)]
+        for side in range(file.channels)
+    ]
+    pairs = b"".join(struct.pack("bb", -value, value) for side in sides for value in side)
+    return struct.pack("<BBHI", 1, len(sides), 800, length) + pairs
 
 
 @dataclass
@@ -105,6 +118,8 @@ class FakeDesk(Desk):
         self.events: list[Event] = []
         self.now = NOON
         self.listened: list[str] = []
+        self.talks: set[str] = set()
+        """Numbers of requests whose recordings hold both sides."""
         self.mail_error = ""
 
     # -- what tests do --------------------------------------------------------------------------
@@ -271,7 +286,10 @@ class FakeDesk(Desk):
             line=self._line(actor, request), text=request.text, edited_text=request.edited_text,
             kind_code=request.kind_code, region_code=request.region_code, segments=request.segments,
             suggestions=request.suggestions,
-            recordings=[RecordingView(f"call-{number}-1", request.line.opened_at, RECORDING_S, False)],
+            recordings=[RecordingView(
+                    f"call-{number}-1", request.line.opened_at, RECORDING_S, False, number in self.talks
+                )
+            ],
             orders=list(request.orders), history=list(request.history), earlier=[r.line for r in others],
             called="96156", language="zh", may=frozenset(may.get(actor.role, set())),
         )  # fmt: skip
@@ -346,15 +364,28 @@ class FakeDesk(Desk):
         return KINDS
 
     async def recording(self, actor: Actor, recording_id: str) -> RecordingFile:
+        number = self._hearable(actor, recording_id)
+        self.listened.append(f"{actor.user_name} {recording_id}")
+        self._happened(record.RECORDING_PLAYED, number, actor.user_name)
+        return self._file(number)
+
+    async def recording_shape(self, actor: Actor, recording_id: str) -> RecordingFile:
+        return self._file(self._hearable(actor, recording_id))
+
+    def _hearable(self, actor: Actor, recording_id: str) -> str:
         number = recording_id.removeprefix("call-").removesuffix("-1")
         request = self.requests.get(number)
         if actor.role in {"admin", "unit"}:
             raise Refused("no voices for administrators and units", code="role")
         if request is None or not self._may_read(actor, request):
             raise Refused("no such recording", code="missing")
-        self.listened.append(f"{actor.user_name} {recording_id}")
-        self._happened(record.RECORDING_PLAYED, number, actor.user_name)
-        return RecordingFile("/nowhere.alaw", ".alaw", int(RECORDING_S * RATE_HZ))
+        return number
+
+    def _file(self, number: str) -> RecordingFile:
+        samples = int(RECORDING_S * RATE_HZ)
+        if number in self.talks:
+            return RecordingFile("/nowhere.alaw", ".alaw", samples, "/nowhere.far.alaw", ".alaw", samples)
+        return RecordingFile("/nowhere.alaw", ".alaw", samples)
 
     # -- a unit's side --------------------------------------------------------------------------
     async def inbox(self, actor: Actor, unit_code: str = "") -> Sequence[OrderView]:

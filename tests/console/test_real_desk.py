@@ -29,7 +29,7 @@ from hotline.routing.district import DISTRICT_FILES, read_district
 from hotline.routing.suggestion import KIND, PLACE, UNIT, Suggestion
 from hotline.store import Store
 from hotline.store.passwords import Argon2Passwords
-from hotline.store.playback import read_pcm16_blocking
+from hotline.store.playback import read_pcm16_blocking, read_peaks_blocking
 
 pytestmark = pytest.mark.anyio
 CONFIG = Path(__file__).parents[2] / "config"
@@ -101,6 +101,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         time_zone="Asia/Shanghai",
         secure_cookies=False,
         read_audio=read_pcm16_blocking,
+        read_peaks=read_peaks_blocking,
     )
     yield House(store, desk, app, tmp_path)
     passwords.close()

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from agent_console.sound import HEADER_BYTES, ByteRange, NotSatisfiable, parse_range, wav_header
 from console.fake_desk import RATE_HZ, RECORDING_S, read_tone
+from hotline.desk.views import RecordingFile
 
 SAMPLES = int(RECORDING_S * RATE_HZ)
 TOTAL = HEADER_BYTES + 2 * SAMPLES
-WHOLE = wav_header(SAMPLES) + read_tone(None, 0, SAMPLES)  # type: ignore[arg-type]
+WHOLE = wav_header(SAMPLES) + read_tone(RecordingFile("", ".alaw", SAMPLES), 0, SAMPLES)
 
 
 @pytest.fixture
@@ -122,3 +123,48 @@ def test_a_written_range_is_read_back(total: int, data: st.DataObject) -> None:
     first = data.draw(st.integers(0, total - 1))
     last = data.draw(st.integers(first, total - 1))
     assert parse_range(f"bytes={first}-{last}", total) == ByteRange(first, last)
+
+
+# -- both sides, and their shape ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def talk(desk) -> str:
+    number = desk.open_request()
+    desk.talks.add(number)
+    return f"/recordings/call-{number}-1"
+
+
+@pytest.mark.anyio
+async def test_a_talk_is_heard_on_two_channels(visit, talk) -> None:
+    answer = await visit("wang").get(f"{talk}.wav")
+    with wave.open(io.BytesIO(answer.content)) as sound:
+        assert (sound.getnchannels(), sound.getsampwidth(), sound.getnframes()) == (2, 2, SAMPLES)
+    assert len(answer.content) == HEADER_BYTES + 4 * SAMPLES
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("first", "last"), [(0, 50), (43, 45), (44, 47), (46, 131_200), (47, 49), (300_001, 320_043)]
+)
+async def test_a_range_of_two_channels_is_exactly_that_part(visit, talk, first, last) -> None:
+    whole = (await visit("wang").get(f"{talk}.wav")).content
+    answer = await visit("wang").get(f"{talk}.wav", headers={"Range": f"bytes={first}-{last}"})
+    assert answer.status_code == 206
+    assert answer.content == whole[first : last + 1]
+
+
+@pytest.mark.anyio
+async def test_looking_at_the_shape_of_a_recording_is_not_listening(visit, desk, talk) -> None:
+    answer = await visit("wang").get(f"{talk}.peaks")
+    assert answer.status_code == 200
+    assert answer.content[:2] == b"\x01\x02"
+    assert desk.listened == []
+    page = (await visit("wang").get(f"/requests/{talk.split('-')[1]}")).text
+    assert f'data-peaks="{talk}.peaks"' in page
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("who", ["root", "street"])
+async def test_who_may_not_listen_sees_no_shape_either(visit, talk, who) -> None:
+    assert (await visit(who).get(f"{talk}.peaks")).status_code == 403

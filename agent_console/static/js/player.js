@@ -1,6 +1,9 @@
 // Listening: a small player over a native <audio>, and the transcript that follows it.
 
 import { body, tell, words } from './page.js'
+import { draw, setUpWaves } from './wave.js'
+
+const ARROW_S = 5
 
 function clock(seconds) {
   return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`
@@ -47,6 +50,7 @@ function follow(player) {
   const { audio, seek, at } = partsOf(player)
   if (!seek.matches(':active')) seek.value = audio.currentTime
   at.textContent = clock(audio.currentTime)
+  draw(player)
   if (player !== document.querySelector('.player')) return // segments belong to the first recording
   const now = audio.currentTime * 1000
   for (const segment of document.querySelectorAll('.segment')) {
@@ -55,7 +59,25 @@ function follow(player) {
   }
 }
 
+// On the shape itself: space plays, the arrows go five seconds.
+function onSeekKey(event) {
+  if (!event.target.matches?.('.seek') || event.ctrlKey || event.metaKey || event.altKey) return
+  const player = event.target.closest('.player')
+  const way = { ArrowRight: ARROW_S, ArrowUp: ARROW_S, ArrowLeft: -ARROW_S, ArrowDown: -ARROW_S }[event.code]
+  if (event.code === 'Space') toggle(player)
+  else if (way && partsOf(player).audio.readyState) skip(player, way)
+  else if (way) playFrom(player, Math.max(0, way))
+  else return
+  event.preventDefault()
+}
+
 export function setUpPlayers() {
+  setUpWaves()
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+    for (const player of document.querySelectorAll('.player')) draw(player)
+  })
+  document.addEventListener('htmx:after:settle', setUpWaves)
+  document.addEventListener('keydown', onSeekKey)
   // Media events do not bubble, so they are caught on their way down; players may come later.
   for (const name of ['play', 'pause', 'ended', 'timeupdate', 'seeked', 'error']) {
     document.addEventListener(name, event => {
@@ -73,6 +95,7 @@ export function setUpPlayers() {
     const player = event.target.closest('.player')
     const { audio, at } = partsOf(player)
     at.textContent = clock(Number(event.target.value))
+    draw(player)
     if (audio.readyState) audio.currentTime = Number(event.target.value)
     else playFrom(player, Number(event.target.value))
   })
