@@ -46,8 +46,9 @@ def doubts_of(trunk: Trunk, own_ip_towards: Callable[[str], str | None]) -> Iter
         )
     if shared:
         yield (
-            f"[trunks.{trunk.name}] networks holds {_listed(shared)}, and with it this machine: whoever works "
-            f"on it, or calls through a proxy on it, calls as this trunk{_BELIEVED[trunk.trusts_identity]}"
+            f"[trunks.{trunk.name}] networks holds {_listed(shared)}, and with it this machine: whoever "
+            "works on it, or calls through a proxy on it, calls as this trunk"
+            f"{_BELIEVED[trunk.trusts_identity]}"
         )
 
 

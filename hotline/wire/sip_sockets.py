@@ -3,6 +3,7 @@
 # ruff: noqa: N802, ANN401 - Twisted's names, and its interfaces that carry no types
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from collections.abc import Iterable, Sequence
@@ -191,10 +192,25 @@ class Sockets:
 def _cannot_listen(error: CannotListenError, listener: Listener) -> ConfigError:
     reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
     kind = "udp" if listener.transport == "udp" else "tcp"
+    match getattr(error.socketError, "errno", None):
+        case errno.EACCES | errno.EPERM:
+            remedy = (
+                "A port below 1024 takes a permission: AmbientCapabilities=CAP_NET_BIND_SERVICE in systemd's "
+                "unit; or choose another one in [sip] port or listen"
+            )
+        case errno.EADDRNOTAVAIL:
+            remedy = (
+                "This machine has no such address (`ip address` shows those that it has); change [sip] "
+                "listen_ip or listen, or wait for the network before the start"
+            )
+        case _:
+            remedy = (
+                f"Stop the program that has the port (`ss -l{kind[0]}np 'sport = :{error.port}'` shows it), "
+                "or change [sip] port, listen_ip or listen"
+            )
     return ConfigError(
         f"cannot listen for SIP at {error.interface or 'any address'}, {kind} port {error.port}: {reason}. "
-        f"Stop the program that has the port (`ss -l{kind[0]}np 'sport = :{error.port}'` shows it), "
-        "or change [sip] port, listen_ip or listen"
+        + remedy
     )
 
 

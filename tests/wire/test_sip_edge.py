@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from typing import Any
 
 import pytest
-from sip_rig import PEER, SDP, Rig, a_message, refuse_connection
-from twisted.internet.error import MessageLengthError
+from sip_rig import PEER, SDP, FakePort, FakeReactor, Rig, a_message, refuse_connection
+from twisted.internet.error import CannotListenError, MessageLengthError
 from twisted.internet.task import Clock
 
 from hotline.errors import ConfigError
@@ -15,9 +17,9 @@ from hotline.sip.front_door import KNOWN_BURST as BURST
 from hotline.sip.user_agent import UserAgent
 from hotline.wire import sip_stream
 from hotline.wire.alarm import Alarm
+from hotline.wire.sip_edge import SipEdge, both_at
 
 OK = b"SIP/2.0 200 OK"
-TRYING = b"SIP/2.0 100 Trying"
 
 
 def tag_of(data: bytes) -> str:
@@ -76,7 +78,7 @@ def test_an_alarm_may_be_set_again_while_it_rings() -> None:
 
 def test_a_call_over_datagrams_from_invite_to_bye() -> None:
     rig = Rig().start()
-    assert rig.datagram(a_message("INVITE", body=SDP)) == [TRYING, OK]
+    assert rig.datagram(a_message("INVITE", body=SDP)) == [OK]
     data, address = rig.reactor.udp[0].sent[-1]
     assert address == PEER
     assert b"Contact: <sip:96156@192.0.2.1:5060>" in data
@@ -91,7 +93,7 @@ def test_the_alarm_repeats_the_ok() -> None:
     sent = rig.reactor.udp[0].sent
     rig.reactor.advance(0.5)
     rig.reactor.advance(1.0)
-    assert [data.split(b"\r\n")[0] for data, _ in sent] == [TRYING, OK, OK, OK]
+    assert [data.split(b"\r\n")[0] for data, _ in sent] == [OK, OK, OK]
 
 
 def test_after_a_call_no_delayed_call_is_left() -> None:
@@ -171,7 +173,7 @@ def test_a_call_that_the_house_fails_to_take_up_is_turned_away_at_once() -> None
         raise KeyError
 
     rig.edge._on_event = fail
-    assert rig.datagram(a_message("INVITE", body=SDP)) == [TRYING, b"SIP/2.0 503 Service Unavailable"]
+    assert rig.datagram(a_message("INVITE", body=SDP)) == [b"SIP/2.0 503 Service Unavailable"]
     assert [type(event) for event in seen] == [CallArrived, CallEnded]
     assert rig.edge.counts.faults == 2
     assert rig.datagram(a_message("OPTIONS", number=2)) == [OK]
@@ -186,7 +188,7 @@ def test_a_fault_after_the_answer_leaves_the_call() -> None:
         raise KeyError
 
     rig.edge._on_event = fail_later
-    assert rig.datagram(a_message("INVITE", body=SDP)) == [TRYING, OK]
+    assert rig.datagram(a_message("INVITE", body=SDP)) == [OK]
     assert rig.ua.calls == 1
 
 
@@ -260,7 +262,7 @@ def test_a_call_over_a_stream_that_comes_in_pieces() -> None:
     connection = rig.connect()
     data = a_message("INVITE", transport="TCP", body=SDP)
     answers = b"".join(connection.feed(data[at : at + 7]) for at in range(0, len(data), 7))
-    assert answers.startswith(TRYING)
+    assert answers.startswith(OK)
     assert b"Contact: <sip:96156@192.0.2.1:5060;transport=tcp>" in answers
     tag = tag_of(answers[answers.index(OK) :])
     both = a_message("ACK", transport="TCP", to_tag=tag, branch="a") + a_message(
@@ -380,3 +382,21 @@ def test_a_caller_by_datagram_who_wants_tcp_gets_our_bye_by_tcp() -> None:
     rig.datagram(a_message("ACK", to_tag=tag_of(rig.reactor.udp[0].sent[-1][0]), branch="a"))
     rig.edge.act(lambda ua, now: ua.hang_up(rig.events[0].call_id, now))
     assert [call[:2] for call in rig.reactor.dials] == [("192.0.2.7", 5070)]
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(98, "ss -lunp"), (13, "CAP_NET_BIND_SERVICE"), (99, "ip address")],
+)
+def test_each_reason_not_to_get_a_port_has_its_remedy(number: int, remedy: str) -> None:
+    class Refusing(FakeReactor):
+        def open_udp(self, ip: str, port: int, protocol: Any) -> FakePort:
+            raise CannotListenError(ip, port, OSError(number, os.strerror(number)))
+
+    rig = Rig(port=506)
+    reactor: Any = Refusing()
+    edge = SipEdge(reactor, rig.ua, both_at("192.0.2.1", 506), lambda _event: None, ports=reactor)
+    with pytest.raises(ConfigError) as told:
+        edge.start()
+    assert remedy in str(told.value)
+    assert f"udp port 506: {os.strerror(number)}. " in str(told.value)
