@@ -25,11 +25,13 @@ from hotline.sip.pcap import pcap
 from hotline.tickets.masking import mask
 
 if TYPE_CHECKING:
+    from hotline.media.plan import LegQuality
     from hotline.store.call_reads import CallOnRecord, CallStory
     from hotline.store.legs import LegStory
 
 app = typer.Typer(no_args_is_help=True, help="What became of calls.")
 
+LARGEST_MOS: Final = 4.5
 RATE_HZ: Final = 8000
 """Of recordings."""
 
@@ -191,6 +193,7 @@ def _record(story: CallStory, zone: ZoneInfo, *, full: bool) -> str:
         ("ended", _end(call)),
         ("way", " → ".join(call.path)),
         *(("leg", _leg(leg, call.offered_at)) for leg in story.legs),
+        *(("voice", _voice(quality, story)) for quality in story.qualities),
         *(("request", f"{request.number} {request.state}") for request in story.requests),
         *(
             ("recording", f"{one.recording_id} {duration(one.length_samples / RATE_HZ)}")
@@ -212,6 +215,25 @@ def _leg(leg: LegStory, offered: datetime) -> str:
     status = f" {leg.status}" if leg.status else ""
     ended = f"ended {_after(leg.ended_at, offered)}: {leg.cause}{status}" if leg.ended_at else "still there"
     return f"{way} {printable(leg.peer)}{f' over {leg.trunk}' if leg.trunk else ''}, {answered}, {ended}"
+
+
+def _voice(quality: LegQuality, story: CallStory) -> str:
+    peers = {leg.leg_id: leg.peer for leg in story.legs}
+    who = "caller" if quality.call_id == story.call.call_id else peers.get(quality.call_id, quality.call_id)
+    said = [f"{printable(who)} {quality.codec.name}"]
+    if quality.mos is None:
+        said.append("was never heard")
+    else:
+        said.append(f"heard {quality.mos:.2f} of {LARGEST_MOS} (MOS)")
+        said.append(f"lost {quality.loss:.1%}")
+        said.append(f"jitter {quality.jitter_ms:.0f} ms (at most {quality.jitter_max_ms:.0f})")
+    if quality.longest_gap_ms:
+        said.append(f"longest gap {quality.longest_gap_ms} ms")
+    if quality.round_trip_ms is not None:
+        said.append(f"round trip {quality.round_trip_ms:.0f} ms")
+    if quality.far_mos is not None:
+        said.append(f"heard us {quality.far_mos:.2f}, lost {quality.far_loss or 0.0:.1%}")
+    return ", ".join(said)
 
 
 def _after(at: datetime | None, offered: datetime) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,10 @@ from typer.testing import CliRunner
 
 from hotline.cli import app
 from hotline.errors import ConfigError
+from hotline.events.ids import CallId
+from hotline.intake.ports import LegNote, OfferedCall
+from hotline.media.plan import Codec, LegQuality, VoiceMissing
+from hotline.store import Store
 from hotline.wire.signalling_files import KeptFiles
 from tests.sip.seen import a_connected_call, request, response, seen
 
@@ -71,3 +78,34 @@ def test_an_unknown_call_is_told_with_where_to_look(ask: Ask) -> None:
 
 def test_there_may_be_no_calls_yet(ask: Ask) -> None:
     assert ask("list") == "no calls yet\n"
+
+
+def test_the_voice_of_each_leg_is_told(ask: Ask, site: Path) -> None:
+    at = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    call = CallId("20261123-0900-abc")
+    call_record = OfferedCall(call, "voice@pbx", "+861065241234", "", "96156", "udp:192.0.2.7:5060", at)
+    heard = LegQuality(
+        call, Codec.PCMA, True, 4.21, 1000, 12, 3, 0, 0, 4.4, 11.6, 60, 1.1, 41.2, 990, 4.3, 0.004, 2.0
+    )  # fmt: skip
+    unheard = replace(
+        heard, call_id=CallId(f"{call}-leg1"), mos=None, expected=0, lost=0, late=0, far_mos=None
+    )
+
+    async def write() -> None:
+        store = Store(
+            f"sqlite:///{site / 'hotline.sqlite3'}", site / "recordings", lambda: at, lambda _: None
+        )
+        await store.start()
+        await store.open_call(call_record)
+        await store.note_leg(LegNote(unheard.call_id, call, "dialled", at, "1001"))
+        await store.note_voices([(heard, at), (unheard, at), (VoiceMissing(unheard.call_id, "silent"), at)])
+        await store.stop()
+
+    asyncio.run(write())
+    told = ask("show", str(call))
+    assert (
+        "caller PCMA, heard 4.21 of 4.5 (MOS), lost 1.5%, jitter 4 ms (at most 12), longest gap 60 ms, "
+        "round trip 41 ms, heard us 4.30, lost 0.4%"
+    ) in told
+    assert "1001 PCMA, was never heard" in told
+    assert "call.voice_missing" in told
