@@ -27,7 +27,7 @@ from hotline.sip.inspection import (
     check_method,
     check_require,
 )
-from hotline.sip.message import Request, Response, response_to
+from hotline.sip.message import Request, Response
 from hotline.sip.replies import Replies
 from hotline.sip.sdp import parse_sdp
 from hotline.sip.session_timer import Agreed, headers_of, negotiate
@@ -105,7 +105,7 @@ class DialogRequests:
                 leg.end_reason = reason_text(server.request)
                 self._book.move(leg, Given.BYE, now, server, self._replies.reply(server, 200))
             case "INVITE":
-                self._layer.respond(server, response_to(server.request, 100), now)
+                self._layer.owe_trying(server, now)
                 self._reinvite(leg, server, now)
             case "UPDATE":
                 self._update(leg, server, now)

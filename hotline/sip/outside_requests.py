@@ -131,7 +131,7 @@ class OutsideRequests:
         """Serve a request without a To tag, other than ACK, CANCEL and OPTIONS."""
         request = server.request
         if request.method == "INVITE":
-            self._layer.respond(server, response_to(request, 100), now)
+            self._layer.owe_trying(server, now)
         refusal = self._inspect(request, origin, server)
         if refusal is None and request.method == "INVITE":
             try:

@@ -16,7 +16,7 @@ from hotline.sip.agenda import Agenda
 from hotline.sip.counts import UserAgentCounts
 from hotline.sip.flow import Address, Flow, Outgoing
 from hotline.sip.large_request import LargeRequests
-from hotline.sip.message import Headers, Request, Response
+from hotline.sip.message import Headers, Request, Response, response_to
 from hotline.sip.transaction import I, Kind, Outcome, S, Transaction
 
 Key = tuple[object, ...]
@@ -118,6 +118,7 @@ class TransactionLayer:
         self._agenda: Agenda[Server | Client] = Agenda()
         self._large = LargeRequests()
         self._outbox: list[Outgoing] = []
+        self._owed: list[tuple[Server, float]] = []
         self._failed: list[Failed] = []
 
     def __len__(self) -> int:
@@ -233,9 +234,27 @@ class TransactionLayer:
             return False
         return self._merged.get(_merge_key(request)) != server.key
 
-    def respond(self, server: Server, response: Response, now: float) -> None:
-        """Send a response through its transaction."""
-        self._step(server, _sends(response.status), now, response.to_bytes())
+    def respond(self, server: Server, response: Response, now: float, data: bytes = b"") -> None:
+        """Send a response through its transaction.
+
+        :param data: the response, if it is written already.
+        """
+        self._step(server, _sends(response.status), now, data or response.to_bytes())
+
+    def owe_trying(self, server: Server, now: float) -> None:
+        """Owe an INVITE its 100, until ``pay_trying``: most are answered in the turn in which they come.
+
+        17.2.1 lets a 100 be left out where another response follows within 200 ms.
+        """
+        self._owed.append((server, now))
+
+    def pay_trying(self) -> None:
+        """Send 100 to the INVITEs that nothing was sent to since they came: the turn is over."""
+        if self._owed:
+            owed, self._owed = self._owed, []
+            for server, now in owed:
+                if server.transaction.state is S.PROCEEDING and not server.transaction.kept:
+                    self.respond(server, response_to(server.request, 100), now)
 
     def provide(self, server: Server, data: bytes, now: float) -> None:
         """Send a provisional response that is written already, the same one again or another."""

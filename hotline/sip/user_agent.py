@@ -4,9 +4,10 @@ Messages go in with ``now``; messages to send and events for the layer above com
 makes calls, and answers everything else that may reach a telephone system on the open wire, by RFC 3261,
 3262, 3264, 3311, 3515, 3581, 3891, 4028, 4488, 6026, 6086 and 6665.
 
-100 Trying goes out at once; a call is told as ``CallArrived`` only when it can be carried. What the parts
-do: ``outside_requests`` and ``dialog_requests`` serve what comes in, ``answering`` sets up calls that come
-to us and ``dialler`` those that we make, ``call_book`` keeps the legs and moves them along their tables,
+100 Trying goes out where no other response is made in the same turn; a call is told as ``CallArrived`` only
+when it can be carried. What the parts do: ``outside_requests`` and ``dialog_requests`` serve what comes in,
+``answering`` sets up calls that come to us and ``dialler`` those that we make, ``call_book`` keeps the legs
+and moves them along their tables,
 ``reoffers`` changes what stands, ``transfers`` reports on REFERs.
 """
 
@@ -170,15 +171,6 @@ class UserAgent:
         self._layer.lose_flow(flow, now)
         self._settle_failed(now)
 
-    def next_timer(self) -> float | None:
-        """Tell when ``handle_timer`` wants to be called; None: never."""
-        first = None
-        for part in (self._layer, self._book, self._dialler, self._transfers):
-            due = part.next_timer()
-            if due is not None and (first is None or due < first):
-                first = due
-        return first
-
     def lose_request(self, branch: str, method: str, remote: Address, now: float) -> bool:
         """Tell that a request of ours could not be delivered: taken for 503 at once (8.1.3.1).
 
@@ -187,6 +179,15 @@ class UserAgent:
         is_ours = self._layer.lose_request(branch, method, remote, now)
         self._settle_failed(now)
         return is_ours
+
+    def next_timer(self) -> float | None:
+        """Tell when ``handle_timer`` wants to be called; None: never."""
+        first = None
+        for part in (self._layer, self._book, self._dialler, self._transfers):
+            due = part.next_timer()
+            if due is not None and (first is None or due < first):
+                first = due
+        return first
 
     def handle_timer(self, now: float) -> None:
         """Fire what is due."""
@@ -197,7 +198,12 @@ class UserAgent:
         self._transfers.handle_timer(now)
 
     def take_outbox(self) -> list[Outgoing]:
-        """Hand out what is to be sent, once."""
+        """Hand out what is to be sent, once.
+
+        An INVITE gets its 100 once the events that it made were taken and nothing answered it (17.2.1).
+        """
+        if not self._book.events:
+            self._layer.pay_trying()
         return self._layer.take_outbox()
 
     def take_events(self) -> list[SipEvent]:

@@ -86,6 +86,7 @@ class Bench:
         )
         self.outgoing: list[Outgoing] = []
         self.last: Request | Response | None = None
+        self._told: list[SipEvent] = []
 
     def hear(self, data: bytes, flow: Flow | None = None) -> list[Request | Response]:
         """Hand one datagram in; give what is sent at once."""
@@ -96,7 +97,8 @@ class Bench:
         return self.said()
 
     def said(self) -> list[Request | Response]:
-        """Give what was sent since last asked."""
+        """Give what was sent since last asked; the turn is over, and what was told waits for ``events``."""
+        self._told += self.ua.take_events()
         self.outgoing = self.ua.take_outbox()
         if self.outgoing:
             self.last = parse_message(self.outgoing[-1].data)
@@ -106,7 +108,8 @@ class Bench:
         return names(self.hear(data, flow))
 
     def events(self) -> list[SipEvent]:
-        return self.ua.take_events()
+        told, self._told = self._told, []
+        return told + self.ua.take_events()
 
     def wait(self, seconds: float) -> list[tuple[float, int | str]]:
         """Let time pass; give what is sent, with the seconds since the start of the wait."""

@@ -421,7 +421,7 @@ def test_a_telephones_call_goes_through_with_its_password() -> None:
     [trying] = bench.hear(invite_of("1002", headers=f"Authorization: {credentials}", cseq=2), DESK)
     assert isinstance(trying, Response)
     assert trying.status == 100
-    [arrived] = bench.ua.take_events()
+    [arrived] = bench.events()
     assert isinstance(arrived, CallArrived)
     assert arrived.origin.name == "1002"
 

@@ -76,7 +76,7 @@ def test_whatever_a_telephone_dials_our_contact_is_a_uri(dialled: str) -> None:
 
 def test_a_carrier_reaches_our_numbers_only() -> None:
     bench = Bench(admission=Only(Origin(OriginKind.TRUNK, "unicom")))
-    assert bench.statuses(an_invite(uri="sip:1002@192.0.2.1")) == [100, 404]
+    assert bench.statuses(an_invite(uri="sip:1002@192.0.2.1")) == [404]
 
 
 def test_a_line_that_requires_100rel_refuses_who_cannot() -> None:
@@ -109,7 +109,7 @@ def test_overload_sheds_new_requests_before_anybody_is_asked() -> None:
     assert only.asked == 1
     assert bench.ua.counts.shed == 1
     assert bench.statuses(a_request("OPTIONS", branch="z9hG4bKopt")) == [200]
-    assert bench.statuses(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre")) == [100, 200]  # a call goes on
+    assert bench.statuses(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre")) == [200]  # a call goes on
 
 
 def test_overload_spares_a_call_for_help() -> None:

@@ -267,7 +267,7 @@ def test_a_second_invite_before_the_answer_comes_too_early() -> None:
     bench.ua.progress(call_id, 180, bench.now)
     [ringing] = bench.said()
     assert isinstance(ringing, Response)
-    [_, refusal] = bench.hear(an_invite(to_tag=ringing.to_tag, cseq=2, branch="z9hG4bKre"))
+    [refusal] = bench.hear(an_invite(to_tag=ringing.to_tag, cseq=2, branch="z9hG4bKre"))
     assert isinstance(refusal, Response)
     assert (refusal.status, refusal.headers.get("Retry-After")) == (500, "2")
     assert bench.ua.is_offered(call_id)

@@ -194,21 +194,21 @@ def test_a_refused_take_over_leaves_the_other_call_alone() -> None:
 def test_a_take_over_of_nothing_early_or_ended_is_refused() -> None:
     bench = Bench()
     first, tag = bench.talking()
-    assert bench.statuses(taking_over(bench, "wrong")) == [100, 481]
+    assert bench.statuses(taking_over(bench, "wrong")) == [481]
     bench = Bench()
     first, tag = bench.talking()
-    assert bench.statuses(taking_over(bench, tag, more=";early-only")) == [100, 486]
+    assert bench.statuses(taking_over(bench, tag, more=";early-only")) == [486]
     bench = Bench()
     first, tag = bench.talking()
     bench.ua.hang_up(first, bench.now)
     bench.said()
-    assert bench.statuses(taking_over(bench, tag)) == [100, 603]
+    assert bench.statuses(taking_over(bench, tag)) == [603]
     bench = Bench()
     call_id = bench.offer()
     bench.ua.progress(call_id, 180, bench.now)
     [ringing] = bench.said()
     assert isinstance(ringing, Response)
-    assert bench.statuses(taking_over(bench, ringing.to_tag or "")) == [100, 481]
+    assert bench.statuses(taking_over(bench, ringing.to_tag or "")) == [481]
 
 
 class Only:
@@ -230,7 +230,7 @@ class Only:
 def test_a_carriers_line_takes_over_nothing() -> None:
     bench = Bench(admission=Only(Origin(OriginKind.TRUNK, "unicom")))
     _, tag = bench.talking()
-    assert bench.statuses(taking_over(bench, tag)) == [100, 403]
+    assert bench.statuses(taking_over(bench, tag)) == [403]
 
 
 def test_a_call_of_ours_that_rings_there_is_picked_up() -> None:

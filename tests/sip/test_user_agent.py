@@ -16,6 +16,21 @@ HOLD = OFFER + "a=sendonly\n"
 ELSEWHERE = OFFER.replace("IP4 192.0.2.7", "IP4 198.51.100.9").replace("40000", "40400")
 
 
+def test_what_is_answered_in_the_turn_in_which_it_comes_gets_no_trying() -> None:
+    ua = Bench().ua
+    ua.handle_message(parse_message(an_invite()), UDP, 1000.0)
+    assert ua.take_outbox() == []  # somebody is still to be told
+    [arrived] = ua.take_events()
+    ua.accept(arrived.call_id, "", 16000, 1000.0)
+    assert [outgoing.data[8:11] for outgoing in ua.take_outbox()] == [b"200"]
+    ua.handle_message(parse_message(an_invite(call_id="b", branch="z9hG4bKb")), UDP, 1000.0)
+    ua.take_events()  # and did not decide
+    assert [outgoing.data[8:11] for outgoing in ua.take_outbox()] == [b"100"]
+    assert ua.take_outbox() == []
+    ua.handle_message(parse_message(an_invite(call_id="b", branch="z9hG4bKb")), UDP, 1000.5)
+    assert [outgoing.data[8:11] for outgoing in ua.take_outbox()] == [b"100"], "a repetition gets it again"
+
+
 def test_an_invite_is_answered_with_trying_at_once() -> None:
     bench = Bench()
     [trying] = bench.hear(an_invite())
@@ -124,7 +139,7 @@ def test_a_repeated_invite_after_the_answer_makes_no_second_call() -> None:
     bench.wait(20.0)
     assert bench.statuses(an_invite()) == []
     bench.wait(600.0)  # its transaction has forgotten it, the call has not
-    assert bench.statuses(an_invite()) == [100, 482]
+    assert bench.statuses(an_invite()) == [482]
     assert bench.events() == []
     assert bench.ua.calls == 1
 
@@ -132,7 +147,7 @@ def test_a_repeated_invite_after_the_answer_makes_no_second_call() -> None:
 def test_the_same_invite_by_another_way_is_merged() -> None:
     bench = Bench()
     bench.hear(an_invite())
-    assert bench.statuses(an_invite(branch="z9hG4bKother")) == [100, 482]
+    assert bench.statuses(an_invite(branch="z9hG4bKother")) == [482]
 
 
 def test_the_caller_hangs_up() -> None:
@@ -300,8 +315,8 @@ def test_cancel_of_a_peer_without_the_cookie_finds_its_invite() -> None:
 def test_a_hold_is_told_and_mirrored() -> None:
     bench = Bench()
     call_id, tag = bench.talking()
-    trying, ok = bench.hear(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre", body=HOLD))
-    assert names([trying, ok]) == [100, 200]
+    [ok] = bench.hear(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre", body=HOLD))
+    assert names([ok]) == [200]
     assert b"a=recvonly" in ok.body
     assert bench.events() == [
         MediaMoved(call_id, VoiceTerms("192.0.2.7", 40000, "PCMA", 8, 101, sends=False))
@@ -313,10 +328,10 @@ def test_a_move_is_told_and_the_version_grows() -> None:
     call_id, tag = bench.answered()
     bench.hear(a_request("ACK", to_tag=tag, branch="z9hG4bKack1"))
     bench.events()
-    first = bench.hear(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre", body=ELSEWHERE))[1]
+    first = bench.hear(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre", body=ELSEWHERE))[0]
     assert bench.events() == [MediaMoved(call_id, VoiceTerms("198.51.100.9", 40400, "PCMA", 8, 101))]
     bench.hear(a_request("ACK", to_tag=tag, cseq=2, branch="z9hG4bKack2"))
-    held = bench.hear(an_invite(to_tag=tag, cseq=3, branch="z9hG4bKre3", body=HOLD))[1]
+    held = bench.hear(an_invite(to_tag=tag, cseq=3, branch="z9hG4bKre3", body=HOLD))[0]
     origin = first.body.split(b"\r\n")[1].split()
     later = held.body.split(b"\r\n")[1].split()
     assert (origin[1], int(origin[2]) + 1) == (later[1], int(later[2]))
@@ -325,7 +340,7 @@ def test_a_move_is_told_and_the_version_grows() -> None:
 def test_a_reinvite_that_changes_nothing_is_answered_and_not_told() -> None:
     bench = Bench()
     _, tag = bench.talking()
-    assert bench.statuses(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre")) == [100, 200]
+    assert bench.statuses(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre")) == [200]
     assert bench.events() == []
 
 
@@ -350,15 +365,15 @@ def test_a_reinvite_never_acknowledged_ends_the_call() -> None:
 def test_a_reinvite_before_the_ack_is_pending() -> None:
     bench = Bench()
     _, tag = bench.answered()
-    assert bench.statuses(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre")) == [100, 491]
+    assert bench.statuses(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre")) == [491]
 
 
 def test_a_reinvite_that_we_cannot_carry_leaves_the_call_as_it_was() -> None:
     bench = Bench()
     call_id, tag = bench.talking()
     video = OFFER.replace("m=audio 40000 RTP/AVP 8 101", "m=audio 40000 RTP/AVP 18")
-    trying, refusal = bench.hear(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre", body=video))
-    assert names([trying, refusal]) == [100, 488]
+    [refusal] = bench.hear(an_invite(to_tag=tag, cseq=2, branch="z9hG4bKre", body=video))
+    assert names([refusal]) == [488]
     assert refusal.headers.get(
         "Warning",
     ).startswith("305 ")  # type: ignore[union-attr]
