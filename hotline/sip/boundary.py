@@ -13,11 +13,15 @@ from enum import Enum
 from operator import attrgetter, is_
 from typing import Any, Final, TypeVar
 
+from hotline.sip.admission import Origin
 from hotline.sip.grammar import printable
 
 T = TypeVar("T")
 
 _PLAIN: Final = frozenset({int, float, bool, bytes, type(None)})
+MOST_ORIGINS: Final = 256
+_CLEAR_ORIGINS: Final[dict[int, Origin]] = {}
+"""Origins that were found clear, by their id: a trunk's stands in every event of all its calls."""
 _Reader = Callable[[Any], tuple[object, ...]]
 _READERS: Final[dict[type, tuple[tuple[str, ...], _Reader]]] = {}
 """Fields of each class that passed, and what reads them all: a handful of classes of our own."""
@@ -50,7 +54,14 @@ def _clear(value: object) -> object:
     if isinstance(value, tuple):
         items = [_clear(item) for item in value]
         return value if all(map(is_, items, value)) else tuple(items)
-    return value if isinstance(value, Enum) else cleared(value)
+    if isinstance(value, Enum) or _CLEAR_ORIGINS.get(id(value)) is value:
+        return value
+    clear_value = cleared(value)
+    if clear_value is value and isinstance(value, Origin):
+        if len(_CLEAR_ORIGINS) >= MOST_ORIGINS:
+            _CLEAR_ORIGINS.clear()
+        _CLEAR_ORIGINS[id(value)] = value
+    return clear_value
 
 
 def _reader(kind: type) -> tuple[tuple[str, ...], _Reader]:

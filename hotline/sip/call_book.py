@@ -225,9 +225,7 @@ class CallBook:
             leg.session_timer.start(None, now)
             if leg.is_told:
                 cause = leg.ends_as or leg.machine.cause.value
-                self.events.append(
-                    CallEnded(leg.call_id, cause, leg.end_status, leg.end_reason, leg.origin)
-                )
+                self.events.append(CallEnded(leg.call_id, cause, leg.end_status, leg.end_reason, leg.origin))
         self._agenda.put(leg, leg.next_timer())
         if leg.machine.is_over:
             if leg.reinvite is not None:
@@ -326,7 +324,7 @@ class CallBook:
         leg.ok, leg.ok_flow, leg.ok_cseq = ok.to_bytes(), server.flow, server.request.cseq.number
         if leg.reliable is not None:
             leg.reliable.finish(now)
-        self._layer.respond(server, ok, now)
+        self._layer.respond(server, ok, now, leg.ok)
 
     def _answer_invite(self, leg: CallLeg, response: Response, now: float) -> None:
         assert leg.invite is not None

@@ -160,11 +160,13 @@ def parse_sdp(data: bytes) -> SessionDescription:
     if len(data) > MAX_SDP_BYTES:
         raise RemoteProtocolError(f"SDP of {len(data)} octets", status_hint=413)
     reading = _Reading()
-    for number, line in enumerate(data.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"), 1):
-        text = line.rstrip("\r")
-        if not text.strip(" \t"):
+    whole = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    is_odd = "\r" in whole or "\0" in whole
+    for number, line in enumerate(whole.split("\n"), 1):
+        text = line.rstrip("\r") if is_odd else line
+        if not text or not text.strip(" \t"):
             continue
-        if text[1:2] != "=" or "\0" in text or "\r" in text:
+        if text[1:2] != "=" or (is_odd and ("\0" in text or "\r" in text)):
             raise RemoteProtocolError(f"SDP line {number}: cannot read {printable(text[:60])!r}")
         try:
             reading.take(text[0], text[2:])
@@ -268,6 +270,7 @@ class _MediaReading:
         )
 
 
+@lru_cache(maxsize=256)  # the carriers' media gateways are few
 def _read_connection(value: str) -> Connection:
     parts = value.split()
     if len(parts) != 3:
