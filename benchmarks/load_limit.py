@@ -2,8 +2,8 @@
 
 Looks for the limit (calls a second that are carried without a refusal, in steps of 40), then calls at twice
 that. The claims: nothing collapses, that is at twice the limit at least two thirds of the limit's calls are
-carried, the others hear 503 at once, and half of those that are answered wait less than half a second, so
-that nobody repeats an INVITE.
+carried, the others hear 503 at once, and half of those that are answered wait no longer than a few steps of
+the control; two seconds later nobody is refused.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ FIRST = 80
 STEP = 40
 MOST = 600
 PATIENCE_MS = 500.0
-FADES_S = 10.0
-"""The share of refusals goes back step by step (hotline/sip/overload.py)."""
+AT_ONCE_MS = 150.0
+"""Half of those that are answered past the limit are answered within this: as good as below it."""
+FADES_S = 2.0
+"""The cut goes back within a second (hotline/sip/overload.py)."""
 
 
 def main() -> int:
@@ -44,7 +46,7 @@ def main() -> int:
     return verdict(
         {
             "two thirds of the limit are carried": carried >= limit * 2 / 3,
-            "who is answered does not wait": past.percentile(0.5) < PATIENCE_MS,
+            "who is answered does not wait": past.percentile(0.5) < AT_ONCE_MS,
             "afterwards all is as before": after.good == after.attempts,
         }
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import gc
 import os
@@ -168,9 +169,13 @@ def open_ports(listen_ip: str, port_low: int, port_high: int) -> list[socket.soc
         except OSError as error:
             for opened in sockets:
                 opened.close()
-            raise ConfigError(
-                f"UDP port {port} of {listen_ip} cannot be opened for voice ({error.strerror}); "
+            remedy = (
                 "see who has it with `ss -ulpn`, or set media.port_low and media.port_high to a free range"
+            )
+            if error.errno == errno.EADDRNOTAVAIL:
+                remedy = "`ip address` shows those that this machine has: change [sip] listen_ip or listen"
+            raise ConfigError(
+                f"UDP port {port} of {listen_ip} cannot be opened for voice ({error.strerror}); {remedy}"
             ) from error
     return sockets
 

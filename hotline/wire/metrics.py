@@ -90,6 +90,8 @@ LAG_EVERY_S: Final = 0.25
 LAG_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 REQUEST_S: Final = 5.0
 MAX_REQUEST_BYTES: Final = 8 * 1024
+MAX_READERS: Final = 32
+"""Requests at a time: whoever opens connections and says nothing takes no more descriptors than these."""
 TEXT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -121,6 +123,7 @@ class Metrics(Collector):
         self._alarm = Alarm(clock, self._tick)
         self._due = 0.0
         self._server: asyncio.Server | None = None
+        self._readers = 0
 
     @property
     def port(self) -> int:
@@ -190,6 +193,10 @@ class Metrics(Collector):
 
     async def _page(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request of HTTP/1.1 (RFC 9112); each has a connection of its own."""
+        if self._readers >= MAX_READERS:
+            writer.close()
+            return
+        self._readers += 1
         try:
             async with asyncio.timeout(REQUEST_S):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -198,6 +205,7 @@ class Metrics(Collector):
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # whoever it was left, dripped, or sent something else
         finally:
+            self._readers -= 1
             writer.close()
 
     async def _response(self, request_line: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import re
@@ -19,6 +20,7 @@ from hotline.wire.metrics import (
     GAUGES,
     LABELLED,
     LAG_EVERY_S,
+    MAX_READERS,
     Metrics,
     explain_metrics,
     fields_of,
@@ -142,6 +144,29 @@ def test_the_page_is_served_and_nothing_else() -> None:
             await metrics.stop()
         with pytest.raises(ConnectionRefusedError):
             await asked(port, b"")
+
+    asyncio.run(story())
+
+
+def test_silent_connections_are_few_and_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hotline.wire.metrics.REQUEST_S", 1.0)
+
+    async def story() -> None:
+        metrics = Metrics(Clock())
+        await metrics.start(("127.0.0.1", 0))
+        try:
+            silent = [await asyncio.open_connection("127.0.0.1", metrics.port) for _ in range(MAX_READERS)]
+            while metrics._readers < MAX_READERS:
+                await asyncio.sleep(0)
+            with contextlib.suppress(ConnectionResetError):
+                assert await asked(metrics.port, b"GET /metrics HTTP/1.1\r\n\r\n") == (b"", b"")
+            for reader, writer in silent:
+                assert await asyncio.wait_for(reader.read(), 10) == b""
+                writer.close()
+            head, _ = await asked(metrics.port, b"GET /metrics HTTP/1.1\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+        finally:
+            await metrics.stop()
 
     asyncio.run(story())
 
