@@ -50,6 +50,7 @@ from hotline.wire.lookout import Lookout
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.reactor import wall_now
 from hotline.wire.sip_edge import SipReactor
+from hotline.wire.talks import Talks
 from hotline.wire.voice_watch import VoiceWatch
 
 log = structlog.get_logger()
@@ -73,6 +74,7 @@ class Hotline:
         self._exchange: Exchange | None = None
         self._voices: VoiceWatch
         self._lookout: Lookout | None = None
+        self._talks: Talks | None = None
         self._is_stopping = False
 
     async def start(self) -> None:
@@ -111,6 +113,12 @@ class Hotline:
         house = House(media, look.watching(store), lambda called: flows.get(called, flow), phones, backlogs)
         exchange = self._exchange = Exchange(settings, self.reactor, house)
         self._stops.append(exchange.stop)
+        desk.talks = self._talks = Talks(
+            media.send,
+            store,
+            exchange.switchboard.recorded_call_of,
+            lambda user_name: [phone.user for phone in phones if phone.user_name == user_name],
+        )
         watch = PhoneWatch(store, phones, settings.phones.realm, exchange.forget_phones)
         self._stops.append(watch.stop)
         await watch.start()
@@ -207,6 +215,8 @@ class Hotline:
         return plane
 
     def _on_media(self, event: MediaEvent) -> None:
+        if self._talks is not None:
+            self._talks.hear(event)
         if not self._voices.hear(event) and self._exchange is not None:
             self._exchange.on_media(event)
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from hotline.desk.passwords import MOST_LENGTH, LoginLimit, check_password
 from hotline.desk.policy import Action, demand, may, role_of, scope, shown_caller
-from hotline.desk.ports import Decision, DeskStore, NewUser, PasswordHasher
+from hotline.desk.ports import Decision, DeskStore, NewUser, PasswordHasher, Talks
 from hotline.desk.views import (
     Actor,
     KindChoice,
@@ -26,6 +26,7 @@ from hotline.desk.views import (
     RecordingFile,
     RequestLine,
     RequestPage,
+    TalkView,
     UnitChoice,
 )
 from hotline.errors import OutsideError, Refused
@@ -48,6 +49,8 @@ IDLE: Final = timedelta(hours=8)
 TOUCH_EVERY: Final = timedelta(minutes=1)
 """Noting each use of a session would make every page a write."""
 LANGUAGES: Final = ("zh", "en")
+PAUSE_REASONS: Final = ("number",)
+"""Why a recording may pause: a card's or an identity number is told."""
 COMMAND_LINE: Final = "command line"
 """Actor of what was typed on the machine itself."""
 LONGEST_PAGE: Final = 200
@@ -82,6 +85,8 @@ class Desk:
         self._new_token = new_token
         self._at = at
         self._limit = LoginLimit()
+        self.talks: Talks | None = None
+        """The talks of now, once the telephone side runs."""
 
     # -- who is there ---------------------------------------------------------------------------
     async def needs_set_up(self) -> bool:
@@ -324,6 +329,27 @@ class Desk:
         if file is None:
             raise Refused(f"there is no recording {recording_id} for you", code="missing")
         return file
+
+    # -- her own talk ---------------------------------------------------------------------------
+    def talk(self, actor: Actor) -> TalkView | None:
+        """Tell in which recorded talk this person is now."""
+        if not may(actor, Action.PLAY) or self.talks is None:
+            return None
+        return self.talks.talk_of(actor.user_name)
+
+    def pause_recording(self, actor: Actor, reason: str) -> None:
+        """Have silence recorded in place of what is said in this person's talk from now on."""
+        demand(actor, Action.PLAY)
+        if reason not in PAUSE_REASONS:
+            raise Refused(f"no such reason: {reason}", code="input")
+        if self.talks is None or not self.talks.pause(actor.user_name, reason):
+            raise Refused("you are in no talk that is recorded", code="state")
+
+    def resume_recording(self, actor: Actor) -> None:
+        """Have recorded again what is said in this person's talk."""
+        demand(actor, Action.PLAY)
+        if self.talks is None or not self.talks.resume(actor.user_name):
+            raise Refused("you are in no talk that is recorded", code="state")
 
     # -- a unit's side --------------------------------------------------------------------------
     async def inbox(self, actor: Actor, unit_code: str = "") -> Sequence[OrderView]:

@@ -14,6 +14,7 @@ from hotline.desk.views import (
     RecordingFile,
     RequestLine,
     RequestPage,
+    TalkView,
     UnitChoice,
 )
 from hotline.events.record import Event
@@ -67,6 +68,22 @@ class PasswordHasher(Protocol):
 
     async def verify(self, password_hash: str, password: str) -> bool:
         """Tell whether a password fits; an empty hash costs the same time and never fits."""
+        ...
+
+
+class Talks(Protocol):
+    """The recorded talks of now."""
+
+    def talk_of(self, user_name: str) -> TalkView | None:
+        """Tell in which one a person is; None when in none."""
+        ...
+
+    def pause(self, user_name: str, reason: str) -> bool:
+        """Pause the recording of a person's talk; False when she is in none."""
+        ...
+
+    def resume(self, user_name: str) -> bool:
+        """Let the recording of a person's talk go on; False when she is in none."""
         ...
 
 

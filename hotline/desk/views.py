@@ -165,6 +165,15 @@ class KindChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class TalkView:
+    """A recorded talk that a person is in now."""
+
+    call_id: str
+    is_paused: bool
+    """Its recording holds silence at present."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingFile:
     """Where the audio of a recording lies, for the route that streams it."""
 

@@ -8,7 +8,7 @@ stands in ``hotline.call``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import structlog
@@ -30,6 +30,7 @@ from hotline.media.plan import (
     NoteKey,
     OpenPort,
     Record,
+    RecordingClosed,
 )
 from hotline.sip.admission import OriginKind
 from hotline.sip.events import CallAnswered, CallArrived, CallConfirmed, CallEnded, DigitArrived, SipEvent
@@ -51,6 +52,8 @@ class _Line:
         self.is_answered = False
         """200 OK was sent."""
         self.recordings_began: dict[RecordingId, datetime] = {}
+        self.recording: RecordingId | None = None
+        """The one that is being made."""
         self.answers: list[say.CallInput] = []
         """Of commands that were carried out at once; the machine hears them after all commands of a step."""
         self.legs: tuple[CallId, ...] = ()
@@ -127,7 +130,17 @@ class Switchboard:
             return
         if isinstance(event, MediaFailed):
             log.error("call.media_failed", call_id=event.call_id, reason=event.reason)
+        if isinstance(event, RecordingClosed) and event.call_id in self._lines:
+            line = self._lines[event.call_id]
+            line.recording = None if line.recording == event.recording_id else line.recording
         self._hand_in(event.call_id, event)
+
+    def recorded_call_of(self, users: Collection[str]) -> CallId | None:
+        """Find the call that is being recorded and in which one of these telephones is."""
+        for call_id, line in self._lines.items():
+            if line.recording is not None and not set(users).isdisjoint(line.call.peers):
+                return call_id
+        return None
 
     async def idle(self) -> None:
         """Wait until no call and no write is left."""
@@ -311,6 +324,7 @@ class Switchboard:
             case _:
                 if isinstance(command, Record):
                     line.recordings_began[command.recording_id] = self._wall()
+                    line.recording = command.recording_id
                 self._media.send(command)
 
     def _open_port(self, line: _Line, command: OpenPort) -> None:

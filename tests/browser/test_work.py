@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from agent_console.clocks import wall_now
 from browser.conftest import WATCH_ROWS, shoot
+from hotline.desk.views import TalkView
 
 SOON_MS = 2000
 """A request must be on the screen within this time; on an idle machine it takes some 30 ms."""
@@ -327,3 +328,20 @@ def test_a_talk_is_drawn_with_both_sides_and_moved_through_by_keys(stand, open_b
     page.keyboard.press("Space")
     expect(page.locator(".player.playing")).to_have_count(0)
     assert 0.5 < audio.evaluate("a => a.currentTime") < 5.5
+
+
+def test_an_agent_pauses_the_recording_of_her_talk_with_one_key_while_she_types(stand, open_browser) -> None:
+    number = open_with_transcript(stand)
+    stand.desk.talk_now = TalkView("c1", is_paused=False)
+    page = open_browser("wang")
+    page.goto(f"/requests/{number}")
+    expect(page.locator("#talk")).to_contain_text("正在通话录音")
+    page.locator("[name=text]").focus()
+    page.keyboard.press("Control+.")
+    expect(page.locator("#talk")).to_contain_text("录音已暂停")
+    assert stand.desk.talk_now.is_paused
+    shoot(page, "talk-paused")
+    page.get_by_role("button", name="恢复录音").click()
+    expect(page.locator("#talk")).to_contain_text("正在通话录音")
+    stand.desk.talk_now = None
+    expect(page.locator("#talk form")).to_have_count(0)

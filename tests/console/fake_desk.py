@@ -20,6 +20,7 @@ from hotline.desk.views import (
     RequestLine,
     RequestPage,
     SegmentView,
+    TalkView,
     UnitChoice,
 )
 from hotline.errors import Refused
@@ -118,6 +119,7 @@ class FakeDesk(Desk):
         self.events: list[Event] = []
         self.now = NOON
         self.listened: list[str] = []
+        self.talk_now: TalkView | None = None
         self.talks: set[str] = set()
         """Numbers of requests whose recordings hold both sides."""
         self.mail_error = ""
@@ -371,6 +373,19 @@ class FakeDesk(Desk):
 
     async def recording_shape(self, actor: Actor, recording_id: str) -> RecordingFile:
         return self._file(self._hearable(actor, recording_id))
+
+    def talk(self, actor: Actor) -> TalkView | None:
+        return self.talk_now
+
+    def pause_recording(self, actor: Actor, reason: str) -> None:
+        if self.talk_now is None or reason != "number":
+            raise Refused("you are in no talk that is recorded", code="state")
+        self.talk_now = TalkView(self.talk_now.call_id, is_paused=True)
+
+    def resume_recording(self, actor: Actor) -> None:
+        if self.talk_now is None:
+            raise Refused("you are in no talk that is recorded", code="state")
+        self.talk_now = TalkView(self.talk_now.call_id, is_paused=False)
 
     def _hearable(self, actor: Actor, recording_id: str) -> str:
         number = recording_id.removeprefix("call-").removesuffix("-1")

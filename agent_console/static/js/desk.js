@@ -2,6 +2,7 @@
 
 import { onKeys, refresh, showWaits, swap } from './page.js'
 import { listen } from './live.js'
+import './talk.js'
 
 const MANY = 15 // more lines than this are read as a list, not one by one
 const list = document.getElementById('queue')

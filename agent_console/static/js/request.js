@@ -4,6 +4,7 @@ import { onKeys, refresh, showWaits, swap, words } from './page.js'
 import { choose, setUpCombos } from './combo.js'
 import { currentPlayer, setUpPlayers, skip, toggle } from './player.js'
 import { listen } from './live.js'
+import './talk.js'
 
 const NAMES = { kind: 'kind_code', region: 'region_code', place: 'place', unit: 'unit_code' }
 const number = document.getElementById('request').dataset.number
