@@ -83,6 +83,7 @@ CALLEES = (
     Flow("callee_glare", "stands-0.2-hold", "AME", "bye"),
     Flow("refreshes_callee", "", "AE", "bye", dial={"timer_s": 90}),
     Flow("refreshed_callee", "", "AE", "bye", dial={"timer_s": 90}),
+    Flow("refreshed_without_knowing", "", "AE", "bye", dial={"timer_s": 90}),
 )
 LETTERS = {
     "CallConfirmed": "C",
