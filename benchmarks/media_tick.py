@@ -219,7 +219,7 @@ async def collect(waiting: list[MediaEvent], kind: type, count: int) -> list[Any
 
 async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) -> dict[str, float]:
     waiting: list[MediaEvent] = []
-    low = free_range(calls)
+    low = free_range(2 * calls)  # the plane's with those of RTCP, then the callers'
     plane = MediaPlane(
         Clock(),
         recordings_dir=folder / "recordings",
@@ -237,7 +237,7 @@ async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) ->
         for task in Path(f"/proc/{pid}/task").iterdir():
             os.sched_setaffinity(int(task.name), {cores[0]})
 
-    remotes = list(range(low + 1, low + 2 * calls, 2))
+    remotes = list(range(low + 2 * calls, low + 4 * calls, 2))
     names = [CallId(f"c{n}") for n in range(calls)]
     for name, port in zip(names, remotes, strict=True):
         plane.send(OpenPort(name, "127.0.0.1", port, Codec.PCMA, 101))
