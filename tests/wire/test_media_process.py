@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import functools
+import hashlib
 import itertools
 import os
 import resource
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from media_rig import FRAME, Rig, a_phone, free_port_range, tone, write_prompts
@@ -21,6 +23,7 @@ from hotline.errors import ConfigError
 from hotline.events.ids import CallId, RecordingId
 from hotline.media.g711 import encode
 from hotline.media.plan import (
+    Bridge,
     ClosePort,
     Codec,
     DigitPressed,
@@ -358,3 +361,46 @@ async def test_a_thousand_calls_leave_no_port_or_file_behind(rig: Rig) -> None:
 def test_free_ports_are_even(tmp_path: Path) -> None:
     assert free_port_range(2) % 2 == 0
     assert (write_prompts(tmp_path) / "zh" / "beep.wav").is_file()
+
+
+async def a_recorded_talk(rig: Rig) -> tuple[Any, Any, int, int]:
+    near, far = await a_phone(ssrc=1), await a_phone(ssrc=2)
+    near_port, far_port = await rig.open("c1", near), await rig.open("c1-leg1", far)
+    rig.plane.send(Bridge(C1, CallId("c1-leg1")))
+    rig.plane.send(Record(C1, RecordingId("c1-1"), 60.0, both=True))
+    await asyncio.sleep(0.05)
+    return near, far, near_port, far_port
+
+
+@on_a_plane
+async def test_both_sides_of_a_talk_are_exact_and_begin_together(rig: Rig) -> None:
+    near, far, near_port, far_port = await a_recorded_talk(rig)
+    said, heard = os.urandom(60 * FRAME), os.urandom(60 * FRAME)
+    await asyncio.gather(near.talk(near_port, said), far.talk(far_port, heard))
+    await asyncio.sleep(0.05)
+    rig.plane.send(ClosePort(CallId("c1-leg1")))
+    rig.plane.send(StopRecording(C1))
+    closed = await rig.until(RecordingClosed)
+    assert closed.far is not None
+    files = [(rig.recordings / path).read_bytes() for path in (closed.path, closed.far.path)]
+    for file, sound in zip(files, (said, heard), strict=True):
+        assert file.endswith(sound)
+        assert set(file[: -len(sound)]) <= {0xD5}
+    assert abs(len(files[0]) - len(files[1])) <= 3 * FRAME
+    digests = (closed.sha256, closed.far.sha256)
+    assert digests == tuple(hashlib.sha256(file).hexdigest() for file in files)
+
+
+@on_a_plane
+async def test_a_killed_plane_leaves_a_beginning_of_both_sides(rig: Rig) -> None:
+    near, far, near_port, far_port = await a_recorded_talk(rig)
+    said, heard = os.urandom(125 * FRAME), os.urandom(125 * FRAME)
+    await asyncio.gather(near.talk(near_port, said), far.talk(far_port, heard))
+    assert rig.plane.pid is not None
+    os.kill(rig.plane.pid, signal.SIGKILL)
+    await rig.until(MediaFailed)
+    kept = {part.name: part.read_bytes().lstrip(b"\xd5") for part in parts(rig)}
+    assert sorted(kept) == ["c1-1.alaw.part", "c1-1.far.alaw.part"]
+    for name, sound in (("c1-1.alaw.part", said), ("c1-1.far.alaw.part", heard)):
+        assert kept[name] in sound
+        assert len(sound) - len(kept[name]) <= 8000, "less than a second is lost"
