@@ -1,12 +1,14 @@
 """What a second of one call costs the media plane: CPU, at 50, 200 and 1,000 calls at once.
 
-    python benchmarks/media_tick.py [--calls 50,200,1000] [--seconds 5] [--json FILE]
+    python benchmarks/media_tick.py [--calls 50,200,1000] [--seconds 5] [--no-tones] [--json FILE]
 
 The real plane process serves N calls, each with a port of its own and 50 packets a second each
 way, first playing a prompt, then recording, then bridged in pairs and still recorded. A second process
 is the N callers; plane and callers have a core each where there are two. CPU is user and system time of
 all threads of the plane. ``floor`` is a C program that only moves the same packets (media_floor.c;
-needs gcc). ``bridge delay`` is from a caller's sendmmsg to the packet's arrival at the other's socket.
+needs gcc). Callers send noise, so that every frame is loud and looked at for keys, which costs most; see
+what is left with --no-tones. ``bridge delay`` is from a caller's sendmmsg to the packet's arrival at the
+other's socket.
 
 The run fails when a recording is not, byte for byte, what its caller sent, or when somebody in a bridge
 hears anything but the other's very bytes (and silence before the first of them).
@@ -217,7 +219,9 @@ async def collect(waiting: list[MediaEvent], kind: type, count: int) -> list[Any
     return [event for event in waiting if isinstance(event, kind)]
 
 
-async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) -> dict[str, float]:
+async def measure(
+    calls: int, seconds: float, folder: Path, cores: list[int], *, hears_tones: bool
+) -> dict[str, float]:
     waiting: list[MediaEvent] = []
     low = free_range(2 * calls)  # the plane's with those of RTCP, then the callers'
     plane = MediaPlane(
@@ -229,6 +233,7 @@ async def measure(calls: int, seconds: float, folder: Path, cores: list[int]) ->
         port_high=low + 2 * calls - 1,
         on_event=waiting.append,
         reserve_bytes=0,
+        hears_tones=hears_tones,
     )
     await plane.start()
     pid = plane.pid
@@ -343,6 +348,7 @@ def main() -> None:
     )
     options.add_argument("--calls", default="50,200,1000")
     options.add_argument("--seconds", type=float, default=5.0)
+    options.add_argument("--no-tones", action="store_true", help="do not listen for keys in the voice")
     options.add_argument("--json", type=Path)
     chosen = options.parse_args()
     cores = sorted(os.sched_getaffinity(0))[:2]
@@ -358,7 +364,8 @@ def main() -> None:
             with wave.open(str(folder / "prompts" / "zh" / "long.wav"), "wb") as file:
                 file.setparams((1, 2, 8000, 0, "NONE", ""))
                 file.writeframes(noise(0).view(np.int8).astype("<i2").repeat(60, 0).tobytes())
-            row = asyncio.run(measure(calls, chosen.seconds, folder, cores))
+            listens = not chosen.no_tones
+            row = asyncio.run(measure(calls, chosen.seconds, folder, cores, hears_tones=listens))
             floor = floor_us(calls, chosen.seconds, folder, cores)
         ratio = f"{row['prompt_us'] / floor:12.2f}" if floor else "no gcc"
         print(
