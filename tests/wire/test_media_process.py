@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import os
 import resource
+import shutil
 import signal
 import socket
 import struct
@@ -404,3 +405,33 @@ async def test_a_killed_plane_leaves_a_beginning_of_both_sides(rig: Rig) -> None
     for name, sound in (("c1-1.alaw.part", said), ("c1-1.far.alaw.part", heard)):
         assert kept[name] in sound
         assert len(sound) - len(kept[name]) <= 8000, "less than a second is lost"
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@on_a_plane
+async def test_a_disk_that_stands_still_for_seconds_makes_no_frame_late_and_loses_nothing(rig: Rig) -> None:
+    near, far, near_port, far_port = await a_recorded_talk(rig)
+    threads = sorted(int(path.name) for path in Path(f"/proc/{rig.plane.pid}/task").iterdir())
+    writer = threads[
+        1
+    ]  # the plane itself is the first, then comes who writes, then who seals
+    stall = ("--trace=write", "--inject=write:delay_enter=2000000", "-o", "/dev/null")
+    tracer = await asyncio.create_subprocess_exec("strace", "-p", str(writer), *stall, stderr=subprocess.PIPE)
+    assert tracer.stderr is not None
+    if b"attached" not in await tracer.stderr.readline():
+        pytest.skip("this system lets nobody trace another process")
+    said, heard = os.urandom(150 * FRAME), os.urandom(150 * FRAME)
+    await asyncio.gather(near.talk(near_port, said), far.talk(far_port, heard))
+    await asyncio.sleep(0.05)
+    stuck = sum(part.stat().st_size for part in parts(rig))
+    assert stuck < len(said), "the disk did stand still"
+    assert len(near.heard) >= 145, "and yet they heard each other"
+    assert len(far.heard) >= 145
+    tracer.terminate()
+    await tracer.wait()
+    rig.plane.send(StopRecording(C1))
+    closed = await rig.until(RecordingClosed)
+    assert closed.far is not None
+    assert (rig.recordings / closed.path).read_bytes().endswith(said)
+    assert (rig.recordings / closed.far.path).read_bytes().endswith(heard)
