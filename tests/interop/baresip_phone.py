@@ -90,6 +90,19 @@ class Sound:
         self._queue = np.repeat(speech, info.tx_channels).tobytes()
 
 
+async def listen(dialled: Any, options: argparse.Namespace) -> int:
+    """Hear what is told before an answer that never comes."""
+    sound, began, was_answered = Sound(dialled.audio), time.monotonic(), False
+    while time.monotonic() - began < options.longest and dialled.state is not baresip.call.CallState.CLOSED:
+        was_answered |= dialled.state is baresip.call.CallState.ESTABLISHED
+        sound.read()
+        await asyncio.sleep(0.01)
+    is_closed = dialled.state is baresip.call.CallState.CLOSED
+    say(event="ended", was_answered=was_answered, is_closed=is_closed, heard_s=len(sound.heard) / RATE_HZ)
+    options.heard.write_bytes(sound.heard.tobytes())
+    return 0 if is_closed else 1
+
+
 async def call(options: argparse.Namespace) -> int:
     with wave.open(str(options.speak)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE_HZ, 1, 2)
@@ -109,6 +122,10 @@ async def call(options: argparse.Namespace) -> int:
     )
     agent = await UserAgent.create(runtime, account)
     dialled = await agent.dial(f"sip:{options.number}@{options.server};transport={options.transport}")
+    if options.early:
+        code = await listen(dialled, options)
+        await runtime.close()
+        return code
     began = time.monotonic()
     await dialled.wait_established(timeout=20)
     say(event="answered", after_s=round(time.monotonic() - began, 2))
@@ -156,6 +173,7 @@ def main() -> int:
     arguments.add_argument("--speak", type=Path, required=True)
     arguments.add_argument("--finish", default="#", help="key after speaking, 'hang-up', or empty to stay")
     arguments.add_argument("--heard", type=Path)
+    arguments.add_argument("--early", action="store_true", help="listen before the answer, and say nothing")
     arguments.add_argument("--longest", type=float, default=90.0)
     return asyncio.run(call(arguments.parse_args()))
 
