@@ -23,8 +23,11 @@ from hotline.media.rtp import FRAME, FRAME_MS, RATE_HZ, RtpPacket, sequence_step
 
 RTP_RATE_HZ: Final = {Codec.G722: 8000, Codec.OPUS: 48_000}
 """RFC 3551, 4.5.2 (G.722 says 8,000 though it samples at 16,000); RFC 7587, 4.1."""
-WAIT_TICKS: Final = 40 // FRAME_MS  # for a packet that others have overtaken
-WAITING: Final = 3  # packets that may wait for it
+WAIT_TICKS: Final = 40 // FRAME_MS  # for a packet that others have overtaken, at first
+LEAST_WAIT_TICKS: Final = 20 // FRAME_MS
+MOST_WAIT_TICKS: Final = 120 // FRAME_MS
+CALM_PACKETS: Final = 500  # ten seconds in which nothing came that had been given up
+MOST_GIVEN_UP: Final = 64  # numbers that are remembered
 LONGEST_GAP: Final = 100  # sequence numbers; a larger step is another stream
 LONGEST_CONCEALED: Final = RATE_HZ // 10  # 100 ms: what is longer is a silence
 
@@ -86,6 +89,10 @@ class CodedVoice:
         """Behind the last sample that was given out."""
         self._waiting: dict[int, RtpPacket | None] = {}
         self._waited = 0
+        self.patience = WAIT_TICKS
+        """Ticks that packets wait for one before them: grows when it comes after all, shrinks in calm."""
+        self._given_up: set[int] = set()
+        self._calm = 0
 
     @property
     def ssrc(self) -> int:
@@ -114,10 +121,11 @@ class CodedVoice:
             self._restart(packet)
             step = 0
         if step < 0:
+            self._regret(self._expected + step)
             return []
         self._waiting.setdefault(self._expected + step, packet if is_voice else None)
         heard = self._drain()
-        if len(self._waiting) > WAITING:
+        if len(self._waiting) > self.patience + 1:
             heard += self._skip()
         return heard
 
@@ -127,14 +135,22 @@ class CodedVoice:
             self._waited = 0
             return []
         self._waited += 1
-        return self._skip() if self._waited > WAIT_TICKS else []
+        return self._skip() if self._waited > self.patience else []
 
     def sample_time(self, timestamp: int) -> int:
         """Turn an RTP timestamp near the newest one into samples, as in ``Heard``."""
         return (self._stamp + timestamp_step(timestamp, self._stamp & 0xFFFFFFFF)) // self.ratio
 
+    def _regret(self, number: int) -> None:
+        """Wait longer from now on, when a packet was given up too soon."""
+        if number in self._given_up:
+            self._given_up.discard(number)
+            self.patience = min(self.patience + 1, MOST_WAIT_TICKS)
+            self._calm = 0
+
     def _restart(self, packet: RtpPacket) -> None:
         self._waiting.clear()
+        self._given_up.clear()
         if packet.ssrc == self._ssrc:  # after a long loss: the clock has gone on
             self._stamp += timestamp_step(packet.timestamp, self._stamp & 0xFFFFFFFF)
         else:
@@ -143,7 +159,11 @@ class CodedVoice:
 
     def _skip(self) -> list[Heard]:
         """Go on with the first packet that is there."""
-        self._expected = min(self._waiting)
+        first = min(self._waiting)
+        self._given_up.update(range(self._expected, first))
+        while len(self._given_up) > MOST_GIVEN_UP:
+            self._given_up.remove(min(self._given_up))
+        self._expected = first
         return self._drain(is_gap=True)
 
     def _drain(self, *, is_gap: bool = False) -> list[Heard]:
@@ -152,6 +172,9 @@ class CodedVoice:
             packet = self._waiting.pop(self._expected)
             self._expected += 1
             self._waited = 0
+            self._calm += 1
+            if self._calm >= CALM_PACKETS:
+                self.patience, self._calm = max(self.patience - 1, LEAST_WAIT_TICKS), 0
             if packet is not None:
                 heard += self._decode(packet, is_gap=is_gap)
                 is_gap = False
