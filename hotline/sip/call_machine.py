@@ -22,7 +22,7 @@ from hotline.sip.call_moves import (
 )
 from hotline.sip.incoming_call import INCOMING, INCOMING_TIMERS
 from hotline.sip.standing_call import STANDING, STANDING_TIMERS
-from hotline.sip.timers import T1, T2, take_due
+from hotline.sip.timers import T1, T2, change_timers, take_due
 
 TRANSITIONS: Final[Table] = {**INCOMING, **STANDING}
 TIMERS: Final[TimerTable] = {**INCOMING_TIMERS, **STANDING_TIMERS}
@@ -95,11 +95,7 @@ class CallMachine:
         return taken
 
     def _start_timers(self, running: tuple[CallTimer, ...], now: float) -> None:
-        wanted = TIMERS.get(self.state, ())
-        for timer in [timer for timer in self._due if timer not in wanted]:
-            del self._due[timer]
-        for timer in wanted:
-            if timer not in running:
-                self._due[timer] = now + FIRST_S[timer]
-                if timer is CallTimer.REPEAT:
-                    self._repeat_s = T1
+        for timer in change_timers(self._due, running, TIMERS.get(self.state, ())):
+            self._due[timer] = now + FIRST_S[timer]
+            if timer is CallTimer.REPEAT:
+                self._repeat_s = T1

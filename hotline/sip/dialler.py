@@ -10,18 +10,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
 from hotline.sip.agenda import Agenda
-from hotline.sip.attempts import Attempt, Branch, OutgoingCall, dialog_of, is_elsewhere, preference
+from hotline.sip.attempts import (
+    MOST_REDIRECTIONS,
+    Attempt,
+    Branch,
+    OutgoingCall,
+    best_first,
+    new_fork,
+    redirect,
+    settle_dialog,
+)
 from hotline.sip.body import sdp_of
 from hotline.sip.call_book import CallBook
 from hotline.sip.call_headers import ANSWERED_ELSEWHERE
 from hotline.sip.call_leg import CallLeg
-from hotline.sip.call_machine import CallMachine
 from hotline.sip.call_moves import Given, State
 from hotline.sip.counts import UserAgentCounts
 from hotline.sip.dialling import DialOrder, DialTarget
@@ -43,8 +50,6 @@ from hotline.sip.voice_session import VoiceSession, session_id_of
 TRIES_NEXT: Final = frozenset({408, 430, 503})
 """Errors that speak of the way and not of the person: the branch's next target is tried (RFC 3263, 4.3;
 RFC 5626, 11)."""
-MOST_REDIRECTIONS: Final = 5
-"""Places that 3xx responses may add to one branch: two that point at each other must end."""
 MOST_FORKS: Final = 20
 """Early dialogs kept of one INVITE, and as many 2xx acknowledged besides: a proxy forks to the telephones of
 one user, and each dialog is memory and a BYE of ours that the other side makes us spend."""
@@ -253,7 +258,7 @@ class Dialler:
 
     def _establish(self, attempt: Attempt, response: Response, now: float) -> None:
         call, leg = attempt.call, self._fork(attempt, response)
-        self._settle_dialog(leg, attempt, response)
+        settle_dialog(leg, attempt, response)
         self._ours.acknowledge(leg, response.cseq.number)
         self._close(call)
         for other in call.branches:
@@ -279,7 +284,7 @@ class Dialler:
         """Acknowledge and end a 2xx that nobody wants any more (13.2.2.4, 15)."""
         self._counts.surplus_answers += 1
         leg = self._fork(attempt, response)
-        self._settle_dialog(leg, attempt, response)
+        settle_dialog(leg, attempt, response)
         self._ours.acknowledge(leg, response.cseq.number)
         if leg.machine.state is State.EARLY:
             self._book.move(leg, Given.ESTABLISHED_UNUSABLE, now)
@@ -290,32 +295,9 @@ class Dialler:
         leg = attempt.forks.get(tag)
         if leg is not None:
             return leg
-        assert attempt.invite is not None
-        request, target = attempt.invite.request, attempt.target
-        dialog = dialog_of(request, response)
-        leg = attempt.forks[tag] = CallLeg(
-            call_id=attempt.call.order.call_id,
-            machine=CallMachine(State.EARLY),
-            dialog=dialog,
-            contact_user=attempt.call.order.from_.uri.user or "hotline",
-            flow=target.flow,
-            is_behind_nat=is_elsewhere(dialog.remote_target, target),
-            voice=replace(attempt.voice),
-            origin=attempt.call.order.origin,
-            credentials=attempt.credentials,
-            digest=attempt.branch.digest,
-            invite_cseq=request.cseq.number,
-            is_told=False,
-        )
+        leg = attempt.forks[tag] = new_fork(attempt, response)
         self._book.establish(leg)
         return leg
-
-    def _settle_dialog(self, leg: CallLeg, attempt: Attempt, response: Response) -> None:
-        # The 2xx says it finally: a provisional response may have come by another way (13.2.2.4).
-        assert attempt.invite is not None
-        final = dialog_of(attempt.invite.request, response)
-        leg.dialog.remote_target, leg.dialog.route_set = final.remote_target, final.route_set
-        leg.is_behind_nat = is_elsewhere(final.remote_target, attempt.target)
 
     # -- one call ---------------------------------------------------------------------------------
 
@@ -328,7 +310,7 @@ class Dialler:
             self._try(call, branch, attempt.target, now)
             return
         if response is not None and 300 <= response.status < 400:
-            self._redirect(call, branch, response)
+            redirect(branch, response, call.order.allows_redirect)
         goes_on = failure.status in TRIES_NEXT or 300 <= failure.status < 400
         if goes_on and branch.targets:
             self._try_next(call, branch, now)
@@ -352,23 +334,11 @@ class Dialler:
             return raised is not None
         return False
 
-    def _redirect(self, call: OutgoingCall, branch: Branch, response: Response) -> None:
-        """Add the places that a 3xx names and the layer above allows, best first (8.1.3.4)."""
-        allows = call.order.allows_redirect
-        found = []
-        for contact in sorted(response.contacts, key=preference, reverse=True):
-            target = allows(contact.uri) if allows is not None else None
-            if target is not None and branch.redirections < MOST_REDIRECTIONS:
-                branch.redirections += 1
-                found.append(target)
-        branch.targets.extendleft(reversed(found))
-
     def _fail(self, call: OutgoingCall, failure: Failure, now: float) -> None:
         self._end(call, now)
         self._counts.failed_out += 1
         order = call.order
-        contacts = sorted(failure.contacts, key=preference, reverse=True)[:MOST_REDIRECTIONS]
-        redirects = tuple(contact.uri for contact in contacts)
+        redirects = tuple(contact.uri for contact in best_first(failure.contacts)[:MOST_REDIRECTIONS])
         ended = CallEnded(order.call_id, "failed", failure.status, failure.reason, order.origin, redirects)
         self._book.events.append(ended)
 

@@ -86,3 +86,16 @@ def take_due(due: dict[K, float], now: float) -> tuple[K, float] | None:
         return None
     del due[timer]
     return timer, when
+
+
+def change_timers(due: dict[K, float], running: tuple[K, ...], wanted: tuple[K, ...]) -> list[K]:
+    """Stop the timers that a new state does not want.
+
+    :param due: those of a machine that run.
+    :param running: those that the state before wanted; ``wanted`` those of the new one.
+    :returns: those that the owner has to start. One that both want goes on as it was, or stays away
+        when it has fired.
+    """
+    for timer in [timer for timer in due if timer not in wanted]:
+        del due[timer]
+    return [timer for timer in wanted if timer not in running]

@@ -20,7 +20,15 @@ from enum import Enum
 from typing import Final
 
 from hotline.errors import LocalProtocolError
-from hotline.sip.timers import FIRST, LONGEST, NEVER_WHEN_RELIABLE, ZERO_WHEN_RELIABLE, Timer, take_due
+from hotline.sip.timers import (
+    FIRST,
+    LONGEST,
+    NEVER_WHEN_RELIABLE,
+    ZERO_WHEN_RELIABLE,
+    Timer,
+    change_timers,
+    take_due,
+)
 
 
 class Kind(Enum):
@@ -300,11 +308,8 @@ class Transaction:
                 self._told.append(Outcome.TRANSPORT_ERROR)
 
     def _start_timers(self, running: tuple[Timer, ...], now: float) -> None:
-        wanted = TIMERS.get((self.kind, self.state), ())
-        for timer in [timer for timer in self._due if timer not in wanted]:
-            del self._due[timer]
-        for timer in wanted:
-            if timer in running or (self.is_reliable and timer in NEVER_WHEN_RELIABLE):
+        for timer in change_timers(self._due, running, TIMERS.get((self.kind, self.state), ())):
+            if self.is_reliable and timer in NEVER_WHEN_RELIABLE:
                 continue
             if self.is_reliable and timer in ZERO_WHEN_RELIABLE:
                 self.handle(timer, now)
