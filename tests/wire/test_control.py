@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotline.errors import ConfigError, OutsideError, Refused
+from hotline.sip.glimpse import without_secrets
 from hotline.wire import control
 from hotline.wire.control import ControlSocket
 from hotline.wire.control_client import ControlClient, NotRunning, as_json, from_json
@@ -277,7 +278,6 @@ def test_nonsense_is_answered_with_what_to_say(tmp_path: Path, line: bytes) -> N
 
 @settings(max_examples=60)
 @given(st.binary(max_size=200), st.floats(0, 4e9), st.booleans())
-def test_a_message_comes_through_as_it_was(data: bytes, at: float, is_sent: bool) -> None:
-    message = seen(at, data, sent=is_sent)
-    if b"uthorization" not in data:
-        assert from_json(json.loads(json.dumps(as_json(message)))) == message
+def test_a_message_comes_through_as_it_was_but_for_its_secrets(data: bytes, at: float, is_sent: bool) -> None:
+    came = from_json(json.loads(json.dumps(as_json(seen(at, data, sent=is_sent)))))
+    assert came == seen(at, without_secrets(data), sent=is_sent)
