@@ -18,7 +18,7 @@ from typing import Final
 from hotline.call.destinations import Destination, preferring
 from hotline.call.failures import OF_THE_LINE
 from hotline.call.messages import Answer, CallCommand, Dial, HangUp, NoteLeg, Refuse
-from hotline.call.statuses import UNAVAILABLE
+from hotline.call.statuses import NO_ANSWER, UNAVAILABLE
 from hotline.events.ids import CallId
 from hotline.media.plan import Aim, ClosePort, Codec, OpenPort, PortOpened, Srtp
 from hotline.sip.admission import OriginKind
@@ -189,7 +189,7 @@ class Leg:
         """Users of the house that its telephone sends its call to."""
         self._codec, self._ring_s = codec, ring_s
         self._local_ip, self._may_latch = local_ip, may_latch
-        self._is_noted, self._reached = is_noted, False
+        self._is_noted, self._is_heard, self._reached = is_noted, False, False
         self._is_own = state is L.STANDING
         """True for the caller's leg in a flow, whose media are the call's own business."""
         self._commands: list[CallCommand] = []
@@ -216,8 +216,11 @@ class Leg:
     @property
     def failed_line(self) -> str:
         """The trunk that could not carry the call to anybody; empty when that was not the trunk's fault."""
-        is_line = self.destination is not None and self.status in OF_THE_LINE and not self._reached
-        return self.destination.line if is_line and self.destination is not None else ""
+        if self.destination is None or self._reached or self.status not in OF_THE_LINE:
+            return ""
+        if self.status == NO_ANSWER and self._is_heard:
+            return ""  # the ringing tone of mobile networks comes as 183, and nobody came to the telephone
+        return self.destination.line
 
     def take_commands(self) -> list[CallCommand]:
         """Give what is to be done, and forget it."""
@@ -242,7 +245,7 @@ class Leg:
         """Take a provisional response, with early media or without."""
         if not self.move(I.RINGS):
             return False
-        self._reached = self._reached or status in REACHED
+        self._is_heard, self._reached = True, self._reached or status in REACHED
         if terms is not None:
             self.aim(terms)
         return True

@@ -68,6 +68,15 @@ def test_the_words_of_a_network_are_no_ringing(house: House) -> None:
     assert house.hears(near) == second
 
 
+def test_a_ringing_tone_of_the_network_s_own_is_ringing_to_its_end(house: House) -> None:
+    """Mobile networks play songs before the answer (183) and send no 180."""
+    near = house.phone("1001", OUTSIDE)
+    house.ring(house.leg_to(OUTSIDE), VOICE)
+    house.decline(house.leg_to(OUTSIDE), 408)
+    assert lines_of(house) == ["unicom"]
+    assert house.refused == {near: 408}
+
+
 def test_when_all_fail_one_of_their_reasons_is_told(house: House) -> None:
     near = house.phone("1001", OUTSIDE)
     for status in (503, 502, 500):
