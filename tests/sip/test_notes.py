@@ -35,7 +35,7 @@ def test_all_sources_together_cannot_fill_a_disk() -> None:
     assert len(notes._noted) <= MOST
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 400), st.integers(0, 3)), max_size=100))
 def test_nothing_is_told_twice_within_the_time_nor_forgotten(steps: list[tuple[float, int]]) -> None:
     notes, now, last, asked, told = Notes(), 0.0, dict[int, float](), 0, 0

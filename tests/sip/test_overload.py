@@ -148,7 +148,7 @@ def test_silence_means_that_nothing_waits() -> None:
     assert not overload.is_on
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -170,7 +170,7 @@ def test_the_cut_stays_in_its_bounds_whatever_is_measured(
         assert all(0.0 <= share <= 1.0 for share in overload.shares)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(0.1, 1000), min_size=1, max_size=30), st.floats(0, 1))
 def test_the_level_cuts_the_share_and_only_the_loudest(asked: list[float], share: float) -> None:
     level = level_of(asked, share)

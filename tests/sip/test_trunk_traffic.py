@@ -85,7 +85,7 @@ def test_calls_of_others_are_passed_over(origin: Origin) -> None:
     assert counted(*((1.0, event) for event in events)) == TrunkCounts()
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -38,7 +38,7 @@ def test_what_does_not_prove_itself_is_nothing(quoted: bytes) -> None:
     assert undelivered_request(quoted) is None
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 120))
 def test_any_octets_are_read(data: bytes, at: int) -> None:
     for quoted in (data, INVITE[:at] + data):
