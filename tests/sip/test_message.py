@@ -521,3 +521,29 @@ def test_a_response_can_be_built_by_hand() -> None:
     request = Request("OPTIONS", parse_uri("sip:a@b.example"), headers)
     with pytest.raises(LocalProtocolError, match="Call-ID"):
         response_to(request, 200, to_tag="x")
+
+
+def test_two_messages_of_one_text_change_apart() -> None:
+    one, other = an_invite_read(), an_invite_read()
+    note_source(one, "198.51.100.1", 5062)
+    one.headers.set("From", "<sip:li@example.com>;tag=2")
+    assert other == an_invite_read()
+    assert (one.top_via.received, other.top_via.received) == ("198.51.100.1", None)
+    assert (one.from_tag, other.from_tag) == ("2", "1")
+
+
+@pytest.mark.parametrize("length", [1, 255, 256, 257, 2000])
+def test_a_text_reads_the_same_whether_its_reading_is_kept_or_not(length: int) -> None:
+    user = "u" * length
+    for _ in range(2):
+        message = an_invite_read(f"From: <sip:{user}@example.com>;tag=1", f"Contact: <sip:{user}@192.0.2.1>")
+        assert message.from_.uri.user == message.contacts[0].uri.user == user
+        faulty = f"From: <sip:{user}@exa mple>;tag=1"
+        assert refused(an_invite(faulty)).status_hint == 400
+
+
+@pytest.mark.parametrize("name", ["Contact", "contact", "CONTACT", "cOnTaCt", "m", "M", "Contact ", "m\t"])
+def test_a_header_name_reads_in_every_spelling(name: str) -> None:
+    read = parse_message(an_invite(f"{name}: <sip:li@192.0.2.9>", without="Contact"))
+    assert [contact.uri.user for contact in read.contacts] == ["li"]
+    assert ("Contact", "<sip:li@192.0.2.9>") in read.headers.items()
