@@ -77,12 +77,11 @@ class PartFile:
                 self.reserved = 1 << 62 if error.errno in _NO_RESERVE else self.length + len(data)
             else:
                 self.reserved += RESERVE_AHEAD
-        rest = memoryview(data)
-        while rest:
-            done = write(self.descriptor, rest)  # type: ignore[arg-type]  # any buffer will do
-            self.digest.update(rest[:done])
+        while data:
+            done = write(self.descriptor, data)
+            self.digest.update(data[:done])
             self.length += done
-            rest = rest[done:]
+            data = data[done:]
 
     def close_blocking(self) -> None:
         """Give back what was reserved and not used, and make the rest durable.

@@ -28,6 +28,7 @@ from typing import Final
 from hotline.events.ids import CallId, RecordingId
 from hotline.media.plan import FarSide, MediaEvent, MediaFailed, RecordingClosed
 from hotline.media.recording import AppendSamples, RecorderOrder, SealRecording, Side
+from hotline.media.rtp import RATE_HZ
 from hotline.wire.part_files import (
     PartFile,
     Reserve,
@@ -44,6 +45,8 @@ RESERVE_BYTES: Final = 256 << 20  # disk space below which no recording is begun
 SEALERS: Final = 4
 WRITE_EVERY_S: Final = 0.2
 CHECK_SPACE_S: Final = 2.0
+DRAWN_FROM: Final = 60 * RATE_HZ
+"""Samples from which on a recording gets a peaks file; a shorter one is measured when it is drawn, in 2 ms"""
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class Recorder:
     :param reserve_bytes: below so much free space ``is_short_of_space``.
     :param write: as ``os.write``.
     :param reserve: as ``part_files.reserve_blocking``.
+    :param drawn_from: samples from which on a recording gets a peaks file.
     """
 
     def __init__(
@@ -74,9 +78,11 @@ class Recorder:
         longest_backlog: int = LONGEST_BACKLOG,
         write: Write = os.write,
         reserve: Reserve = reserve_blocking,
+        drawn_from: int = DRAWN_FROM,
     ) -> None:
         self._folder, self._today, self._write, self._reserve_room = folder, today, write, reserve
         self._reserve, self._longest_backlog = reserve_bytes, longest_backlog
+        self._drawn_from = drawn_from
         folder.mkdir(parents=True, exist_ok=True)
         self._orders: deque[RecorderOrder] = deque()
         self._bell: SimpleQueue[bool] = SimpleQueue()
@@ -210,7 +216,7 @@ class Recorder:
 
     def _append_blocking(self, recording: _Recording) -> None:
         for side, blocks in recording.waiting.items():
-            data = b"".join(blocks)
+            data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
             if not recording.failure:
                 try:
                     recording.files[side].append_blocking(data, self._write, self._reserve_room)
@@ -245,7 +251,12 @@ class Recorder:
             self._events.put(event)
             with self._told_lock:
                 self._told_seals += 1
-            if isinstance(event, RecordingClosed) and event.path and not self._is_closing:
+            if (
+                isinstance(event, RecordingClosed)
+                and event.path
+                and event.length_samples >= self._drawn_from
+                and not self._is_closing
+            ):
                 with contextlib.suppress(OSError):  # whoever wants to draw it can make them as well
                     self._draw_blocking(event)
 

@@ -271,7 +271,7 @@ def test_blocks_are_written_together_and_seals_do_not_wait_for_that(tmp_path: Pa
 
 
 def test_a_sealed_recording_has_a_peaks_file_of_both_sides(tmp_path: Path) -> None:
-    recorder, near, far = a_recorder(tmp_path), os.urandom(9000), os.urandom(1700)
+    recorder, near, far = a_recorder(tmp_path, drawn_from=9000), os.urandom(9000), os.urandom(1700)
     append(recorder, near)
     append(recorder, far, side=Side.FAR)
     seal(recorder)
@@ -293,6 +293,14 @@ def swift(tmp_path: Path) -> Iterator[Path]:
     """Give a folder in memory, where there is one, as ten thousand syncs of a disk take their time."""
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path) as name:
         yield Path(name)
+
+
+def test_a_short_recording_has_none_as_it_is_measured_in_no_time(tmp_path: Path) -> None:
+    recorder = a_recorder(tmp_path)
+    append(recorder, bytes(8000 * 60 - 1))
+    seal(recorder)
+    finish(recorder)
+    assert [path.name for path in (tmp_path / DAY).iterdir()] == ["c1-1.alaw"]
 
 
 def test_ten_thousand_recordings_leave_no_handle_and_no_part_behind(swift: Path) -> None:
