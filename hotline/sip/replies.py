@@ -82,6 +82,7 @@ class Replies:
             agent=agent,
             voice=voice.policy,
             has_keys=voice.new_key is not None,
+            reach=voice.reach,
         )
         return Refusal(488, (("Warning", str(warning)),))
 
