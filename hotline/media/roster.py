@@ -38,7 +38,6 @@ class Roster:
         self.slots: Final = ports * calls_per_port
         self.is_shared: Final = calls_per_port > 1
         """True where a port may have several calls."""
-        self._port_count = ports
         self._seats, self._demux = Seats(groups, calls_per_port), Demux()
         self._phase_slots = max(FILL_FIRST, -(-self.slots // PHASES))
         self._free = [
@@ -47,6 +46,8 @@ class Roster:
         ]
         self._sizes = [len(free) for free in self._free]
         self._seat: dict[int, tuple[int, bool]] = {}
+        self._slot_at: dict[int, int] = {}
+        """By port, the last call that came there."""
         self.remote = np.zeros(self.slots, np.uint64)
         """Where each slot sends to and hears from (``rtp.remote_number``); 0: nowhere."""
         self.address = np.zeros((self.slots, 2), np.uint64)
@@ -65,6 +66,8 @@ class Roster:
         self._relayed: list[Slots] = list(self._open)
         self._resting: list[Slots] = list(self._open)
         self._stale: set[int] = set()
+        self._are_keys_stale = False
+        self._touched: list[set[int]] = [set() for _ in range(self.phases)]
         self.versions = [0] * self.phases
         """By phase; grows when what the lists told is stale: a call came, went, moved, or began to send."""
 
@@ -94,6 +97,7 @@ class Roster:
         self._seat[slot] = remote, may_latch
         self._is_open[slot], self._has_begun[slot] = True, False
         self.remote[slot], self.address[slot], self.port_index[slot] = remote, address, port_index
+        self._slot_at[port_index], self._are_keys_stale = slot, True
         self.wait_for_source(slot, may_latch)
         return slot
 
@@ -111,7 +115,7 @@ class Roster:
         self._looks_around[self.port_index[slot]] = False
         self._is_open[slot] = self._has_begun[slot] = False
         self._is_held[slot] = self.is_relayed[slot] = False
-        self.remote[slot] = 0
+        self.remote[slot], self._are_keys_stale = 0, True
         self._seats.give_back(int(self.port_index[slot]), *self._seat.pop(slot))
         self._free[slot // self._phase_slots].append(slot)
         self.note(slot)
@@ -119,6 +123,7 @@ class Roster:
     def move(self, slot: int, remote: int, address: Address) -> None:
         """Hear from, and send to, another address from now on."""
         self.remote[slot], self.address[slot] = remote, address
+        self._are_keys_stale = True
         self.note(slot)
 
     def begin(self, slot: int) -> None:
@@ -158,6 +163,7 @@ class Roster:
         """Let the lists of a slot's phase be made anew: something about it has changed."""
         phase = slot // self._phase_slots
         self._stale.add(phase)
+        self._touched[phase].add(int(self.port_index[slot]))
         self.versions[phase] += 1
 
     def _refresh(self) -> None:
@@ -173,7 +179,9 @@ class Roster:
             self._relayed[phase] = mine[is_relayed]
             self._resting[phase] = mine[self._has_begun[mine] & ~(may_send & ~is_relayed)]
         self._stale.clear()
-        self._demux.rebuild(np.nonzero(self._is_open)[0], self.remote, self.port_index)
+        if self._are_keys_stale:
+            self._are_keys_stale = False
+            self._demux.rebuild(np.nonzero(self._is_open)[0], self.remote, self.port_index)
 
     # -- questions ----------------------------------------------------------------------------------
 
@@ -206,18 +214,20 @@ class Roster:
         """Give the indexes of the ports that calls of a phase hear from."""
         return [int(index) for index in np.unique(self.port_index[self.open(phase)])]
 
-    def peers(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """Give each port's one peer that may be heard there: numbers and addresses ``(n, 2)``.
+    def take_touched(self, phase: int) -> set[int]:
+        """Give the indexes of the ports of a phase about which anything has changed since this was asked."""
+        touched, self._touched[phase] = self._touched[phase], set()
+        return touched
+
+    def peer_at(self, port: int) -> tuple[int, Address]:
+        """Give the number and the address of the one peer that may be heard at a port.
 
         The number is 0 where there is none, or several, or it is not known yet.
         """
-        peers, addresses = np.zeros(self._port_count, np.uint64), np.zeros((self._port_count, 2), np.uint64)
-        if not self.is_shared:
-            slots = np.nonzero(self._is_open)[0]
-            peers[self.port_index[slots]] = self.remote[slots]
-            addresses[self.port_index[slots]] = self.address[slots]
-            peers[self._is_waiting | self._looks_around] = 0
-        return peers, addresses
+        slot = self._slot_at.get(port)
+        if slot is None or self.is_shared or self._is_waiting[port] or self._looks_around[port]:
+            return 0, (0, 0)
+        return self.peer(slot)
 
     def find(self, batch: Batch) -> Slots:
         """Give the slot of each packet, STRANGER for those of nobody."""

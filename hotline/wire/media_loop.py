@@ -15,17 +15,16 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hotline.errors import LocalProtocolError
 from hotline.media.packets import Batch
 from hotline.media.plan import MediaCommand, MediaFailed, OpenPort, Record
 from hotline.media.plane import Plane
-from hotline.media.roster import PHASES
+from hotline.media.roster import PHASES, Address
 from hotline.media.rtp import FRAME_MS
 from hotline.wire.media_messages import (
     LONGEST_MESSAGE,
@@ -118,10 +117,13 @@ class MediaLoop:
             if family in {end.family for end in sockets}
         ]
         self._send_lists: list[SendList] = [SendList.empty()] * plane.roster.phases
+        self._senders = [np.zeros(0, np.int64)] * plane.roster.phases
+        """Slots of each of these lists."""
         self._ports: list[list[int]] = [[] for _ in range(plane.roster.phases)]
         self._versions = [0] * plane.roster.phases
         self._peers = np.zeros(len(sockets), np.uint64)
-        self._peer_addresses = np.zeros((len(sockets), 2), np.uint64)
+        """Whom each port's socket is connected to; 0: nobody."""
+        self._peer_addresses: list[Address] = [(0, 0)] * len(sockets)
         self._reports = ReportSockets(plane.reports, sockets)
         self._eager = select.epoll()
         self._eager_ports: list[set[int]] = [set() for _ in range(plane.roster.phases)]
@@ -228,14 +230,20 @@ class MediaLoop:
         if roster.versions[phase] == self._versions[phase]:
             return
         self._versions[phase] = roster.versions[phase]
-        self._connect(*roster.peers())
+        touched = roster.take_touched(phase)
+        self._connect(touched)
         self._watch(phase)
         is_connected = self._peers != 0
-        self._sender.address(
-            roster.relayed(phase), roster.remote, roster.port_index, is_connected, roster.address
-        )
+        relayed, sending = roster.relayed(phase), roster.sending(phase)
+        if len(relayed):
+            self._sender.address(relayed, roster.remote, roster.port_index, is_connected, roster.address)
+        if np.array_equal(sending, self._senders[phase]) and touched.isdisjoint(
+            roster.port_index[sending].tolist()
+        ):
+            return  # a call that sends nothing yet
+        self._senders[phase] = sending
         self._send_lists[phase] = self._sender.prepare(
-            roster.sending(phase),
+            sending,
             roster.remote,
             roster.port_index,
             self._descriptors,
@@ -255,24 +263,22 @@ class MediaLoop:
             self._eager.register(self._descriptors[index], select.EPOLLIN)
         self._ports[phase] = [index for index in roster.listening(phase) if index not in eager]
 
-    def _connect(self, peers: NDArray[np.uint64], addresses: NDArray[np.uint64]) -> None:
+    def _connect(self, ports: Iterable[int]) -> None:
         """Connect each socket that has one peer to it, and let go of peers that have gone.
 
         A third of a packet's cost is finding its way anew each time. What cannot be connected stays
         as it was: then the plane alone tells strangers from callers, as it does on shared ports.
+
+        :param ports: those about which anything has changed.
         """
-        has_moved = (peers != self._peers) | (addresses != self._peer_addresses).any(axis=1)
-        self._peer_addresses = addresses
-        for index in np.nonzero(has_moved)[0].tolist():
-            peer = int(peers[index])
+        for index in ports:
+            peer, address = self._plane.roster.peer_at(index)
+            if peer == self._peers[index] and address == self._peer_addresses[index]:
+                continue
+            self._peer_addresses[index] = address
             try:
                 if peer:
-                    high, low = addresses[index].tolist()
-                    six, four = (
-                        ipaddress.IPv6Address(high << 64 | low),
-                        ipaddress.IPv4Address(peer & 0xFFFFFFFF),
-                    )
-                    self._sockets[index].connect((str(six if self._is_six[index] else four), peer >> 32))
+                    self._sockets[index].connect((self._ip_of(index, peer, address), peer >> 32))
                 elif self._peers[index]:
                     release(self._descriptors[index])
             except OSError:
@@ -280,6 +286,11 @@ class MediaLoop:
                     release(self._descriptors[index])
                 peer = 0
             self._peers[index] = peer
+
+    def _ip_of(self, index: int, peer: int, address: Address) -> str:
+        if self._is_six[index]:
+            return str(ipaddress.IPv6Address(address[0] << 64 | address[1]))
+        return str(ipaddress.IPv4Address(peer & 0xFFFFFFFF))
 
     def _hand_over(self) -> None:
         for order in self._plane.take_orders():

@@ -283,9 +283,9 @@ def test_packets_of_strangers_in_its_place_are_told_as_such() -> None:
         talk.rig.bring(rtp(talk.n, talk.n * FRAME, bytes(FRAME)), at=("203.0.113.9", 7000))
         talk.go(0.02, talks=False)
     assert talk.told(VoiceMissing) == [VoiceMissing(C1, "strangers")]
-    assert talk.rig.plane.roster.peers()[0][0] == 0  # the port is open to be seen at
+    assert talk.rig.plane.roster.peer_at(0)[0] == 0  # the port is open to be seen at
     talk.go(0.5)
-    assert talk.rig.plane.roster.peers()[0][0] != 0
+    assert talk.rig.plane.roster.peer_at(0)[0] != 0
 
 
 @pytest.mark.parametrize("held", [{"sends": False}, {"receives": False}, {"remote_ip": ""}])
