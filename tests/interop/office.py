@@ -1,4 +1,4 @@
-"""Telephones on desks, told what to do by a test, and the flow that brings residents to them."""
+"""Telephones on desks, told what to do by a test."""
 
 from __future__ import annotations
 
@@ -22,51 +22,6 @@ PJSIP = [str(PHONE_PYTHON), str(ROOT / "tests" / "interop" / "pjsua_office_phone
 TONES = {"2001": 400.0, "1001": 700.0, "1002": 1100.0, "1003": 1500.0}
 """What each telephone sends; 2001 is the resident's."""
 MUSIC_HZ, RINGING_HZ = 250.0, 450.0
-FLOW = """
-start = "ring"
-languages = ["zh"]
-person = "message"
-person_keys = "0*"
-fault = "sorry"
-too_long = "goodbye"
-[steps.ring]
-do = "connect"
-to = ["1001"]
-ring = "20s"
-tries = 2
-ended = "thanks"
-busy = "message"
-no_answer = "message"
-failed = "message"
-spent = "goodbye"
-[steps.message]
-do = "record"
-prompt = "leave_for_agent"
-for_agent = true
-tries = 3
-recorded = "open"
-silent = "goodbye"
-spent = "goodbye"
-[steps.open]
-do = "ask"
-question = "open_request"
-opened = "thanks"
-failed = "goodbye"
-[steps.thanks]
-do = "say"
-prompt = "thanks"
-next = "end"
-[steps.goodbye]
-do = "say"
-prompt = "goodbye"
-next = "end"
-[steps.sorry]
-do = "say"
-prompt = "fault"
-next = "end"
-[steps.end]
-do = "hang_up"
-"""
 
 
 class Phone:

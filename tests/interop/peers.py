@@ -23,6 +23,7 @@ import numpy as np
 from examples.product import ROOT, Product, free_port
 from hotline.wire.signalling_files import find_blocking
 from tests.interop.certificates import Authority
+from tests.interop.flows import RECORDS
 from tests.interop.site import (
     DATA,
     PHONE_PYTHON,
@@ -36,62 +37,6 @@ from tests.interop.site import (
     write_wav,
 )
 
-FLOW = """
-start = "greeting"
-languages = ["zh"]
-person = "leave"
-person_keys = "0*"
-fault = "sorry"
-too_long = "goodbye"
-[steps.greeting]
-do = "menu"
-prompt = "greeting"
-wait = "5s"
-1 = "once"
-nothing = "leave"
-unknown = "leave"
-[steps.once]
-do = "menu"
-prompt = "one_moment"
-wait = "0.5s"
-1 = "twice"
-nothing = "leave"
-unknown = "twice"
-[steps.twice]
-do = "say"
-prompt = "goodbye"
-next = "leave"
-[steps.leave]
-do = "record"
-prompt = "leave_for_agent"
-for_agent = true
-silence = "4s"
-longest = "20s"
-finish = "#"
-tries = 2
-recorded = "open"
-silent = "goodbye"
-spent = "goodbye"
-[steps.open]
-do = "ask"
-question = "open_request"
-opened = "thanks"
-failed = "goodbye"
-[steps.thanks]
-do = "say"
-prompt = "thanks"
-next = "end"
-[steps.goodbye]
-do = "say"
-prompt = "goodbye"
-next = "end"
-[steps.sorry]
-do = "say"
-prompt = "fault"
-next = "leave"
-[steps.end]
-do = "hang_up"
-"""
 TRUNKS = """
 [trunks.local]
 networks = ["127.0.0.1", "::1"]
@@ -144,7 +89,7 @@ class Talk:
     codec: str = ""
 
 
-def a_site(folder: Path, trunks: str = TRUNKS, flow: str = FLOW, **settings: object) -> Site:
+def a_site(folder: Path, trunks: str = TRUNKS, flow: str = RECORDS, **settings: object) -> Site:
     """Prepare a product on UDP, TCP and TLS, of both families; it is not started."""
     authority = Authority(folder)
     certificate, key = authority.issue("127.0.0.1", "::1")

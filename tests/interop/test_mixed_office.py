@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.interop.office import BARESIP, FLOW, MUSIC_HZ, PJSIP, RINGING_HZ, TONES, Phone, a_tone
+from tests.interop.flows import CONNECTS
+from tests.interop.office import BARESIP, MUSIC_HZ, PJSIP, RINGING_HZ, TONES, Phone, a_tone
 from tests.interop.peers import Site, a_site, passed
 from tests.interop.site import PHONE_PYTHON, rows, wait_until, write_wav
 
@@ -34,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if not PHONE_PYTHON.exists():
         pytest.skip("the second phone is not set up (make .venv-phone/.test-ready)")
     folder = tmp_path_factory.mktemp("mixed_office")
-    site = a_site(folder, TRUNKS, FLOW)
+    site = a_site(folder, TRUNKS, CONNECTS)
     write_wav(folder / "prompts" / "zh" / "ringback.wav", a_tone(RINGING_HZ, 2.0))
     write_wav(folder / "prompts" / "zh" / "hold_music.wav", a_tone(MUSIC_HZ, 2.0))
     site.product.start()

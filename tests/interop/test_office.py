@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from examples.product import ROOT, Product
-from tests.interop.office import FLOW, MUSIC_HZ, RINGING_HZ, TONES, Phone, a_tone
+from tests.interop.flows import CONNECTS
+from tests.interop.office import MUSIC_HZ, RINGING_HZ, TONES, Phone, a_tone
 from tests.interop.site import PROMPTS, rows, write_wav
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -28,7 +29,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     shutil.copytree(PROMPTS, prompts)
     write_wav(prompts / "zh" / "ringback.wav", a_tone(RINGING_HZ, 2.0))
     write_wav(prompts / "zh" / "hold_music.wav", a_tone(MUSIC_HZ, 2.0))
-    (folder / "office.toml").write_text(FLOW)
+    (folder / "office.toml").write_text(CONNECTS)
     product = Product(
         folder / "site",
         speech__workers=0,

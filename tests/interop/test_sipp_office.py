@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from examples.product import ROOT, Product
+from tests.interop.flows import CONNECTS
 from tests.interop.sipp_run import SIPP, Sipp, free_ports
 from tests.interop.site import rows, wait_until
-from tests.interop.test_office import FLOW
 
 pytestmark = [
     pytest.mark.interop,
@@ -93,7 +93,9 @@ def product(
     lines = [f'[trunks.{name}]\nproxies = ["{ip}:{port}"]' for name, (ip, port) in proxies.items()]
     more = '\ncaller_numbers = ["01065240000"]\nkeepalive_s = 0\n'
     (config / "trunks.toml").write_text(TRUNKS + "".join(line + more for line in lines))
-    (folder / "office.toml").write_text(FLOW.replace('ring = "20s"', 'ring = "5s"').replace("1001", AGENT))
+    (folder / "office.toml").write_text(
+        CONNECTS.replace('ring = "20s"', 'ring = "5s"').replace("1001", AGENT)
+    )
     product = Product(
         folder / "site",
         speech__workers=0,
