@@ -1,6 +1,6 @@
 """How much does a call cost the SIP side? Run ``python benchmarks/call_setup.py``.
 
-A call is INVITE -> 100, 200 -> ACK -> BYE -> 200: three messages in, three out, one call record's
+A call is INVITE -> 200 -> ACK -> BYE -> 200: three messages in, two out, one call record's
 worth of events. The claim: at most 2 ms of CPU time a call in the user agent, in memory, and what
 a call costs does not grow with the transactions that are still remembered (32 s of them).
 
