@@ -16,8 +16,8 @@ from hotline.settings import Settings
 
 if TYPE_CHECKING:
     from hotline.desk.views import RecordingFile
-    from hotline.store.recording_reads import Fault, KeptRecording, Verdict
     from hotline.media.g711 import Octets, Samples
+    from hotline.store.recording_reads import Fault, KeptRecording, Verdict
 
 Piece = TypeVar("Piece", "Samples", "Octets")
 

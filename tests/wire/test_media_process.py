@@ -413,9 +413,7 @@ async def test_a_killed_plane_leaves_a_beginning_of_both_sides(rig: Rig) -> None
 async def test_a_disk_that_stands_still_for_seconds_makes_no_frame_late_and_loses_nothing(rig: Rig) -> None:
     near, far, near_port, far_port = await a_recorded_talk(rig)
     threads = sorted(int(path.name) for path in Path(f"/proc/{rig.plane.pid}/task").iterdir())
-    writer = threads[
-        1
-    ]  # the plane itself is the first, then comes who writes, then who seals
+    writer = threads[1]  # the plane itself is the first, then comes who writes, then who seals
     stall = ("--trace=write", "--inject=write:delay_enter=2000000", "-o", "/dev/null")
     tracer = await asyncio.create_subprocess_exec("strace", "-p", str(writer), *stall, stderr=subprocess.PIPE)
     assert tracer.stderr is not None
