@@ -81,10 +81,8 @@ def _calls_of(session: Session, leg_ids: Collection[str]) -> dict[str, str]:
     """Find the calls that legs belong to; those of which there is no record are left out."""
     call_of = {leg_id: leg_id.partition(LEG)[0] for leg_id in leg_ids}
     for some in _in_parts(leg_ids):
-        for leg_id, call_id in session.execute(
-            select(LegRow.leg_id, LegRow.call_id).where(LegRow.leg_id.in_(some))
-        ):
-            call_of[leg_id] = call_id
+        rows = session.execute(select(LegRow.leg_id, LegRow.call_id).where(LegRow.leg_id.in_(some)))
+        call_of.update(rows.tuples())
     known: set[str] = set()
     for some in _in_parts(set(call_of.values())):
         known.update(session.scalars(select(CallRow.call_id).where(CallRow.call_id.in_(some))))
