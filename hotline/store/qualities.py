@@ -82,7 +82,7 @@ def _calls_of(session: Session, leg_ids: Collection[str]) -> dict[str, str]:
     call_of = {leg_id: leg_id.partition(LEG)[0] for leg_id in leg_ids}
     for some in _in_parts(leg_ids):
         rows = session.execute(select(LegRow.leg_id, LegRow.call_id).where(LegRow.leg_id.in_(some)))
-        call_of |= {leg_id: call_id for leg_id, call_id in rows}  # noqa: C416 - dict() would take its keys()
+        call_of |= {leg_id: call_id for leg_id, call_id in rows}
     known: set[str] = set()
     for some in _in_parts(set(call_of.values())):
         known.update(session.scalars(select(CallRow.call_id).where(CallRow.call_id.in_(some))))
