@@ -105,6 +105,8 @@ EVENTS: Final[Mapping[str, str]] = {
     record.CALL_OFFERED: N_("The call came in"),
     record.CALL_ANSWERED: N_("The call was answered"),
     record.CALL_ENDED: N_("The call ended"),
+    record.CALL_VOICE_MISSING: N_("Nothing could be heard on the line"),
+    record.CALL_VOICE_FOUND: N_("The voice could be heard again"),
     record.RECORDING_CLOSED: N_("The message was recorded"),
     record.RECORDING_EMPTY: N_("The recording held no sound"),
     record.RECORDING_PLAYED: N_("The recording was listened to"),
