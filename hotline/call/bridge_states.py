@@ -24,6 +24,8 @@ from typing import Final
 class B(Enum):
     """States of a bridge."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     CALLING = "calling"
     TALKING = "talking"
     HELD = "held"
@@ -33,6 +35,8 @@ class B(Enum):
 
 class I(Enum):  # noqa: E742 - inputs I, actions A: the letters of all our tables
     """Inputs of a bridge."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     FOUND = "telephones found"
     NOBODY = "nobody is left who could answer"
@@ -54,6 +58,8 @@ class I(Enum):  # noqa: E742 - inputs I, actions A: the letters of all our table
 
 class A(Enum):
     """Actions of a bridge."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     OPEN_LEGS = "open a port for each telephone"
     TELL_RINGING = "tell that it rings"

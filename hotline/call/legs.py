@@ -34,6 +34,8 @@ REACHED: Final = frozenset({180, 181, 182})
 class L(Enum):
     """States of a leg."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     OPENING = "opening"
     DIALLED = "dialled"
     RINGING = "ringing"
@@ -46,6 +48,8 @@ class L(Enum):
 class I(Enum):  # noqa: E742 - states, inputs I, actions A: the letters of all our tables
     """Inputs of a leg."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     PORT = "port opened"
     NO_MEDIA = "media failed"
     RINGS = "provisional response"
@@ -57,6 +61,8 @@ class I(Enum):  # noqa: E742 - states, inputs I, actions A: the letters of all o
 
 class A(Enum):
     """Actions of a leg."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     DIAL = "Dial"
     KEEP = "-"

@@ -65,6 +65,7 @@ from hotline.media.plan import (
     SpeechEnded,
     SpeechStarted,
 )
+from hotline.sip.agenda import earliest
 from hotline.sip.events import CallArrived, MediaMoved, TransferAsked
 
 LEAST_LEFT_S: Final = 120.0
@@ -129,12 +130,16 @@ class Call(CallFrame[S, I, A]):
 
     def next_timer(self) -> float | None:
         """Tell when to call handle_timer; None: never."""
-        if self.is_over:
+        if self.state is S.ENDED:
             return None
-        timers = [self._limit, self._record_due, self._openings.next_timer(), self._connection.next_timer()]
-        if self._runner is not None and self.state is S.TALKING:
-            timers.append(self._runner.next_timer())
-        return min((one for one in timers if one is not None), default=None)
+        runner = self._runner if self.state is S.TALKING else None
+        return earliest(
+            self._limit,
+            self._record_due,
+            self._openings.next_timer(),
+            self._connection.next_timer(),
+            runner.next_timer() if runner is not None else None,
+        )
 
     def handle_timer(self, now: float) -> None:
         """Fire what is due, in order of time."""
@@ -168,10 +173,12 @@ class Call(CallFrame[S, I, A]):
         return (f"{self.flow.name}@{self.flow.version}", *steps, *notes)
 
     @property
-    def leg_ids(self) -> Iterator[CallId]:
-        """The legs of the call; the caller's own first."""
-        yield self.call_id
-        yield from self._connection.leg_ids
+    def leg_ids(self) -> tuple[CallId, ...]:
+        """The legs of the call; the caller's own first. Empty when the call is over."""
+        if self.state is S.ENDED:
+            return ()
+        bridge = self._connection.bridge
+        return (self.call_id,) if bridge is None else (self.call_id, *self._connection.leg_ids)
 
     def peer_of(self, leg_id: CallId) -> str:
         """Tell the user or number at the end of a leg; empty for a leg that is not here."""

@@ -106,12 +106,11 @@ class PhoneCall(CallFrame[S, I, A]):
         return self.state is S.ENDED
 
     @property
-    def leg_ids(self) -> Iterator[CallId]:
-        """The legs of the call; the one that made it need not be among them any more."""
-        if self.bridge is None:
-            yield self.call_id
-        else:
-            yield from self.bridge.leg_ids
+    def leg_ids(self) -> tuple[CallId, ...]:
+        """The legs of the call; the one that made it need not be among them. Empty when it is over."""
+        if self.state is S.ENDED:
+            return ()
+        return (self.call_id,) if self.bridge is None else tuple(self.bridge.leg_ids)
 
     def peer_of(self, leg_id: CallId) -> str:
         """Tell the user or number at the end of a leg; empty for a leg that is not here."""

@@ -22,6 +22,8 @@ from typing import Final
 class S(Enum):
     """States of a telephone's call."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     WRITING = "writing"
     OPENING = "opening"
     CONNECTING = "connecting"
@@ -32,6 +34,8 @@ class S(Enum):
 
 class I(Enum):  # noqa: E742 - states S, inputs I, actions A: the letters of all our tables
     """Inputs of a telephone's call."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     WRITTEN = "record committed"
     NOT_WRITTEN = "record not committed"
@@ -45,6 +49,8 @@ class I(Enum):  # noqa: E742 - states S, inputs I, actions A: the letters of all
 
 class A(Enum):
     """Actions of a telephone's call."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     OPEN_PORT = "OpenPort"
     REFUSE = "Refuse 503"

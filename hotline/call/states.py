@@ -26,6 +26,8 @@ from typing import Final
 class S(Enum):
     """States of a call."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     OPENING_MEDIA = "opening_media"
     ANSWERING = "answering"
     TALKING = "talking"
@@ -36,6 +38,8 @@ class S(Enum):
 
 class I(Enum):  # noqa: E742 - states S, inputs I, actions A: the letters of all our tables
     """Inputs of a call."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     NOT_WRITTEN = "record not committed, nothing said yet"
     PORT_OPENED = "port opened"
@@ -52,6 +56,8 @@ class I(Enum):  # noqa: E742 - states S, inputs I, actions A: the letters of all
 
 class A(Enum):
     """Actions of a call."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     REFUSE_AND_CLOSE = "Refuse 503, ClosePort, WriteEnded"
     ANSWER = "Answer, WriteAnswered"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import logging
 import re
@@ -36,14 +35,18 @@ class UnfailingStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write what can be written."""
-        with contextlib.suppress(OSError, ValueError):
+        try:
             self._stream.write(text)
+        except (OSError, ValueError):
+            return len(text)
         return len(text)
 
     def flush(self) -> None:
         """Flush what can be flushed."""
-        with contextlib.suppress(OSError, ValueError):
+        try:
             self._stream.flush()
+        except (OSError, ValueError):
+            return
 
 
 def _plain(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:

@@ -396,6 +396,8 @@ class Flow:
     free: bool = False
     """An announcement that costs its caller nothing: heard before the answer, where a trunk allows that."""
     steps: Mapping[str, Step] = field(default_factory=dict)
+    cuts: dict[tuple[str, object], str] = field(default_factory=dict, compare=False, repr=False)
+    """Keys that end a prompt, by step and phase, once they were asked for (``phases.keys_that_cut``)."""
 
     def leads_to(self, step: Step) -> Sequence[tuple[str, str]]:
         """List the ways out of a step as (outcome, next step), the keys to a person included."""

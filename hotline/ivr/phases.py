@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-from hotline.ivr.flow import Step, leads_to_person, person_keys
+from hotline.ivr.flow import Flow, Step, leads_to_person, person_keys
 from hotline.media.dtmf import KEYS
 
 
 class P(Enum):
     """Phases, named after verb and moment."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     IDLE = "idle"
     SAYING = "saying"
@@ -48,6 +50,8 @@ class P(Enum):
 class I(Enum):  # noqa: E742 - states S, inputs I, actions A: the letters of all our tables
     """Inputs: what happened, as the step sees it."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     BEGIN = "the step begins"
     CHOICE = "a key of the menu"
     DIGIT = "a digit of the number"
@@ -69,6 +73,8 @@ class I(Enum):  # noqa: E742 - states S, inputs I, actions A: the letters of all
 
 class A(Enum):
     """Actions: what the runner does."""
+
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
 
     PLAY = "play the prompt"
     LISTEN = "wait"
@@ -246,15 +252,18 @@ _BY_KEY: Final = frozenset({I.CHOICE, I.DIGIT, I.FINISH, I.REPEAT, I.PERSON, I.O
 _KEYED: Final = PLAYING & {phase for phase, meaning in TRANSITIONS if meaning in _BY_KEY}
 
 
-def keys_that_cut(phase: P, step: Step, flow_person: str, flow_person_keys: str) -> str:
+def keys_that_cut(phase: P, step: Step, flow: Flow) -> str:
     """Give the keys that end what plays in a phase; the media plane then falls silent without asking."""
     if phase not in _KEYED:
         return ""
-    return "".join(
-        key
-        for key in KEYS
-        if (phase, meaning_of_key(step, key, flow_person, flow_person_keys)) in TRANSITIONS
-    )
+    keys = flow.cuts.get((step.name, phase))
+    if keys is None:
+        keys = flow.cuts[step.name, phase] = "".join(
+            key
+            for key in KEYS
+            if (phase, meaning_of_key(step, key, flow.person, flow.person_keys)) in TRANSITIONS
+        )
+    return keys
 
 
 def meaning_of_key(step: Step, key: str, flow_person: str, flow_person_keys: str) -> I:

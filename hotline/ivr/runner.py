@@ -318,15 +318,15 @@ class Runner:
 
     def _play(self, names: tuple[str, ...], now: float, *, repeats: bool = False) -> None:
         self._tag += 1
-        prompts = tuple(name if "/" in name else f"{self.language}/{name}" for name in names)
-        flow, voice_skips = self.flow, self.step.settings.get("voice_skips") is True
+        prompts = tuple([name if "/" in name else f"{self.language}/{name}" for name in names])
+        voice_skips = self.step.settings.get("voice_skips") is True
         self._commands.append(
             Play(
                 self.call_id,
                 prompts,
                 self._tag,
                 repeats,
-                stops_at_keys=keys_that_cut(self.phase, self.step, flow.person, flow.person_keys),
+                stops_at_keys=keys_that_cut(self.phase, self.step, self.flow),
                 stops_at_speech=voice_skips and self.phase is P.RECORD_PROMPT,
             )
         )

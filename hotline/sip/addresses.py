@@ -58,7 +58,12 @@ class NameAddr:
     @property
     def tag(self) -> str | None:
         """The tag of From or To; None when absent, as in a first request and in RFC 2543."""
-        return get_param(self.params, "tag") if self.params else None
+        params = self.params
+        if len(params) == 1 and params[0][0] == "tag":  # nearly always
+            value = params[0][1]
+            if value and value[0] != '"':
+                return value
+        return get_param(params, "tag")
 
     def param(self, name: str) -> str | None:
         """Find a header parameter: None when absent, empty when it has no value."""
@@ -89,7 +94,7 @@ class Via:
     @property
     def branch(self) -> str | None:
         """Transaction identifier; None in RFC 2543."""
-        return self.param("branch")
+        return get_param(self.params, "branch")
 
     @property
     def has_cookie(self) -> bool:
@@ -109,7 +114,7 @@ class Via:
     @property
     def wants_rport(self) -> bool:
         """Tell whether an rport parameter is there, with or without a value (RFC 3581, 3)."""
-        return self.param("rport") is not None
+        return any([name == "rport" or name.lower() == "rport" for name, _ in self.params])
 
     @property
     def rport(self) -> int | None:

@@ -12,6 +12,15 @@ SLACK: Final = 64
 """Old entries that may lie in the heap, beside as many as there are live ones, before it is rebuilt."""
 
 
+def earliest(*times: float | None) -> float | None:
+    """Give the first of some due times; None when there is none."""
+    first = None
+    for due in times:
+        if due is not None and (first is None or due < first):
+            first = due
+    return first
+
+
 class Agenda(Generic[K]):
     """One due time per key; setting, taking away and asking for the earliest are all cheap."""
 

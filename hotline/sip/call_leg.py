@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hotline.errors import RemoteProtocolError
 from hotline.events.ids import CallId
 from hotline.sip.admission import ANYBODY, Origin
+from hotline.sip.agenda import earliest
 from hotline.sip.call_machine import CallMachine
 from hotline.sip.call_moves import State
 from hotline.sip.dialog import Dialog
@@ -130,12 +131,12 @@ class CallLeg:
 
     def next_timer(self) -> float | None:
         """Tell when the call wants to be looked after; None: never."""
-        due = [self.machine.next_timer(), self.session_timer.next_timer()]
+        due = earliest(self.machine.next_timer(), self.session_timer.next_timer())
         if self.reliable is not None:
-            due.append(self.reliable.next_timer())
+            due = earliest(due, self.reliable.next_timer())
         if self.wish is not None and self.machine.state is State.CONFIRMED:
-            due.append(self.wish_due)
-        return min((time for time in due if time is not None), default=None)
+            due = earliest(due, self.wish_due)
+        return due
 
     def hear(self, message: Request | Response) -> None:
         """Note what the other side says it can."""

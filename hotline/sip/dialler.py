@@ -14,7 +14,7 @@ from typing import Final
 
 from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
-from hotline.sip.agenda import Agenda
+from hotline.sip.agenda import Agenda, earliest
 from hotline.sip.attempts import (
     MOST_REDIRECTIONS,
     Attempt,
@@ -130,8 +130,7 @@ class Dialler:
 
     def next_timer(self) -> float | None:
         """Tell when ``handle_timer`` wants to be called; None: never."""
-        due = (self._rings.next_due(), self._cancels.next_due())
-        return min((time for time in due if time is not None), default=None)
+        return earliest(self._rings.next_due(), self._cancels.next_due())
 
     def handle_timer(self, now: float) -> None:
         """Fire what is due."""

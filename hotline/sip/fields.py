@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from hotline.errors import LocalProtocolError
 from hotline.sip.grammar import KEPT_LENGTH, is_token
@@ -63,12 +63,12 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """Give the first value of a header, or None."""
-        values = self.by_key().get(_key(name))
+        values = self._values(name)
         return values[0] if values else None
 
     def get_all(self, name: str) -> list[str]:
         """Give every value of a header, one for each line, in their order."""
-        return list(self.by_key().get(_key(name), ()))
+        return list(self._values(name))
 
     def add(self, name: str, value: str) -> None:
         """Append a field.
@@ -151,8 +151,7 @@ class Headers:
         try:
             return self._typed[name]  # type: ignore[return-value]  # the parser of this key put it there
         except KeyError:
-            value = parse(self.by_key().get(_key(name), []))
-            self._typed[name] = value
+            value = self._typed[name] = parse(list(self._values(name)))
             return value
 
     def read(self, readers: Mapping[str, tuple[str, Callable[[list[str]], object]]]) -> None:
@@ -173,6 +172,11 @@ class Headers:
         :param name: as given to ``typed``.
         """
         self._typed[name] = value
+
+    @property
+    def parsed(self) -> Mapping[str, Any]:
+        """What was parsed so far, by the name that ``typed`` was asked with; for reading only."""
+        return self._typed
 
     def __contains__(self, name: str) -> bool:
         return _key(name) in self.by_key()
@@ -208,6 +212,10 @@ class Headers:
                 else:
                     index[key] = [value]
         return index
+
+    def _values(self, name: str) -> Sequence[str]:
+        known, index = AS_WRITTEN.get(name), self._index
+        return (self.by_key() if index is None else index).get(_key(name) if known is None else known[0], ())
 
     def _essence(self) -> list[tuple[str, str]]:
         # Content-Length is counted when a message is written: it says nothing of its own.

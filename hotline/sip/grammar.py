@@ -124,7 +124,9 @@ def get_param(params: Params, name: str) -> str | None:
     name = name.lower()
     for key, value in params:
         if key == name or key.lower() == name:
-            return "" if value is None else unquote(value)
+            if value is None:
+                return ""
+            return unquote(value) if value[:1] == '"' else value
     return None
 
 

@@ -365,7 +365,7 @@ def _check(message: Request | Response, method: str) -> None:
     cseq = message.cseq
     if method and cseq.method != method:
         raise RemoteProtocolError(f"CSeq says {printable(cseq.method)}, the start line {method}")
-    if method != "REGISTER" and message.contact_is_star:
+    if method != "REGISTER" and "contact" in index and message.contact_is_star:
         where = "belongs in REGISTER (RFC 3261, 10.2.2)" if method else "in a response"
         raise RemoteProtocolError(f"Contact: * {where}")
 

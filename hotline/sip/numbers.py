@@ -175,6 +175,8 @@ def _number_of(uri: Uri, area_code: str) -> str:
 
 def _context_in_user(params: str) -> str | None:
     # "sip:96156;phone-context=+8610@host;user=phone" (RFC 3261, 19.1.6)
+    if not params:
+        return None
     pairs = [part.partition("=") for part in params.split(";")]
     return get_param(tuple((name, value) for name, _, value in pairs), "phone-context")
 

@@ -18,6 +18,7 @@ from enum import Enum
 from typing import Final
 
 from hotline.errors import RemoteProtocolError
+from hotline.sip.agenda import earliest
 from hotline.sip.headers import SessionExpires, parse_session_expires, parse_tokens
 from hotline.sip.inspection import HeaderFields, Refusal
 from hotline.sip.message import Request, Response
@@ -249,7 +250,7 @@ class SessionTimer:
 
     def next_timer(self) -> float | None:
         """Tell when ``handle_timer`` wants to be called; None: never."""
-        return min((due for due in (self._refresh_due, self._expiry_due) if due is not None), default=None)
+        return earliest(self._refresh_due, self._expiry_due) if self.interval_s else None
 
     def handle_timer(self, now: float) -> Due | None:
         """Tell what is due: the end goes before a refresh that would come too late."""

@@ -1,4 +1,7 @@
-"""The typed view of a message's headers: one property a header, parsed when first asked for."""
+"""The typed view of a message's headers: one property a header, parsed when first asked for.
+
+The five that every layer asks for again and again look at once at what was parsed before.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,8 @@ class TypedView:
     @property
     def vias(self) -> tuple[Via, ...]:
         """Every Via, top first."""
-        return self.headers.typed("Via", parse_via)
+        known: tuple[Via, ...] | None = self.headers.parsed.get("Via")
+        return known if known is not None else self.headers.typed("Via", parse_via)
 
     @property
     def top_via(self) -> Via:
@@ -51,12 +55,14 @@ class TypedView:
     @property
     def from_(self) -> NameAddr:
         """Who says to call."""
-        return self.headers.typed("From", _parse_from)
+        known: NameAddr | None = self.headers.parsed.get("From")
+        return known if known is not None else self.headers.typed("From", _parse_from)
 
     @property
     def to(self) -> NameAddr:
         """Who was called first; compare with the Request-URI."""
-        return self.headers.typed("To", _parse_to)
+        known: NameAddr | None = self.headers.parsed.get("To")
+        return known if known is not None else self.headers.typed("To", _parse_to)
 
     @property
     def from_tag(self) -> str | None:
@@ -71,12 +77,14 @@ class TypedView:
     @property
     def call_id(self) -> str:
         """Call-ID."""
-        return self.headers.typed("Call-ID", _parse_call_id)
+        known: str | None = self.headers.parsed.get("Call-ID")
+        return known if known is not None else self.headers.typed("Call-ID", _parse_call_id)
 
     @property
     def cseq(self) -> CSeq:
         """Number and method of the transaction."""
-        return self.headers.typed("CSeq", _parse_cseq)
+        known: CSeq | None = self.headers.parsed.get("CSeq")
+        return known if known is not None else self.headers.typed("CSeq", _parse_cseq)
 
     @property
     def contacts(self) -> tuple[NameAddr, ...]:
@@ -129,26 +137,32 @@ class TypedView:
         return self.headers.typed("Supported", _parse_supported)
 
 
-def _one(values: list[str], name: str) -> str:
-    if not values:
-        raise RemoteProtocolError(f"no {name}")
-    return values[0]
+def _missing(name: str) -> RemoteProtocolError:
+    return RemoteProtocolError(f"no {name}")
 
 
 def _parse_from(values: list[str]) -> NameAddr:
-    return parse_name_addr(_one(values, "From"), "From")
+    if not values:
+        raise _missing("From")
+    return parse_name_addr(values[0], "From")
 
 
 def _parse_to(values: list[str]) -> NameAddr:
-    return parse_name_addr(_one(values, "To"), "To")
+    if not values:
+        raise _missing("To")
+    return parse_name_addr(values[0], "To")
 
 
 def _parse_call_id(values: list[str]) -> str:
-    return parse_call_id(_one(values, "Call-ID"))
+    if not values:
+        raise _missing("Call-ID")
+    return parse_call_id(values[0])
 
 
 def _parse_cseq(values: list[str]) -> CSeq:
-    return parse_cseq(_one(values, "CSeq"))
+    if not values:
+        raise _missing("CSeq")
+    return parse_cseq(values[0])
 
 
 def _parse_route(values: list[str]) -> tuple[NameAddr, ...]:

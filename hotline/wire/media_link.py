@@ -337,23 +337,26 @@ class MediaPlane:
 
     def _write(self, message: PlaneMessage) -> None:
         self._unsent.append(write_message(message))
-        if len(self._unsent) == 1:
-            self._pump()
+        if len(self._unsent) == 1 and not self._pump() and self._loop is not None and self._end is not None:
+            self._loop.add_writer(self._end, self._pump_on)
 
-    def _pump(self) -> None:
-        assert self._loop is not None
+    def _pump_on(self) -> None:
+        """Go on when the socket takes more."""
+        if self._pump() and self._loop is not None and self._end is not None:
+            self._loop.remove_writer(self._end)
+
+    def _pump(self) -> bool:
+        """Send what waits; False when the socket is full before all is sent."""
         while self._unsent and self._end is not None:
             try:
                 self._end.send(self._unsent[0])
             except BlockingIOError:
-                self._loop.add_writer(self._end, self._pump)
-                return
+                return False
             except OSError:  # the plane is gone; the reader will see it and clean up
                 self._unsent.clear()
                 break
             self._unsent.popleft()
-        if self._end is not None:
-            self._loop.remove_writer(self._end)
+        return True
 
 
 def _environment() -> dict[str, str]:

@@ -278,7 +278,7 @@ class Switchboard:
 
     def _note_legs(self, line: _Line) -> None:
         """Keep track of whose legs are whose."""
-        legs = () if line.call.is_over else tuple(line.call.leg_ids)
+        legs = line.call.leg_ids
         if legs == line.legs:
             return
         for gone in set(line.legs).difference(legs):
