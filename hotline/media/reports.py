@@ -170,7 +170,7 @@ class Reports:
         self._at_port[int(self._roster.port_index[leg.slot])].remove(side)
         self.arrivals.count(self._now)
         self._look_around(leg.slot, False)
-        self._expects[leg.slot] = False
+        self._expects[leg.slot] = self._is_missing[leg.slot] = False
         self.arrivals.settle(leg.slot, is_end=True)
         self._send(side, self._now, says_goodbye=True)
         self._tell(side, is_final=True)

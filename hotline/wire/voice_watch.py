@@ -79,8 +79,10 @@ class VoiceWatch:
                 self.missing.discard(event.call_id)
                 log.info("voice.found", leg_id=event.call_id)
                 self._note(event)
-            case MediaFailed() if event.call_id in self.latest:  # the plane died: there will be no last word
-                self._end(self.latest[event.call_id])
+            case MediaFailed():  # the plane died: there will be no last word
+                self.missing.discard(event.call_id)
+                if event.call_id in self.latest:
+                    self._end(self.latest[event.call_id])
                 return False
             case _:
                 return False

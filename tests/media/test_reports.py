@@ -264,6 +264,18 @@ def test_a_voice_that_never_comes_is_told_within_three_seconds_of_the_answer() -
     assert talk.told(VoiceFound) == [VoiceFound(C1)]
 
 
+def test_a_leg_that_ends_while_its_voice_is_missing_is_forgotten() -> None:
+    talk = Talk()
+    talk.rig.plane.command(ExpectVoice(C1))
+    talk.go(3, talks=False)
+    assert len(talk.told(VoiceMissing)) == 1
+    talk.rig.plane.command(ClosePort(C1))
+    talk.go(1, talks=False)  # the plane goes on
+    talk.rig.open()
+    talk.go(1)
+    assert (len(talk.told(VoiceMissing)), talk.told(VoiceFound)) == (1, [])
+
+
 def test_a_voice_that_stops_is_told_and_so_is_its_return() -> None:
     talk = Talk()
     talk.rig.plane.command(ExpectVoice(C1))

@@ -105,8 +105,11 @@ def test_other_events_are_for_others_but_the_death_of_a_plane_ends_its_legs() ->
         assert not watch.hear(MediaFailed(C1, "no port"))
         watch.hear(GOOD)
         assert not watch.hear(MediaFailed(C1, "the media plane died"))
+        watch.hear(VoiceMissing(C2, "silent"))
+        assert not watch.hear(MediaFailed(C2, "the media plane died"))
+        assert not watch.missing
         await watch.stop()
-        assert rig.written == [[GOOD]]
+        assert rig.written == [[GOOD, VoiceMissing(C2, "silent")]]
 
     play(story)
 
