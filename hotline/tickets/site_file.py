@@ -39,7 +39,7 @@ class SiteFile:
         """
         if not isinstance(value, dict):
             raise self.wrong(place, f"write [{place}] and its keys below it")
-        allowed = list(allowed)
+        allowed = [str(key) for key in allowed]
         for key in value:
             if key not in allowed:
                 near = difflib.get_close_matches(key, allowed, 1)
