@@ -5,7 +5,7 @@ only its sound does (a recogniser writes 青运 for 清运). Longer keywords say
 keywords of several kinds less. A single character counts little, and only as written. The name of
 a kind is a keyword of its own, and pairs of characters shared with it break ties.
 
-No model and no training: this is what a district has on its first day. docs/routing.md has the measures.
+This half knows words only and never learns; ``kind_model`` is the other. docs/routing.md has the measures.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class RankedKind:
     """0 to 1, its share of all that speaks for any kind, lowered where little speaks at all."""
     words: tuple[HeardWord, ...]
     """The weightiest first."""
+    by_likeness: bool = False
+    """True when no keyword was heard and the text only resembles what is known of the kind."""
 
 
 @dataclass(frozen=True, slots=True)

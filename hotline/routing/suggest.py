@@ -12,7 +12,9 @@ from typing import Final
 from hotline.routing.district import COMMUNITY, STREET, District
 from hotline.routing.ear import HeardWord
 from hotline.routing.gazetteer import Correction, Found, Gazetteer
-from hotline.routing.kinds import KindRanker, RankedKind
+from hotline.routing.joint import JointRanker, Ranker
+from hotline.routing.kind_model import KindModel
+from hotline.routing.kinds import RankedKind
 from hotline.routing.suggestion import KIND, PLACE, PRIORITY, REGION, UNIT, Suggestion
 from hotline.routing.units import UnitChooser
 from hotline.routing.urgent import UrgentWords, score_of
@@ -30,11 +32,15 @@ _HOME_SCORE: Final = 0.3
 
 
 class Suggester:
-    """Makes suggestions for one district. Immutable; safe to share between threads."""
+    """Makes suggestions for one district; safe to share between threads.
 
-    def __init__(self, district: District) -> None:
+    :param ranker: of kinds; without one, keywords and a classifier that knows only the catalogue.
+    """
+
+    def __init__(self, district: District, ranker: Ranker | None = None) -> None:
         self._gazetteer = Gazetteer(district.regions, district.places)
-        self._ranker = KindRanker(district.kinds)
+        self.ranker = ranker or JointRanker(district.kinds, KindModel(district.kinds))
+        """Ranks the kinds; may be replaced at any time."""
         self._urgent = UrgentWords(district.urgent)
         self._units = UnitChooser(district)
         self._regions = {row.code: row for row in district.regions}
@@ -57,7 +63,7 @@ class Suggester:
         text = text[:TEXT_LONGEST]
         heard = raw_text[:TEXT_LONGEST] or text
         found = self._gazetteer.find(heard, home_region=home_region)[:PLACES_MOST]
-        kinds = self._ranker.rank(text, limit=KINDS_MOST)
+        kinds = self.ranker.rank(text, limit=KINDS_MOST)
         alarms = self._urgent.hear(text)
         return (
             *_priority(kinds, alarms),
@@ -126,15 +132,20 @@ def _place_reason(found: Found) -> str:
 def _kinds(kinds: Sequence[RankedKind]) -> Iterator[Suggestion]:
     for ranked in kinds:
         row = ranked.kind
-        yield Suggestion(
-            KIND, row.code, row.label, ranked.score, _word_reason(ranked.words), _words_of(ranked)
-        )
+        reason = _likeness_reason(ranked.words) if ranked.by_likeness else _word_reason(ranked.words)
+        yield Suggestion(KIND, row.code, row.label, ranked.score, reason, _words_of(ranked))
 
 
 def _word_reason(words: Sequence[HeardWord]) -> str:
     written = [f"“{one.text}”" for one in words if not one.by_sound]
     sounded = [f"“{one.text}”（音近“{one.word}”）" for one in words if one.by_sound]
     return f"提到{''.join(written + sounded)}"
+
+
+def _likeness_reason(words: Sequence[HeardWord]) -> str:
+    if not words:
+        return "读音与服务目录或以往的诉求相近"
+    return f"{''.join(f'“{one.text}”' for one in words)}与服务目录或以往的诉求相近"
 
 
 def _words_of(ranked: RankedKind) -> str:
