@@ -56,7 +56,7 @@ from hotline.wire.voice_watch import VoiceWatch
 log = structlog.get_logger()
 
 DRAIN_S: Final = 30.0
-"""How long running calls may go on after the first stop signal."""
+"""How long running calls may go on after the first stop signal; ``hotline drain`` waits longer."""
 SEAL_S: Final = 5.0
 """How long the last recordings and requests may take to be written after that."""
 CONSOLE_PARTS: Final = "hotline.console"
@@ -127,7 +127,7 @@ class Hotline:
         lookout.watch(exchange)
         log.info("serve.ready", sip_port=exchange.edge.port, console=console_url, flow=flow.version)
 
-    async def stop(self, *, drain: bool) -> None:
+    async def stop(self, *, drain: bool, is_patient: bool = False) -> None:
         """Stop every part, from the top down; returns when all are stopped, whoever asked first.
 
         :param drain: let running calls go on for up to ``DRAIN_S`` first; new ones are refused meanwhile.
@@ -137,10 +137,12 @@ class Hotline:
         if exchange is not None:
             exchange.drain()
             if self._lookout is not None:
+        :param is_patient: let them go on for as long as the site says, ``[sip] drain_s``.
                 self._lookout.state = "draining"
+        longest_s = self.settings.sip.drain_s if is_patient else DRAIN_S
             if drain and exchange.calls and not self._is_stopping:
-                log.info("serve.draining", calls=exchange.calls, longest_s=DRAIN_S)
-                await exchange.is_idle(DRAIN_S)
+                log.info("serve.draining", calls=exchange.calls, longest_s=longest_s)
+                await exchange.is_idle(longest_s)
             if drain and not self._is_stopping:
                 await exchange.is_noticed()
         if self._is_stopping:

@@ -137,6 +137,10 @@ class SipSettings(_Section):
     that at once. A call takes some four to six. Raise it for a carrier that sends more than 200 calls a
     second from one address."""
 
+    drain_s: Annotated[float, Field(ge=0, le=86_400)] = 14_400
+    """Seconds that running calls may go on after ``hotline drain``. SIGTERM, which a restart by systemd sends
+    and lets not wait for long, gives them 30 at most."""
+
     keep_messages_days: Annotated[int, Field(ge=0, le=3650)] = 7
     """Days that each call's SIP messages are kept for ``hotline call show``; 0: none are."""
     keep_messages_mb: Annotated[int, Field(ge=2, le=1_000_000)] = 512

@@ -54,6 +54,7 @@ class _Serving:
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signal_number, self._on_signal)
         self._loop.add_signal_handler(signal.SIGHUP, self._product.reload)
+        self._loop.add_signal_handler(signal.SIGUSR1, self._on_drain)
         self._reactor.callWhenRunning(lambda: self._spawn(self._begin(), "begin"))
         self._reactor.run(installSignalHandlers=False)
         return self.code
@@ -70,11 +71,11 @@ class _Serving:
             self.code = MISTAKE
             await self._end(drain=False)
 
-    async def _end(self, *, drain: bool) -> None:
+    async def _end(self, *, drain: bool, is_patient: bool = False) -> None:
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()  # or it would go on starting what is being stopped
             await asyncio.wait([self._starting])
-        await self._product.stop(drain=drain)
+        await self._product.stop(drain=drain, is_patient=is_patient)
         if self._reactor.running:
             self._reactor.stop()
 
@@ -95,5 +96,11 @@ class _Serving:
             self._reactor.stop()
 
     def _on_signal(self) -> None:
-        is_first = not any(task.get_name() == "end" for task in self._tasks)
-        self._spawn(self._end(drain=is_first), "end")
+        self._spawn(self._end(drain=not self._is_ending()), "end")
+
+    def _on_drain(self) -> None:
+        if not self._is_ending():  # asked for twice, it still cuts nobody off
+            self._spawn(self._end(drain=True, is_patient=True), "end")
+
+    def _is_ending(self) -> bool:
+        return any(task.get_name() == "end" for task in self._tasks)

@@ -241,7 +241,10 @@ def test_draining_lets_a_call_end_and_then_nothing_runs(tmp_path: Path) -> None:
         assert phone.pump_until(lambda: late.is_over, 10)
         assert late.media is None
         assert "hotline is draining" in run(product, "status")[1]
+        assert run(product, "drain", "--no-wait")[0] == 0  # twice is no order to hurry
+        phone.pump(1.0)
         assert not call.is_over
+        assert product.wait_for("serve.draining")["longest_s"] == 14400
         phone.hang_up(call)
         phone.pump_until(lambda: call.is_over, 10)
         assert draining.communicate(timeout=30)[0] == "stopped\n"
