@@ -463,7 +463,7 @@ def explain_settings() -> str:
         "# Settings",
         "",
         "One TOML file (`config/hotline.toml`), and above it the environment: `HOTLINE__SECTION__KEY=value`.",
-        "There, a list is parted by commas (`HOTLINE__SIP__NUMBERS=96156,01096156`), and a table is written as",
+        "There, a list is parted by commas (`HOTLINE__SIP__NUMBERS=96156,01096156`), a table is",
         "`name=value,name=value`.",
         "An unknown key is refused with a suggestion. `hotline config show` prints what is in force.",
     ]
