@@ -7,7 +7,20 @@ from typing import NoReturn
 
 import typer
 
-from hotline.cli import call, config, events, flow, phones, recording, running, serve, sip, trunks, users
+from hotline.cli import (
+    call,
+    config,
+    events,
+    flow,
+    phones,
+    recording,
+    routing,
+    running,
+    serve,
+    sip,
+    trunks,
+    users,
+)
 from hotline.cli.console import MISTAKE, complain
 from hotline.errors import HotlineError
 
@@ -24,6 +37,7 @@ for name, group in (
     ("user", users.app),
     ("phone", phones.app),
     ("trunk", trunks.app),
+    ("routing", routing.app),
     ("config", config.app),
     ("prompts", flow.prompts_app),
 ):

@@ -40,7 +40,7 @@ class Knowledge:
 
 
 def write_model(knowledge: Knowledge) -> str:
-    """Write knowledge down; equal knowledge gives equal text."""
+    """Write knowledge down; features stand in the order in which they were learned."""
     body = "".join(_lines(knowledge))
     digest = hashlib.sha256(body.encode("utf-8")).hexdigest()
     return f"{FORMAT} {VERSION} sha256:{digest}\n{body}"
@@ -60,9 +60,10 @@ def _lines(knowledge: Knowledge) -> Iterator[str]:
             "together": chances.together.points,
         }
     )
-    for feature in sorted(knowledge.learned):
+    # In the order of learning: to sort them would hold up every other thread.
+    for feature, weights in knowledge.learned.items():
         row: list[object] = [feature]
-        for kind, weight in sorted(knowledge.learned[feature].items()):
+        for kind, weight in weights.items():
             if rounded := round(weight, _DIGITS):
                 row += [numbers[kind], rounded]
         if len(row) > 1:

@@ -39,8 +39,7 @@ class Suggester:
 
     def __init__(self, district: District, ranker: Ranker | None = None) -> None:
         self._gazetteer = Gazetteer(district.regions, district.places)
-        self.ranker = ranker or JointRanker(district.kinds, KindModel(district.kinds))
-        """Ranks the kinds; may be replaced at any time."""
+        self._ranker = ranker or JointRanker(district.kinds, KindModel(district.kinds))
         self._urgent = UrgentWords(district.urgent)
         self._units = UnitChooser(district)
         self._regions = {row.code: row for row in district.regions}
@@ -63,7 +62,7 @@ class Suggester:
         text = text[:TEXT_LONGEST]
         heard = raw_text[:TEXT_LONGEST] or text
         found = self._gazetteer.find(heard, home_region=home_region)[:PLACES_MOST]
-        kinds = self.ranker.rank(text, limit=KINDS_MOST)
+        kinds = self._ranker.rank(text, limit=KINDS_MOST)
         alarms = self._urgent.hear(text)
         return (
             *_priority(kinds, alarms),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hotline.store.call_reads import SqlCallReads
+from hotline.store.decisions import SqlDecisions
 from hotline.store.desk_reads import SqlDeskReads
 from hotline.store.desk_writes import SqlDeskWrites
 from hotline.store.journal import SqlJournal
@@ -33,6 +34,7 @@ class Store(
     SqlCallReads,
     SqlDeskReads,
     SqlDeskWrites,
+    SqlDecisions,
 ):
     """Everything durable. Fills Journal, Transcripts, Notices, Remains, Outbox and DeskStore.
 
