@@ -41,6 +41,8 @@ from hotline.sip.phones import PhoneBook
 from hotline.speech.model_files import find_model_blocking
 from hotline.speech.service import TranscriptionService
 from hotline.store import Store
+from hotline.store.kind_files import MODEL_FILE
+from hotline.store.kind_learning import KindLearning
 from hotline.store.passwords import Argon2Passwords
 from hotline.store.phone_watch import PhoneWatch
 from hotline.store.playback import read_pcm16_blocking, read_peaks_blocking
@@ -102,7 +104,10 @@ class Hotline:
         look = SecondLook(store)
         self._stops.append(look.stop)
         look.start()
-        self._start_speech(store, Suggester(district))
+        kinds = KindLearning(store, district.kinds, settings.site.data_dir / MODEL_FILE)
+        self._stops.append(kinds.stop)
+        await kinds.start()
+        self._start_speech(store, Suggester(district, kinds))
         console_url = await self._start_console(desk)
         self._start_letters(store, settings.console.base_url or console_url)
         phones = PhoneBook()
@@ -132,14 +137,14 @@ class Hotline:
 
         :param drain: let running calls go on for up to ``DRAIN_S`` first; new ones are refused meanwhile.
             A second call without it cuts that short.
+        :param is_patient: let them go on for as long as the site says, ``[sip] drain_s``.
         """
+        longest_s = self.settings.sip.drain_s if is_patient else DRAIN_S
         exchange = self._exchange
         if exchange is not None:
             exchange.drain()
             if self._lookout is not None:
-        :param is_patient: let them go on for as long as the site says, ``[sip] drain_s``.
                 self._lookout.state = "draining"
-        longest_s = self.settings.sip.drain_s if is_patient else DRAIN_S
             if drain and exchange.calls and not self._is_stopping:
                 log.info("serve.draining", calls=exchange.calls, longest_s=longest_s)
                 await exchange.is_idle(longest_s)
