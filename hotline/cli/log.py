@@ -53,12 +53,12 @@ def _plain(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str
     """Write a line for a file: as the coloured one, at a third of its price (calls leave several)."""
     trace = line.pop("exception", None)
     head = f"{line.pop('timestamp', '')} [{line.pop('level', ''):<8}] {line.pop('event', ''):<24} "
-    text = head + " ".join([f"{name}={_word(value)}" for name, value in line.items()])
+    words = [
+        f"{name}={value if isinstance(value, str) and value.isalnum() else repr(value)}"
+        for name, value in line.items()
+    ]
+    text = head + " ".join(words)
     return text if trace is None else f"{text}\n{trace}"
-
-
-def _word(value: object) -> str:
-    return value if isinstance(value, str) and value.isalnum() else repr(value)
 
 
 def set_up_logging(form: str, *, verbose: bool) -> None:

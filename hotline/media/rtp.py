@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hotline.errors import RemoteProtocolError
@@ -115,6 +116,7 @@ def ip_version(ip: str) -> int:
     return _address(ip).version
 
 
+@lru_cache(maxsize=1024)  # the carriers' media gateways are few, and each is asked for several times a call
 def _address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     try:
         address = ipaddress.ip_address(ip)

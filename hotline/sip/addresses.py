@@ -59,6 +59,8 @@ class NameAddr:
     def tag(self) -> str | None:
         """The tag of From or To; None when absent, as in a first request and in RFC 2543."""
         params = self.params
+        if not params:
+            return None
         if len(params) == 1 and params[0][0] == "tag":  # nearly always
             value = params[0][1]
             if value and value[0] != '"':
@@ -114,7 +116,7 @@ class Via:
     @property
     def wants_rport(self) -> bool:
         """Tell whether an rport parameter is there, with or without a value (RFC 3581, 3)."""
-        return any([name == "rport" or name.lower() == "rport" for name, _ in self.params])
+        return get_param(self.params, "rport") is not None
 
     @property
     def rport(self) -> int | None:

@@ -35,16 +35,20 @@ def parts_of(message: Request | Response) -> list[Part]:
     media_type = message.content_type
     if media_type is None:
         return [Part(SDP, is_optional=False, body=message.body)]
-    boundary = media_type.param("boundary")
-    if media_type.essence in _MULTIPART and boundary:
+    essence = media_type.essence
+    boundary = media_type.param("boundary") if essence in _MULTIPART else None
+    if boundary:
         return _split(message.body, boundary)
     disposition = message.headers.get("Content-Disposition") or ""
-    return [Part(media_type.essence, _is_optional(disposition), message.body)]
+    return [Part(essence, _is_optional(disposition), message.body)]
 
 
 def find_sdp(parts: list[Part]) -> bytes | None:
     """Find the session description among the parts; None when there is none."""
-    return next((part.body for part in parts if part.essence == SDP), None)
+    for part in parts:
+        if part.essence == SDP:
+            return part.body
+    return None
 
 
 def sdp_of(message: Request | Response) -> bytes | None:

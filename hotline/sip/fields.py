@@ -45,20 +45,21 @@ class Headers:
     the headers change.
     """
 
-    __slots__ = ("_fields", "_index", "_typed")
+    __slots__ = ("_fields", "_index", "parsed")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._fields: list[Field] = []
         self._index: dict[str, list[str]] | None = None
-        self._typed: dict[str, object] = {}
+        self.parsed: dict[str, Any] = {}
+        """What was parsed so far, by the name that ``typed`` was asked with; for others to read only."""
         for name, value in items:
             self.add(name, value)
 
     @classmethod
     def of_parsed(cls, fields: list[Field]) -> Headers:
         """Make headers of fields that were checked before; the list is theirs from now on."""
-        made = cls()
-        made._fields = fields
+        made = cls.__new__(cls)  # a message is made of them: two of these a request
+        made._fields, made._index, made.parsed = fields, None, {}
         return made
 
     def get(self, name: str) -> str | None:
@@ -77,18 +78,21 @@ class Headers:
         """
         new = _field(name, value)
         self._fields.append(new)
-        self._changed(new[1])
+        self._index = None
+        if self.parsed:
+            self._changed(new[1])
 
     def extend(self, fields: Iterable[tuple[str, str]]) -> None:
         """Append fields.
 
         :raises LocalProtocolError: as ``add``.
         """
-        kept, changed = self._fields, self._changed
+        kept, self._index = self._fields, None
         for name, value in fields:
             new = _field(name, value)
             kept.append(new)
-            changed(new[1])
+            if self.parsed:
+                self._changed(new[1])
 
     def insert_first(self, name: str, value: str) -> None:
         """Put a field before all others: the place of a new Via or Record-Route."""
@@ -140,7 +144,7 @@ class Headers:
         """Make a copy that changes apart from this one."""
         other = Headers()
         other._fields = list(self._fields)
-        other._typed = dict(self._typed)
+        other.parsed = dict(self.parsed)
         return other
 
     def typed(self, name: str, parse: Callable[[list[str]], _T]) -> _T:
@@ -149,10 +153,10 @@ class Headers:
         :param name: the key of the cache as well; ask with the same parser and the same spelling always.
         """
         try:
-            return self._typed[name]  # type: ignore[return-value]  # the parser of this key put it there
+            known: _T = self.parsed[name]
         except KeyError:
-            value = self._typed[name] = parse(list(self._values(name)))
-            return value
+            known = self.parsed[name] = parse(list(self._values(name)))
+        return known
 
     def read(self, readers: Mapping[str, tuple[str, Callable[[list[str]], object]]]) -> None:
         """Parse every header that is there and has a reader, as ``typed`` would.
@@ -160,7 +164,7 @@ class Headers:
         :param readers: by the long name in lower case: the key of the cache, and the parser.
         :raises RemoteProtocolError: for the first that cannot be read.
         """
-        typed = self._typed
+        typed = self.parsed
         for key, values in self.by_key().items():
             reader = readers.get(key)
             if reader is not None:
@@ -171,12 +175,7 @@ class Headers:
 
         :param name: as given to ``typed``.
         """
-        self._typed[name] = value
-
-    @property
-    def parsed(self) -> Mapping[str, Any]:
-        """What was parsed so far, by the name that ``typed`` was asked with; for reading only."""
-        return self._typed
+        self.parsed[name] = value
 
     def __contains__(self, name: str) -> bool:
         return _key(name) in self.by_key()
@@ -224,10 +223,10 @@ class Headers:
     def _changed(self, name: str) -> None:
         # Only what was parsed of this header is old; the cache may know it by another spelling.
         self._index = None
-        if self._typed and self._typed.pop(name, None) is None:
+        if self.parsed and self.parsed.pop(name, None) is None:
             key = name.lower()
-            for other in [other for other in self._typed if _key(other) == key]:
-                del self._typed[other]
+            for other in [other for other in self.parsed if _key(other) == key]:
+                del self.parsed[other]
 
 
 def _key(name: str) -> str:

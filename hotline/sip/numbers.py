@@ -129,7 +129,7 @@ def called_number(uri: Uri, numbers: Sequence[str], area_code: str) -> str | Non
     """
     user = uri.user_decoded
     number, _, rest = user.partition(";")
-    context = uri.param("phone-context") if uri.scheme == "tel" else _context_in_user(rest)
+    context = _context(uri, rest) if rest or uri.scheme == "tel" else None
     digits = number.translate(_SEPARATORS)
     forms = _forms(tuple(numbers), area_code)
     if context and context.startswith("+") and not digits.startswith(("+", "00")):
@@ -163,7 +163,7 @@ def _number_of(uri: Uri, area_code: str) -> str:
     if not uri.is_sip and uri.scheme != "tel":
         return ""
     number, _, rest = uri.user_decoded.partition(";")
-    context = uri.param("phone-context") if uri.scheme == "tel" else _context_in_user(rest)
+    context = _context(uri, rest) if rest or uri.scheme == "tel" else None
     if context and context.startswith("+"):
         context = context.translate(_SEPARATORS)
         if context.startswith(f"+{COUNTRY}"):
@@ -173,10 +173,10 @@ def _number_of(uri: Uri, area_code: str) -> str:
     return normalise_number(number, area_code)
 
 
-def _context_in_user(params: str) -> str | None:
+def _context(uri: Uri, params: str) -> str | None:
+    if uri.scheme == "tel":
+        return uri.param("phone-context")
     # "sip:96156;phone-context=+8610@host;user=phone" (RFC 3261, 19.1.6)
-    if not params:
-        return None
     pairs = [part.partition("=") for part in params.split(";")]
     return get_param(tuple((name, value) for name, _, value in pairs), "phone-context")
 

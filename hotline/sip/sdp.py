@@ -310,8 +310,12 @@ def _attribute_lines(attributes: Attributes) -> list[str]:
 
 
 def _others(others: tuple[tuple[str, str], ...], letters: str) -> list[str]:
+    if not others:
+        return []
     return [f"{letter}={value}" for wanted in letters for letter, value in others if letter == wanted]
 
 
 def _in_order(others: list[tuple[str, str]], letters: str) -> tuple[tuple[str, str], ...]:
+    if not others:
+        return ()
     return tuple(sorted(others, key=lambda other: letters.index(other[0])))

@@ -5,6 +5,7 @@ All values are seconds. What a timer does is told by the table of the machine th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final, TypeVar
 
@@ -88,7 +89,7 @@ def take_due(due: dict[K, float], now: float) -> tuple[K, float] | None:
     return timer, when
 
 
-def change_timers(due: dict[K, float], running: tuple[K, ...], wanted: tuple[K, ...]) -> list[K]:
+def change_timers(due: dict[K, float], running: tuple[K, ...], wanted: tuple[K, ...]) -> Sequence[K]:
     """Stop the timers that a new state does not want.
 
     :param due: those of a machine that run.
@@ -96,6 +97,8 @@ def change_timers(due: dict[K, float], running: tuple[K, ...], wanted: tuple[K, 
     :returns: those that the owner has to start. One that both want goes on as it was, or stays away
         when it has fired.
     """
-    for timer in [timer for timer in due if timer not in wanted]:
-        del due[timer]
-    return [timer for timer in wanted if timer not in running]
+    if due:
+        for timer in tuple(due):
+            if timer not in wanted:
+                del due[timer]
+    return [timer for timer in wanted if timer not in running] if running else wanted

@@ -47,7 +47,7 @@ class TypedView:
 
         :raises RemoteProtocolError: if there is none (never after parse_message).
         """
-        vias = self.vias
+        vias: tuple[Via, ...] = self.headers.parsed.get("Via") or self.vias
         if not vias:
             raise RemoteProtocolError("no Via")
         return vias[0]
@@ -67,12 +67,14 @@ class TypedView:
     @property
     def from_tag(self) -> str | None:
         """Tag of From; None in RFC 2543."""
-        return self.from_.tag
+        sender: NameAddr | None = self.headers.parsed.get("From")
+        return (sender or self.from_).tag
 
     @property
     def to_tag(self) -> str | None:
         """Tag of To; None outside a dialog."""
-        return self.to.tag
+        target: NameAddr | None = self.headers.parsed.get("To")
+        return (target or self.to).tag
 
     @property
     def call_id(self) -> str:

@@ -86,9 +86,11 @@ class Lane(Generic[N]):
         self._last = written = loop.create_future()
         now = loop.time()
         self._waiting.append((note, written, now))
-        self._due = min(self._due, now + PATIENCE_S if patient else now)
-        if not self._is_running:
-            self._start_in_time(loop)
+        due = now + PATIENCE_S if patient else now
+        if due < self._due:  # else those that wait already take it along
+            self._due = due
+            if not self._is_running:
+                self._start_in_time(loop)
         return written
 
     async def idle(self) -> None:

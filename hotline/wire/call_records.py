@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -39,7 +39,7 @@ class _Unwritten:
     """A call record that is not committed yet."""
 
     call: OfferedCall
-    writing: asyncio.Future[None]
+    writing: asyncio.Future[None] = field(init=False)
     """The last attempt."""
     answered_at: datetime | None = None
     is_over: bool = False
@@ -98,17 +98,16 @@ class CallRecords:
             direction=direction,
             origin=arrived.origin.name,
         )
-        writing = self._begin(self._journal.open_call(call, is_awaited=is_awaited))
-        record = self._unwritten[call.call_id] = _Unwritten(call, writing)
-        writing.add_done_callback(partial(self._opened, record))
+        record = self._unwritten[call.call_id] = _Unwritten(call)
+        opening = self._journal.open_call(call, is_awaited=is_awaited)
+        record.writing = self._begin(opening, partial(self._opened, record))
 
     def answer_call(self, call_id: CallId) -> None:
         """Note that 200 OK was sent."""
         at, record = self._wall(), self._unwritten.get(call_id)
         if record is not None:
             record.answered_at = at
-        noting = self._begin(self._journal.answer_call(call_id, at))
-        noting.add_done_callback(partial(self._noted, call_id))
+        self._begin(self._journal.answer_call(call_id, at), partial(self._noted, call_id))
 
     def note_leg(
         self,
@@ -141,18 +140,24 @@ class CallRecords:
         end, record = _End(call_id, self._wall(), cause, tuple(path)), self._unwritten.get(call_id)
         if record is not None:
             record.is_over = True
-        closing = self._begin(self._journal.close_call(call_id, end.at, cause, end.path))
-        closing.add_done_callback(partial(self._closed, end, record))
+        closing = self._journal.close_call(call_id, end.at, cause, end.path)
+        self._begin(closing, partial(self._closed, end, record))
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Have something done in a task; a bug in it is logged and harms nothing else."""
-        self._begin(work).add_done_callback(_tell_bug)
+        self._begin(work, _tell_bug)
 
-    def _begin(self, work: Awaitable[None]) -> asyncio.Future[None]:
-        task = asyncio.ensure_future(work)
+    def _begin(
+        self, work: Awaitable[None], then: Callable[[asyncio.Future[None]], None] | None = None
+    ) -> asyncio.Future[None]:
+        task = work if isinstance(work, asyncio.Future) else asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._tasks.discard if then is None else partial(self._done, then))
         return task
+
+    def _done(self, then: Callable[[asyncio.Future[None]], None], task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        then(task)
 
     # -- the record of a call -----------------------------------------------------------------------
 

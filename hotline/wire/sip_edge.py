@@ -12,6 +12,7 @@ trunk nor registered telephone nor begins to register is not worth a parser's ti
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from errno import EAGAIN, ENOBUFS
@@ -138,6 +139,8 @@ class SipEdge:
         self._is_flushing = False
         self._is_overloaded = False
         self._is_stopped = False
+        self._tells_all: bool = log.is_enabled_for(logging.DEBUG)
+        """Asked once: a line that nobody wants costs a call four steps, and there are several a message."""
         user_agent.sheds = self.overload.sheds
 
     @property
@@ -388,7 +391,8 @@ class SipEdge:
             self.flush()
 
     def _tell(self, event: SipEvent) -> None:
-        log.debug("sip.event", kind=type(event).__name__, call_id=event.call_id)
+        if self._tells_all:
+            log.debug("sip.event", kind=type(event).__name__, call_id=event.call_id)
         self._on_event(event)
 
     def _turn_away(self, arrived: CallArrived) -> None:

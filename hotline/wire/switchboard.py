@@ -8,6 +8,7 @@ stands in ``hotline.call``.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection
 from datetime import datetime
 
@@ -86,6 +87,7 @@ class Switchboard:
         self._directory, self._is_ours = directory or NoDirectory(), is_ours
         self._lines: dict[CallId, _Line] = {}
         self._by_leg: dict[CallId, _Line] = {}
+        self._tells_all: bool = log.is_enabled_for(logging.DEBUG)
         self._records = CallRecords(clock, journal, wall, self._tell, self._lines.__contains__)
 
     @property
@@ -176,7 +178,7 @@ class Switchboard:
             origin=arrived.origin.name,
             direction=call.direction,
         )
-        self._advance(line, lambda _now: None)
+        self._advance(line, None)
 
     def _replace(self, arrived: CallArrived) -> None:
         """Hand a call that wants another leg's place (RFC 3891) to the call of that leg."""
@@ -226,18 +228,23 @@ class Switchboard:
         self._advance_with(line, event)
 
     def _advance_with(self, line: _Line, event: say.CallInput) -> None:
-        log.debug("call.event", call_id=event.call_id, event_kind=type(event).__name__)
-        self._advance(line, lambda now: line.call.handle(event, now))
+        if self._tells_all:
+            log.debug("call.event", call_id=event.call_id, event_kind=type(event).__name__)
+        self._advance(line, line.call.handle, event)
 
     def _timer(self, call_id: CallId) -> None:
         line = self._lines.get(call_id)
         if line is not None:
             self._advance(line, line.call.handle_timer)
 
-    def _advance(self, line: _Line, step: Callable[[float], None]) -> None:
-        """Let a machine take a step, and carry out what it asks for; a bug of ours ends that call only."""
+    def _advance(self, line: _Line, step: Callable[..., None] | None, *given: say.CallInput) -> None:
+        """Let a machine take a step, and carry out what it asks for; a bug of ours ends that call only.
+
+        :param step: given what comes behind it and the time; None: it took its step already.
+        """
         try:
-            step(self._clock.seconds())
+            if step is not None:
+                step(*given, self._clock.seconds())
             self._carry_out(line)
         except Exception:
             log.exception("switchboard.bug", call_id=line.call.call_id)
@@ -260,13 +267,15 @@ class Switchboard:
             commands = line.call.take_commands()
             self._note_legs(line)
             for command in commands:
-                log.debug("call.command", call_id=command.call_id, command=type(command).__name__)
+                if self._tells_all:
+                    log.debug("call.command", call_id=command.call_id, command=type(command).__name__)
                 self._do(line, command)
             if not line.answers:
                 break
             answers, line.answers = line.answers, []
             for answer in answers:
-                log.debug("call.event", call_id=answer.call_id, event_kind=type(answer).__name__)
+                if self._tells_all:
+                    log.debug("call.event", call_id=answer.call_id, event_kind=type(answer).__name__)
                 line.call.handle(answer, self._clock.seconds())
         call_id = line.call.call_id
         if line.call.is_over:
@@ -408,7 +417,7 @@ class Switchboard:
         for call in joined:
             line = asked if asked is not None and call is asked.call else other
             assert line is not None
-            self._advance(line, lambda _now: None)
+            self._advance(line, None)
 
 
 def _leave(agent: UserAgent, call_id: CallId, now: float) -> None:
