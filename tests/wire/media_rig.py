@@ -152,15 +152,15 @@ class Rig:
 
 
 def free_port_range(ports: int) -> int:
-    """Find so many even ports that nobody has at the moment."""
+    """Find so many pairs of ports, the first even, that nobody has at the moment."""
     import random
     import socket
 
     for _ in range(50):
-        low = random.randrange(20000, 50000, 2)
+        low = random.randrange(10_000, 32_000, 2)  # below the ports that Linux gives to clients
         ends = []
         try:
-            for port in range(low, low + 2 * ports, 2):
+            for port in range(low, low + 2 * ports):  # the odd ones are for reports
                 end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 ends.append(end)
                 end.bind(("127.0.0.1", port))
