@@ -26,7 +26,8 @@ class SqlDecisions(Work):
 
         A decision that was changed later is left out; the later one stands at its own position.
 
-        :returns: position and sample of each, and the position up to which that is all.
+        :returns: position and sample of each, and the position up to which that is all; one before
+            ``position`` when the log has been put back to an earlier state.
         """
         return await self.read(lambda session: _decided(session, position, limit))
 
@@ -49,4 +50,4 @@ def _decided(session: Session, after: int, limit: int) -> tuple[list[tuple[int, 
         is_decision = "kind_code" in payload.get(_CHANGED, ()) and payload.get("kind_code") == kind
         if is_decision and kind and said:
             found.append((position, Sample(said, kind)))
-    return found, rows[-1][0] if len(rows) == limit else max(newest, after)
+    return found, rows[-1][0] if len(rows) == limit else newest

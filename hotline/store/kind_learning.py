@@ -120,9 +120,10 @@ class KindLearning:
         while True:
             found, position = await self._decisions.kinds_decided_after(before, limit=BATCH)
             learned += await self._in_thread(partial(self._learn_blocking, found))
-            if position <= before:
+            is_all = position <= before
+            before = self._position = position  # an earlier one when the log was restored from a backup
+            if is_all:
                 break
-            before = self._position = position
         now = asyncio.get_running_loop().time()
         if learned and self._unsaved_since is None:
             self._unsaved_since = now

@@ -164,6 +164,19 @@ def test_a_damaged_file_is_set_aside_and_the_log_teaches_anew(world: World) -> N
     world.run(story)
 
 
+def test_a_log_put_back_to_an_earlier_state_is_followed_from_there(world: World) -> None:
+    async def story(store: Store) -> None:
+        save_blocking(world.folder / MODEL_FILE, Knowledge(position=10_000))
+        learner = learning(store, world.folder)
+        await learner.start()
+        await learner.look()
+        await decided(world, store, "0102")
+        assert await learner.look() == 1
+        await learner.stop()
+
+    world.run(story)
+
+
 def test_a_kind_that_left_the_catalogue_is_passed_over(world: World) -> None:
     async def story(store: Store) -> None:
         await decided(world, store, "0102")
