@@ -244,9 +244,13 @@ class TransactionLayer:
     def owe_trying(self, server: Server, now: float) -> None:
         """Owe an INVITE its 100, until ``pay_trying``: most are answered in the turn in which they come.
 
-        17.2.1 lets a 100 be left out where another response follows within 200 ms.
+        17.2.1 lets a 100 be left out where another response follows within 200 ms. A telephone in use
+        (pyVoIP 1.6.8) waits for 100, 180 or 401 for ever, whatever else comes: it gets its 100 first.
         """
-        self._owed.append((server, now))
+        if (server.request.headers.get("User-Agent") or "").startswith("pyVoIP"):
+            self.respond(server, response_to(server.request, 100), now)
+        else:
+            self._owed.append((server, now))
 
     def pay_trying(self) -> None:
         """Send 100 to the INVITEs that nothing was sent to since they came: the turn is over."""

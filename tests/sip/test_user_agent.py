@@ -16,6 +16,13 @@ HOLD = OFFER + "a=sendonly\n"
 ELSEWHERE = OFFER.replace("IP4 192.0.2.7", "IP4 198.51.100.9").replace("40000", "40400")
 
 
+def test_a_telephone_that_waits_for_a_trying_gets_one_first() -> None:
+    ua = Bench().ua
+    invite = an_invite().replace(b"CSeq:", b"User-Agent: pyVoIP 1.6.8\r\nCSeq:", 1)
+    ua.handle_message(parse_message(invite), UDP, 1000.0)
+    assert [outgoing.data[8:11] for outgoing in ua.take_outbox()] == [b"100"]
+
+
 def test_what_is_answered_in_the_turn_in_which_it_comes_gets_no_trying() -> None:
     ua = Bench().ua
     ua.handle_message(parse_message(an_invite()), UDP, 1000.0)
