@@ -107,6 +107,10 @@ async def a_phone(*, host: str = "127.0.0.1", **kw: Any) -> Phone:
     return phone
 
 
+A_STEP_S = 0.05
+"""Several steps of the plane (5 ms), as the machine may be busy."""
+
+
 class Rig:
     """A plane, its events, and ways to wait for them."""
 
@@ -148,6 +152,7 @@ class Rig:
         terms = {"event_payload_type": 101} | kw
         self.plane.send(OpenPort(CallId(name), phone.host, phone.port, codec, **terms))
         opened = await self.until(PortOpened, lambda event: event.call_id == name)
+        await asyncio.sleep(A_STEP_S)  # the product's side has told the port; now the plane opens it
         return int(opened.local_port)
 
 
