@@ -44,6 +44,7 @@ STEP_S: Final = FRAME_MS / 1000 / PHASES
 LONGEST_LAG: Final = 0.2  # seconds behind the grid after which it begins anew
 IDLE_WAIT_S: Final = 1.0
 COMMANDS_AT_ONCE: Final = 256  # of one step
+FAULTS_TOLD: Final = 100  # different ones, of one plane
 LONGEST_UNTOLD: Final = 100_000  # messages kept for a product that does not read
 
 
@@ -129,6 +130,7 @@ class MediaLoop:
         self._eager_ports: list[set[int]] = [set() for _ in range(plane.roster.phases)]
         self.without_reports = self._reports.missing
         """Ports whose neighbour, which RTCP needs, somebody else has."""
+        self._told: set[str] = set()
         self.skipped_s = 0.0
         """Time that the grid was moved by, in all."""
 
@@ -183,7 +185,10 @@ class MediaLoop:
                 self._sender.resize(uneven)
             self._sender.send(self._send_lists[phase])
             self._send_relayed()
-        self._reports.step()
+        try:
+            self._reports.step()
+        except Exception as error:  # noqa: BLE001 - what is said about voices may not cost a voice
+            self._complain(f"reports were left out: {error!r}")
         self._hand_over()
 
     def _read(self, indexes: list[int]) -> None:
@@ -207,9 +212,13 @@ class MediaLoop:
         try:
             self._plane.receive(batch)
         except Exception as error:  # noqa: BLE001 - datagram entry: no packet may end everybody's calls
-            self._control.tell(
-                Complained("", f"a batch of {len(batch.length)} packets was dropped: {error!r}")
-            )
+            self._complain(f"a batch of packets was dropped: {error!r}")
+
+    def _complain(self, fault: str) -> None:
+        """Tell of a fault of ours, once: what goes wrong in one step goes wrong in each."""
+        if fault not in self._told and len(self._told) < FAULTS_TOLD:
+            self._told.add(fault)
+            self._control.tell(Complained("", fault))
 
     def _obey(self, message: PlaneMessage) -> None:
         if isinstance(message, Record) and self._recorder.is_short_of_space:
@@ -219,7 +228,11 @@ class MediaLoop:
             message, MediaCommand
         ):
             raise LocalProtocolError(f"{type(message).__name__} is no command for a media plane")
-        self._plane.command(message)
+        try:
+            self._plane.command(message)
+        except Exception as error:  # noqa: BLE001 - one call's command may not end everybody's calls
+            self._complain(f"{type(message).__name__} could not be carried out: {error!r}")
+            self._control.tell(MediaFailed(message.call_id, f"the media plane has a fault: {error!r}"))
         if isinstance(message, OpenPort) and not self._plane.roster.is_shared:
             index = self._plane.port_index(message.call_id)
             if index is not None:  # a shared port holds what others say now

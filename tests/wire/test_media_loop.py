@@ -10,7 +10,7 @@ import pytest
 
 from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
-from hotline.media.plan import ClosePort, Codec, OpenPort, Play, PortOpened, PromptEnded
+from hotline.media.plan import ClosePort, Codec, MediaFailed, OpenPort, Play, PortOpened, PromptEnded
 from hotline.media.plane import Plane
 from hotline.media.prompts import PromptBank
 from hotline.wire import media_loop
@@ -102,6 +102,33 @@ def test_the_kernel_drops_strangers_while_a_call_has_one_peer(bench: Bench) -> N
     bench.open()
     bench.loop.step(0)
     assert bench.rtp.getpeername() == bench.phone.getsockname()
+
+
+def test_a_fault_in_the_reports_is_told_once_and_costs_no_voice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.open()
+    bench.told()
+    monkeypatch.setattr(bench.plane.reports, "handle_timer", lambda now: {}["a leg that is gone"])
+    bench.say(Play(C1, ["zh/a"], 3))
+    for _ in range(3):
+        bench.loop.step(0)
+    assert len(bench.phone.recv(999)) == 172
+    assert [type(message) for message in bench.told()] == [Complained, PromptEnded]
+
+
+def test_a_command_that_makes_our_code_fail_fails_its_call_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.open()
+    bench.told()
+    monkeypatch.setattr(bench.plane, "command", lambda command: {}["what is not there"])
+    bench.say(Play(C1, ["zh/a"], 3))
+    bench.loop.step(0)
+    complained, failed = bench.told()
+    assert isinstance(complained, Complained)
+    assert isinstance(failed, MediaFailed)
+    assert failed.call_id == C1
 
 
 def test_a_packet_that_makes_our_code_fail_ends_nobodys_call(
