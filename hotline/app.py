@@ -130,6 +130,9 @@ class Hotline:
         exchange.start()
         lookout.metrics.awaited["jobs_waiting"] = store.jobs_waiting
         lookout.watch(exchange)
+        lookout.answers["answer_phone"] = lambda question: exchange.switchboard.answer_phone(
+            str(question.get("phone", ""))
+        )
         log.info("serve.ready", sip_port=exchange.edge.port, console=console_url, flow=flow.version)
 
     async def stop(self, *, drain: bool, is_patient: bool = False) -> None:

@@ -13,7 +13,7 @@ import typer
 from hotline.cli.console import DEFAULT_CONFIG, ConfigOption, load_settings, out, run
 from hotline.cli.shown import put, table
 from hotline.desk.passwords import check_password
-from hotline.errors import Refused
+from hotline.errors import OutsideError, Refused
 from hotline.settings import Settings
 from hotline.sip.digest import Secret
 from hotline.sip.numbers import called_number, normalise_number
@@ -157,6 +157,21 @@ def phone_registrations(config: ConfigOption = DEFAULT_CONFIG) -> None:
         if rows
         else "no telephone is registered"
     )
+
+
+@app.command("answer")
+def phone_answer(phone: str, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Have a telephone that rings answer by itself, or take its call off hold, as a key on it would."""
+    settings = load_settings(config)
+    from hotline.wire.control_client import ControlClient
+
+    with ControlClient(settings.site.data_dir) as client:
+        is_told = client.ask("answer_phone", phone=phone)
+    if not is_told:
+        raise OutsideError(
+            f"phone {phone} has no call, or cannot answer by itself (it would list talk in Allow-Events)"
+        )
+    out.print(f"phone {phone} was told to answer", markup=False)
 
 
 def _do(settings: Settings, work: Callable[[SqlPhones], Awaitable[T]]) -> T:

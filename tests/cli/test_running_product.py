@@ -216,6 +216,9 @@ def test_metrics_tell_of_the_call(night: Night) -> None:
 def test_the_commands_for_trunks_and_telephones_speak_with_it(night: Night) -> None:
     assert run(night.product, "trunk", "status")[0] == 0
     assert run(night.product, "phone", "registrations") == (0, "no telephone is registered\n")
+    code, said = run(night.product, "phone", "answer", "1001")
+    assert code == 1
+    assert "phone 1001 has no call" in said
 
 
 def test_it_tells_that_it_runs(night: Night) -> None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,24 @@ def test_a_telephone_sends_its_call_to_another_one(
     call = the_call(product, seen)
     assert "!1002 forwarded to 2001" in json.loads(call["path"])
     assert legs(product, call) == [("1002", "failed"), ("2001", "hung_up")]
+
+
+def test_a_ringing_telephone_is_told_to_answer(
+    product: Product, desks: dict[str, Desk], seen: set[str]
+) -> None:
+    agent, caller = (
+        desks["1001"].is_called("desk_answers_when_told"),
+        desks["2001"].calls("desk_calls", "1001", "-d", "300"),
+    )
+
+    def is_told() -> bool:
+        with suppress(RuntimeError):  # it does not ring yet
+            return product.run("phone", "answer", "1001") == "phone 1001 was told to answer\n"
+        return False
+
+    assert wait_until(is_told, "the ringing")
+    ended_well(caller, agent)
+    assert the_call(product, seen)["cause"] == "caller"
 
 
 # -- transfer -------------------------------------------------------------------------------------------
