@@ -217,7 +217,7 @@ def test_the_commands_for_trunks_and_telephones_speak_with_it(night: Night) -> N
     assert run(night.product, "trunk", "status")[0] == 0
     assert run(night.product, "phone", "registrations") == (0, "no telephone is registered\n")
     code, said = run(night.product, "phone", "answer", "1001")
-    assert code == 1
+    assert code == 2
     assert "phone 1001 has no call" in said
 
 
