@@ -123,7 +123,8 @@ def test_no_call_set_up_fails_while_one_node_drains_and_the_other_dies(
     assert sorted(setups)[calls // 2] < 0.2
     wait_until(lambda: not rows(one, "select 1 from calls where ended_at is null"), "the end of all calls")
     written = [len(rows(product, "select call_id from calls")) for product in nodes]
-    assert sum(written) >= calls, "a call that was answered has its record, even on the node that died"
+    unwritten = 2  # answered within a tenth of a second before the kill, at 8 calls a second (decision 107)
+    assert sum(written) >= calls - unwritten, "a call has its record, even on the node that died"
     assert answered(one) > before_return + 10
 
 

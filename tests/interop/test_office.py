@@ -14,7 +14,7 @@ import pytest
 from examples.product import ROOT, Product
 from tests.interop.flows import CONNECTS
 from tests.interop.office import MUSIC_HZ, RINGING_HZ, TONES, Phone, a_tone
-from tests.interop.site import PROMPTS, rows, write_wav
+from tests.interop.site import PROMPTS, rows, wait_until, write_wav
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -67,6 +67,7 @@ def phone(product: Product, passwords: dict[str, str]) -> Iterator[Callable[...,
 
 def the_call(product: Product, **facts: object) -> dict[str, Any]:
     """Wait until the last call of the hotline's own number has ended, and give its row."""
+    time.sleep(0.5)  # notes of a call gather before they are written: the last row may be of the call before
     for _ in range(150):
         found = rows(product, "select * from calls where called = '96156' order by offered_at desc limit 1")
         if found and found[0]["ended_at"]:
@@ -182,7 +183,7 @@ def test_telephones_call_each_other(product: Product, phone: Callable[..., Phone
     far.hears(1, TONES["1002"])
     far.do("hang-up", 1)
     near.wait("closed", call=1)
-    (call,) = rows(product, "select * from calls where called = '1003'")
+    (call,) = wait_until(lambda: rows(product, "select * from calls where called = '1003'"), "the record")
     assert (call["direction"], call["origin"]) == ("inside", "1002")
 
 
