@@ -39,7 +39,7 @@ check: .venv/.test-ready
 
 # Makes the expected drawings, mails and pages anew; read the difference before you commit it.
 golden: .venv/.test-ready
-	HOTLINE_GOLDEN=1 $(BIN)/python -m pytest -q tests/ivr tests/call tests/tickets/test_drawing.py tests/sip/test_drawing.py tests/sip/test_ladder.py tests/wire/test_metrics.py tests/trunks/test_trunks_page.py tests/test_docs.py
+	HOTLINE_GOLDEN=1 $(BIN)/python -m pytest -q tests/ivr tests/call tests/tickets/test_moves_drawing.py tests/sip/test_drawing.py tests/sip/test_ladder.py tests/wire/test_metrics.py tests/trunks/test_trunks_page.py tests/test_docs.py
 	$(BIN)/python tests/notify/notify_builders.py
 	$(BIN)/hotline config explain > docs/settings.md
 

@@ -22,7 +22,7 @@ INTRODUCTION: Final = """\
 # The life of a request
 
 Made from the tables in `hotline/tickets/request_moves.py`, `order_moves.py` and `duties.py`; to make it
-anew: `HOTLINE_GOLDEN=1 pytest tests/tickets/test_drawing.py`. These tables are built and tested, but not
+anew: `HOTLINE_GOLDEN=1 pytest tests/tickets/test_moves_drawing.py`. These tables are built and tested, but not
 what the desk walks yet: that is the shorter one of [states](states.md).
 
 What a table does not hold cannot happen. How long each step may take stands in `config/limits.toml`, which

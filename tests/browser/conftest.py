@@ -29,6 +29,8 @@ ARGUMENTS = (
     "--autoplay-policy=no-user-gesture-required",
 )  # fmt: skip
 SCREENSHOTS = Path("var/screenshots")
+PATIENCE_MS = 20_000
+"""Whole products of other tests, and a recogniser, share the two cores."""
 # Notes when each row came, by the page's own clock, which is this machine's.
 WATCH_ROWS = """() => {
   window.sameLoad = true
@@ -100,6 +102,7 @@ def stand(server_loop: asyncio.AbstractEventLoop) -> Iterator[Stand]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A browser for one module: Playwright keeps a loop in this thread, and other modules want theirs."""
+    sync_api.expect.set_options(timeout=PATIENCE_MS)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
@@ -120,7 +123,7 @@ class Browsers:
         context = self._chromium.new_context(**(settings | options))
         self._contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", self._note)
         if user_name:

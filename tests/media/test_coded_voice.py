@@ -12,7 +12,7 @@ from voice_rig import FRAME, Rig, key_event, rtp, warble
 
 from hotline.errors import OutsideError, RemoteProtocolError
 from hotline.events.ids import CallId
-from hotline.media.coded import CodedVoice, Reframer
+from hotline.media.coded import MOST_WAIT_TICKS, CodedVoice, Reframer
 from hotline.media.g711 import Samples, decode, encode
 from hotline.media.plan import (
     Aim,
@@ -375,7 +375,8 @@ def test_whatever_the_network_does_voice_is_given_once_and_forward_only(data: st
                 (k + chance.choice([0, 0, 0, 1.5, 2.5, 6.5]), k) for _ in range(chance.choice([1, 1, 1, 2]))
             ]
     voice, given_out = CodedVoice(Echo(), 6), []
-    for tick in range(count + 10):
+    # what waits at the end is seven packets at most, each behind a gap of its own
+    for tick in range(count + 10 + (MOST_WAIT_TICKS + 1) ** 2):
         for _, k in sorted(each for each in arrivals if tick <= each[0] < tick + 1):
             payload = np.full(FRAME, k, np.int16).tobytes()
             sequence, stamp = first[0] + k & 0xFFFF, first[1] + k * 960 & 0xFFFFFFFF

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hotline.events.ids import CallId
+from hotline.media.g711 import SILENCE
 from hotline.media.plan import Codec, MediaEvent, OpenPort, PortOpened
 from hotline.wire.media_link import MediaPlane
 from hotline.wire.srtp import LibSrtp
@@ -105,6 +106,11 @@ async def a_phone(*, host: str = "127.0.0.1", **kw: Any) -> Phone:
         lambda: Phone(**kw), local_addr=(host, 0)
     )
     return phone
+
+
+def holds(recorded: bytes, said: bytes) -> bool:
+    """Tell whether a recording is what was said, and silence while a busy machine let the test wait."""
+    return recorded.startswith(said) and set(recorded[len(said) :]) <= set(SILENCE.tolist())
 
 
 A_STEP_S = 0.05

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_rig import FRAME, Phone, Rig, a_phone, free_port_range, tone
+from media_rig import FRAME, Phone, Rig, a_phone, free_port_range, holds, tone
 
 from hotline.events.ids import CallId, RecordingId
 from hotline.media.g711 import decode, encode
@@ -95,7 +95,7 @@ async def a_call(rig: Rig, name: str, phone: Phone, codec: Codec, sound: bytes, 
     await asyncio.sleep(0.05)
     rig.plane.send(StopRecording(call))
     closed = await rig.until(RecordingClosed, lambda event: event.call_id == name)
-    assert (rig.recordings / closed.path).read_bytes() == sound
+    assert holds((rig.recordings / closed.path).read_bytes(), sound)
     rig.plane.send(ClosePort(call))
     assert phone.heard_audio().startswith(encode(tone(1.0), codec).tobytes())
     assert is_one_line(phone)
@@ -140,7 +140,7 @@ async def test_a_stranger_with_other_keys_ends_nothing(rig: Rig) -> None:
     await asyncio.sleep(0.05)
     rig.plane.send(StopRecording(A))
     closed = await rig.until(RecordingClosed)
-    assert (rig.recordings / closed.path).read_bytes() == sound
+    assert holds((rig.recordings / closed.path).read_bytes(), sound)
     assert not any(isinstance(event, MediaFailed) for event in rig.events)
 
 
@@ -204,7 +204,7 @@ async def test_two_phones_hear_each_other_and_stay_recorded(rig: Rig) -> None:
     for call, said in ((A, said_one), (B, said_two)):
         rig.plane.send(ClosePort(call))
         closed = await rig.until(RecordingClosed, lambda event, call=call: event.call_id == call)
-        assert (rig.recordings / closed.path).read_bytes() == said
+        assert holds((rig.recordings / closed.path).read_bytes(), said)
 
 
 @on_a_plane
