@@ -31,8 +31,7 @@ STREET, STREET_CODE, STREET_MAIL = "北新桥街道办事处", "110101005", "str
 """The street that tests/data/speech/request_1.wav speaks of."""
 SPOKEN = "北新桥街道草园社区"
 SHOWN_S = 10.0
-"""Latest time from the caller's BYE to her request on the screen; on an idle machine it takes 0.1 s, beside other
-tests more than one."""
+"""Latest time from the caller's BYE to her request on the screen; idle machines need some 0.1 s."""
 TRANSCRIBED_MS = 60_000
 """Two cores, busy with other tests, recognise these six seconds in some ten."""
 
