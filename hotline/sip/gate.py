@@ -26,7 +26,7 @@ from hotline.sip.authentication import Authentication
 from hotline.sip.bindings import Bindings
 from hotline.sip.flow import Flow
 from hotline.sip.grammar import printable
-from hotline.sip.inspection import Refusal
+from hotline.sip.inspection import Refusal, check_scheme
 from hotline.sip.message import Request
 from hotline.sip.numbers import called_number
 from hotline.sip.phones import Phone, PhoneBook
@@ -203,6 +203,9 @@ class Gate:
         return trunk.origin
 
     def _check_call(self, trunk: Trunk, request: Request, now: float, standing: Standing) -> Refusal | None:
+        unreadable = check_scheme(request)
+        if unreadable is not None:
+            return unreadable
         numbers = trunk.numbers or self._config.numbers
         if called_number(request.uri, numbers, trunk.area_code) is None:
             self.counts.other_numbers += 1

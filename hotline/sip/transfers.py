@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hotline.events.ids import CallId
+from hotline.sip.admission import OriginKind
 from hotline.sip.agenda import Agenda
 from hotline.sip.call_book import CallBook
 from hotline.sip.call_leg import CallLeg
@@ -56,6 +57,8 @@ class Transfers:
         :returns: the refusal, or further headers of the 202; then ``begin`` follows.
         :raises RemoteProtocolError: 400 for what cannot be read.
         """
+        if leg.origin.kind is OriginKind.TRUNK:
+            return Refusal(403)  # who is on a carrier's line moves no call of the house, whatever the target
         request = server.request
         values = request.headers.get_all("Refer-To")
         if len(values) != 1:

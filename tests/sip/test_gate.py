@@ -188,6 +188,13 @@ def test_a_trunk_reaches_nothing_else(number: str) -> None:
     assert house.gate.counts.other_numbers == 1
 
 
+def test_a_trunk_that_calls_by_a_scheme_we_do_not_know_is_told_so() -> None:
+    house = House()
+    refusal = house.ask(an_invite(uri="http://example.com/96156"), CARRIER)
+    assert refusal == Refusal(416)  # RFC 3261, 8.2.2.1: not 404, which a carrier takes for a wrong number
+    assert (house.gate.counts.other_numbers, house.gate.counts.trunk_requests) == (0, 0)
+
+
 def test_a_trunk_may_be_kept_to_fewer_numbers() -> None:
     house = House(numbers=("01065240000",))
     assert isinstance(house.ask(an_invite(), CARRIER), Refusal)

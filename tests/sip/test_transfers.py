@@ -227,6 +227,15 @@ class Only:
         return self._origin
 
 
+def test_a_carriers_line_transfers_nothing_and_is_told_so_at_once() -> None:
+    bench = Bench(admission=Only(Origin(OriginKind.TRUNK, "unicom")))
+    call_id, answers = referred(bench)
+    assert [answer.status for answer in answers if isinstance(answer, Response)] == [403]
+    assert len(answers) == 1  # nobody subscribed to anything
+    assert (bench.events(), bench.ua.counts.transfers_asked) == ([], 0)
+    assert bench.ua.hang_up(call_id, bench.now)  # the call itself goes on
+
+
 def test_a_carriers_line_takes_over_nothing() -> None:
     bench = Bench(admission=Only(Origin(OriginKind.TRUNK, "unicom")))
     _, tag = bench.talking()
