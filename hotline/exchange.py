@@ -42,6 +42,7 @@ from hotline.sip.trunk_routes import TrunkRoutes
 from hotline.sip.trunk_traffic import TrunkTraffic
 from hotline.sip.user_agent import UserAgent
 from hotline.trunks import TRUNKS_FILE, read_trunks
+from hotline.trunks.secrecy import open_keys_of
 from hotline.trunks.trust import doubts_of
 from hotline.wire.chance import Chance
 from hotline.wire.media_link import MediaPlane
@@ -181,6 +182,9 @@ class Exchange:
         for trunk in self.trunks.trunks:
             for doubt in doubts_of(trunk, interface_towards):
                 log.warning("trunk.open_to_others", trunk=trunk.name, remedy=doubt)
+            open_keys = open_keys_of(trunk)
+            if open_keys is not None:
+                log.warning("trunk.keys_in_the_clear", trunk=trunk.name, remedy=open_keys)
         self.lines.start()
 
     async def stop(self) -> None:

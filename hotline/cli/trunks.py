@@ -62,6 +62,7 @@ def trunk_check(
     """Check the file of the trunks without calling anybody; hotline need not run."""
     settings = load_settings(config)
     from hotline.trunks import TRUNKS_FILE, read_trunks
+    from hotline.trunks.secrecy import open_keys_of
     from hotline.trunks.trust import doubts_of
     from hotline.wire.sip_sockets import interface_towards
 
@@ -71,8 +72,9 @@ def trunk_check(
     found, is_good = run(_look_up(trunks)) if names else ({}, True)
     put("\n".join(_checked(trunk, found.get(trunk.name, ())) for trunk in trunks))
     for trunk in trunks:
-        for doubt in doubts_of(trunk, interface_towards):
-            put(f"! {doubt}")
+        for doubt in (*doubts_of(trunk, interface_towards), open_keys_of(trunk)):
+            if doubt:
+                put(f"! {doubt}")
     put(f"{file}: {len(trunks)} trunk{'' if len(trunks) == 1 else 's'}, no complaints about the file")
     if not is_good:
         raise typer.Exit(FAULTS)

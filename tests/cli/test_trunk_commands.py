@@ -158,3 +158,11 @@ def test_check_fails_for_a_name_that_leads_nowhere(tmp_path: Path) -> None:
 def test_check_names_file_line_and_remedy(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["trunk", "check", *site(tmp_path, "[trunks.t]\nproxys = ['a']\n")])
     assert "trunks.toml:2: [trunks.t] proxys: unknown key; did you mean 'proxies'?" in str(result.exception)
+
+
+def test_check_warns_of_encryption_whose_keys_anybody_reads(tmp_path: Path) -> None:
+    text = '[trunks.t]\nproxies = ["192.0.2.1;udp"]\nsrtp = "optional"\n'
+    result = CliRunner().invoke(app, ["trunk", "check", "--no-names", *site(tmp_path, text)])
+    [warning] = [line for line in result.output.splitlines() if line.startswith("! ")]
+    assert "the keys of the voice in the clear through 192.0.2.1;udp: reach each proxy by ;tls" in warning
+    assert result.exit_code == 0  # a warning, as for open addresses: some carriers have nothing better
