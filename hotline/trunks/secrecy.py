@@ -17,8 +17,8 @@ def open_keys_of(trunk: Trunk) -> str | None:
     key = f'[trunks.{trunk.name}] srtp = "{security}"'
     if not trunk.proxies:
         return (
-            f"{key} protects the voice of calls that come over TLS alone: keys that come by UDP or TCP can be "
-            'read on the way; agree on TLS with the carrier, or set srtp = "never"'
+            f"{key} protects the voice of calls that come over TLS alone: keys that come by UDP or TCP can "
+            'be read on the way; agree on TLS with the carrier, or set srtp = "never"'
         )
     plain = [str(proxy) for proxy in trunk.proxies if proxy.transport in {"udp", "tcp"}]
     if plain:
