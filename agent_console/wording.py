@@ -113,6 +113,7 @@ EVENTS: Final[Mapping[str, str]] = {
     record.RECORDING_PAUSED: N_("The recording was paused"),
     record.RECORDING_RESUMED: N_("The recording went on"),
     record.RECORDING_EXPORTED: N_("The recording was exported"),
+    record.RECORDING_EXPIRED: N_("The recording's time was over, and its sound was deleted"),
     record.REQUEST_OPENED: N_("The request was opened"),
     record.REQUEST_TRANSCRIBED: N_("The transcript is ready"),
     record.REQUEST_NOT_TRANSCRIBED: N_("The recording could not be transcribed"),

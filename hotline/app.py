@@ -41,6 +41,7 @@ from hotline.sip.phones import PhoneBook
 from hotline.speech.model_files import find_model_blocking
 from hotline.speech.service import TranscriptionService
 from hotline.store import Store
+from hotline.store.expiry import Expiry
 from hotline.store.kind_files import MODEL_FILE
 from hotline.store.kind_learning import KindLearning
 from hotline.store.passwords import Argon2Passwords
@@ -104,6 +105,10 @@ class Hotline:
         look = SecondLook(store)
         self._stops.append(look.stop)
         look.start()
+        keep_days = settings.recordings.keep_days
+        expiry = Expiry(store, keep_days, wall_now, time_zone=settings.site.time_zone)
+        self._stops.append(expiry.stop)
+        expiry.start()
         kinds = KindLearning(store, district.kinds, settings.site.data_dir / MODEL_FILE)
         self._stops.append(kinds.stop)
         await kinds.start()

@@ -296,6 +296,14 @@ class MediaSettings(_Section):
         return self.calls_per_port * len(ports)
 
 
+class RecordingsSettings(_Section):
+    """What callers said."""
+
+    keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    """Days that audio is kept after its request came to its end and nothing more happened to it; 0: for
+    ever. What is older is deleted at three each night, with an event; transcripts and records stay."""
+
+
 class IvrSettings(_Section):
     """The voice menu."""
 
@@ -383,6 +391,7 @@ class Settings(_Section):
     sip: SipSettings = SipSettings()
     phones: PhonesSettings = PhonesSettings()
     media: MediaSettings = MediaSettings()
+    recordings: RecordingsSettings = RecordingsSettings()
     ivr: IvrSettings = IvrSettings()
     store: StoreSettings = StoreSettings()
     speech: SpeechSettings = SpeechSettings()

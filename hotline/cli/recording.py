@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hotline.desk.views import RecordingFile
     from hotline.media.g711 import Octets, Samples
     from hotline.store.recording_reads import Fault, KeptRecording, Verdict
+    from hotline.store.retention import Sweep
 
 Piece = TypeVar("Piece", "Samples", "Octets")
 
@@ -69,6 +70,11 @@ def export(
     """Write a recording into a file that other programs play; the events say that you did."""
     settings = load_settings(config)
     recording = _find(settings, name)
+    if recording.expired_at is not None:
+        raise ConfigError(
+            f"the sound of {recording.recording_id} was deleted on {recording.expired_at:%Y-%m-%d}, when its "
+            "time was over ([recordings] keep_days)"
+        )
     file = _one_side(recording, who)
     part = output.with_name(output.name + ".part")
     try:
@@ -99,6 +105,32 @@ def verify(config: ConfigOption = DEFAULT_CONFIG) -> None:
         )
     if verdict.faults:
         put(_faults(verdict.faults))
+        raise typer.Exit(FAULTY)
+
+
+@app.command("expire")
+def expire(
+    keep_days: Annotated[
+        int | None,
+        typer.Option(min=1, help="Instead of [recordings] keep_days.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Delete the sound of recordings whose requests are over and older than [recordings] keep_days."""
+    settings = load_settings(config)
+    days = keep_days or settings.recordings.keep_days
+    if not days:
+        raise ConfigError(
+            "recordings are kept for ever: [recordings] keep_days is 0; set it, or give --keep-days"
+        )
+    sweep = run(_expire(settings, days, dry_run=dry_run))
+    for recording_id in sweep.recordings if dry_run else ():
+        put(recording_id)
+    done = "would be deleted" if dry_run else "deleted"
+    put(f"{len(sweep.recordings)} recordings older than {days} days {done}, {sweep.size_bytes / 1e6:.1f} MB")
+    if sweep.faults:
+        put("\n".join(sweep.faults))
         raise typer.Exit(FAULTY)
 
 
@@ -139,6 +171,13 @@ async def _verify(settings: Settings) -> Verdict:
 
     async with open_store(settings) as (store, _desk):
         return await store.verify_recordings()
+
+
+async def _expire(settings: Settings, days: int, *, dry_run: bool) -> Sweep:
+    from hotline.app import open_store
+
+    async with open_store(settings) as (store, _desk):
+        return await store.expire_recordings(days, actor=ACTOR, dry_run=dry_run)
 
 
 def _one_side(recording: KeptRecording, who: Who) -> RecordingFile:

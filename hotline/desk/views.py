@@ -71,6 +71,8 @@ class RecordingView:
     cut_short: bool
     both: bool = False
     """True: the caller and whom she talked with; she is heard on the left."""
+    expired_at: datetime | None = None
+    """When its audio was deleted because its time was over."""
 
 
 @dataclass(frozen=True, slots=True)

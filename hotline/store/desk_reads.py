@@ -31,6 +31,7 @@ from hotline.events.record import (
 from hotline.intake.path import excerpt
 from hotline.routing.suggestion import KIND, PLACE, Suggestion
 from hotline.store.phones import OF_PHONES
+from hotline.store.retention import expired_of
 from hotline.store.tables import (
     CallRow,
     EventRow,
@@ -213,7 +214,8 @@ def _recordings(session: Session, recording_id: str) -> list[RecordingView]:
     row = session.get_one(RecordingRow, recording_id)
     samples = max(row.length_samples, row.far_length_samples)
     both = bool(row.far_path)
-    return [RecordingView(row.recording_id, row.started_at, samples / RATE_HZ, row.cut_short, both)]
+    expired = expired_of(session, {row.call_id}).get(recording_id)
+    return [RecordingView(row.recording_id, row.started_at, samples / RATE_HZ, row.cut_short, both, expired)]
 
 
 def _history(session: Session, request: RequestRow, unit: str | None) -> list[HistoryLine]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from hotline.desk.policy import role_of
 from hotline.desk.ports import Decision
@@ -26,6 +27,7 @@ from hotline.routing.suggestion import KIND, PLACE, PRIORITY, REGION, UNIT
 from hotline.store.desk_reads import has_order
 from hotline.store.outbox import finish
 from hotline.store.recordings import recording_file
+from hotline.store.retention import expired_of
 from hotline.store.tables import (
     EventRow,
     KindRow,
@@ -83,19 +85,23 @@ class SqlDeskWrites(Work):
         self, actor: Actor, unit: str | None, recording_id: str, *, is_heard: bool = True
     ) -> RecordingFile | None:
         """Find a recording and note that this person heard it, unless she only looks at it."""
-        found = await self.read(
-            lambda session: session.scalar(
-                select(RecordingRow)
-                .join(RequestRow, RequestRow.recording_id == RecordingRow.recording_id)
-                .where(RecordingRow.recording_id == recording_id)
-                .where(has_order(unit) if unit is not None else RequestRow.number.is_not(None))
-            )
-        )
-        if found is None:
+        found, has_expired = await self.read(lambda session: _audible(session, unit, recording_id))
+        if found is None or has_expired:
             return None
         if is_heard:
             await self.write(lambda writing: _note_played(writing, actor, recording_id))
         return recording_file(found, self.recordings_dir)
+
+
+def _audible(session: Session, unit: str | None, recording_id: str) -> tuple[RecordingRow | None, bool]:
+    """Find a recording that somebody of this unit may hear, and tell whether its audio was deleted."""
+    row = session.scalar(
+        select(RecordingRow)
+        .join(RequestRow, RequestRow.recording_id == RecordingRow.recording_id)
+        .where(RecordingRow.recording_id == recording_id)
+        .where(has_order(unit) if unit is not None else RequestRow.number.is_not(None))
+    )
+    return row, row is not None and recording_id in expired_of(session, {row.call_id})
 
 
 # -- the request --------------------------------------------------------------------------------------

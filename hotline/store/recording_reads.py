@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from hotline.desk.views import RecordingFile
 from hotline.events.ids import CallId, RecordingId
 from hotline.events.record import RECORDING_EXPORTED, RECORDING_PAUSED, RECORDING_RESUMED
 from hotline.store.recordings import is_drawing, read_name, recording_file, scan_blocking, sha256_blocking
+from hotline.store.retention import all_expired, expired_of
 from hotline.store.tables import RecordingRow, RequestRow
 from hotline.store.work import Work
 
@@ -31,6 +33,8 @@ class KeptRecording:
     file: RecordingFile
     sha256: str
     far_sha256: str
+    expired_at: datetime | None = None
+    """When its audio was deleted because its time was over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +109,15 @@ class SqlRecordings(Work):
         on_disk = await asyncio.to_thread(_scan_blocking, self.recordings_dir)
         faults: list[Fault] = []
         checked, after = 0, ""
+        expired = await self.read(all_expired)
         while rows := await self.read(lambda session, last=after: _page(session, last)):  # type: ignore[misc]
             for row in rows:
                 on_disk.pop(row.path, None)
                 on_disk.pop(row.far_path, None)
-            found = await asyncio.to_thread(_check_blocking, self.recordings_dir, rows)
+            kept = [row for row in rows if row.recording_id not in expired]
+            found = await asyncio.to_thread(_check_blocking, self.recordings_dir, kept)
             faults += found
-            checked += sum(1 + bool(row.far_path) for row in rows) - len(found)
+            checked += sum(1 + bool(row.far_path) for row in kept) - len(found)
             after = rows[-1].recording_id
         known = await self.read(lambda session: set(session.scalars(select(RecordingRow.recording_id))))
         open_files = 0
@@ -135,9 +141,17 @@ def _recordings_of(session: Session, name: str, folder: Path) -> list[KeptRecord
             )
         )
         .order_by(RecordingRow.started_at, RecordingRow.recording_id)
-    )
+    ).all()
+    expired = expired_of(session, {row.call_id for row in rows})
     return [
-        KeptRecording(row.recording_id, row.call_id, recording_file(row, folder), row.sha256, row.far_sha256)
+        KeptRecording(
+            row.recording_id,
+            row.call_id,
+            recording_file(row, folder),
+            row.sha256,
+            row.far_sha256,
+            expired.get(row.recording_id),
+        )
         for row in rows
     ]
 

@@ -14,6 +14,7 @@ from hotline.store.phones import SqlPhones
 from hotline.store.qualities import SqlQualities
 from hotline.store.recording_reads import SqlRecordings
 from hotline.store.recovery import SqlRemains
+from hotline.store.retention import SqlRetention
 from hotline.store.seed import SqlSeed
 from hotline.store.transcripts import SqlTranscripts
 from hotline.store.users import SqlUsers
@@ -27,6 +28,7 @@ class Store(
     SqlNotices,
     SqlRemains,
     SqlRecordings,
+    SqlRetention,
     SqlSeed,
     SqlUsers,
     SqlPhones,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import sqlite3
 import wave
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,28 @@ def test_verify_names_what_changed_with_the_remedy(ask: Ask, site: Path) -> None
     assert "1 files are as they were" in done.output
     for words in ("20261123-0900-ab-1.far.alaw", "missing: bring it back from a backup", "changed: bring it"):
         assert words in done.output
+
+
+def test_what_is_over_expires_and_what_is_open_stays(
+    ask: Ask, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hotline.app.wall_now", lambda: AT + timedelta(days=40))
+    one, two = "20261123-0900-ab-1", "20261123-0900-ab-2"
+    folder = site / "recordings" / "2026-11-23"
+    assert "0 recordings older than 30 days deleted" in ask("recording", "expire", "--keep-days", "30").output
+    with sqlite3.connect(site / "hotline.sqlite3") as store:
+        store.execute("UPDATE service_requests SET state = 'closed'")
+    would = ask("recording", "expire", "--keep-days", "30", "--dry-run").output
+    assert would.startswith(f"{one}\n{two}\n2 recordings older than 30 days would be deleted")
+    assert (folder / f"{one}.alaw").read_bytes() == NEAR
+    assert "2 recordings older than 30 days deleted" in ask("recording", "expire", "--keep-days", "30").output
+    assert not folder.exists()
+    assert ask("events").output.count('"recording.expired"') == 2
+    assert ask("recording", "verify").exit_code == 0
+    with pytest.raises(ConfigError, match="deleted on 2027-01-02"):
+        ask("recording", "export", one, "-o", tmp_path / "a.wav")
+
+
+def test_who_keeps_for_ever_is_told_how_to_set_it(ask: Ask) -> None:
+    with pytest.raises(ConfigError, match="keep_days is 0"):
+        ask("recording", "expire")
