@@ -16,7 +16,9 @@ from hotline.media.plan import (
     Bridge,
     ClosePort,
     ExpectVoice,
+    FinishRecording,
     MediaCommand,
+    Mix,
     NoteKey,
     OpenPort,
     PauseRecording,
@@ -48,18 +50,21 @@ class Commands:
         parts = self._parts
         call = parts.legs.by_call.get(command.call_id)
         match command:
+            case FinishRecording():
+                parts.recordings.finish(command)
             case OpenPort():
                 self._agreement.open_port(command, call)
-            case _ if call is None and isinstance(command, MAY_BE_LATE):
-                pass  # the call was faster
             case _ if call is None:
-                parts.fail(command.call_id, f"{type(command).__name__} came for a call that has no port")
+                if not isinstance(command, MAY_BE_LATE):  # else the call was faster
+                    parts.fail(command.call_id, f"{type(command).__name__} came for a call that has no port")
             case Aim():
                 self._agreement.aim(call, command)
             case Bridge():
                 self._bridge(call, command)
             case Unbridge():
-                self._part(call)
+                parts.conferences.end(call)
+            case Mix():
+                self._mix(call, command)
             case Play():
                 self._playing.play(call, command)
             case NoteKey() | WatchLevel() | ExpectVoice():
@@ -88,7 +93,7 @@ class Commands:
         """End a call's media, closing its recording."""
         parts = self._parts
         parts.recordings.end(call)
-        self._part(call)
+        parts.conferences.leave(call)
         parts.reports.close(call)
         parts.out.stop(call.slot)
         parts.legs.remove(call)
@@ -104,15 +109,22 @@ class Commands:
         for one in (call, other):
             self._playing.stop(one)
             parts.roster.begin(one.slot)
-        if call.other is not other:
-            self._part(call)
-            self._part(other)
-        parts.bridges.build(call, other)
-        parts.recordings.join(call, other)
+        parts.conferences.build({call: (other,), other: (call,)})
 
-    def _part(self, call: Leg) -> None:
-        self._parts.recordings.part(call)
-        self._parts.bridges.end(call)
+    def _mix(self, call: Leg, command: Mix) -> None:
+        parts, legs = self._parts, self._parts.legs.by_call
+        table: dict[Leg, list[Leg]] = {call: []}
+        for listener, speaker in command.hears:
+            missing = next((one for one in (listener, speaker) if one not in legs), None)
+            if missing is not None or listener == speaker:
+                whom = f"{missing}, which has no port" if missing is not None else "itself"
+                parts.fail(call.call_id, f"{listener} cannot hear {speaker}: it would be mixed with {whom}")
+                return
+            table.setdefault(legs[listener], []).append(legs[speaker])
+            table.setdefault(legs[speaker], [])
+        for one in table:
+            parts.roster.begin(one.slot)
+        parts.conferences.build({leg: tuple(dict.fromkeys(heard)) for leg, heard in table.items()})
 
     def _record(self, call: Leg, command: Record | PauseRecording | ResumeRecording | StopRecording) -> None:
         recordings = self._parts.recordings

@@ -115,8 +115,25 @@ class Bridge:
 
 
 @dataclass(frozen=True, slots=True)
+class Mix:
+    """Let some calls hear each other as a table says, from the next frame on (monitor, three that talk).
+
+    Who hears one other alone is passed that one's packets as by Bridge; who hears several hears their sum.
+    What any of them heard before ends, unless it stands here too: the same table changed is a Mix with
+    another one, and nobody whose row is the same notices. Play and recordings stand above, as above a
+    bridge, and go on.
+    """
+
+    call_id: CallId
+    """One of them; the others are named by the table."""
+    hears: Sequence[tuple[CallId, CallId]]
+    """Who hears whom: listener and speaker. Two that hear each other and stand first are a pair: a recording
+    of one on both sides takes the other for its far side."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unbridge:
-    """Let a call and its other one hear each other no more."""
+    """Let a call and those it is bridged or mixed with hear each other no more."""
 
     call_id: CallId
 
@@ -173,6 +190,22 @@ class Record:
     both: bool = False
     """True: also record, in a file of its own, whoever is bridged with her, now or later. Then both
     files begin at this moment, so that their samples of the same number were said at the same time."""
+    resumed_s: float = 0.0
+    """Above 0: so long ago it was begun by a plane that died; what that one wrote goes on, with silence in
+    place of what was said while there was none."""
+    spoken_ms: int = 0
+    """How much of what that one wrote was speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRecording:
+    """Close a recording that a plane left open which died; answered by RecordingClosed."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    codec: Codec
+    """Law of its leg; where nothing was written, of an empty recording."""
+    spoken_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,12 +246,14 @@ MediaCommand = (
     | Aim
     | ExpectVoice
     | Bridge
+    | Mix
     | Unbridge
     | Play
     | NoteKey
     | WatchLevel
     | StopPlaying
     | Record
+    | FinishRecording
     | PauseRecording
     | ResumeRecording
     | StopRecording
@@ -233,6 +268,19 @@ class PortOpened:
     call_id: CallId
     local_ip: str
     local_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortMoved:
+    """The plane of the call died, or it goes over to another one: its voice is expected here from now on.
+
+    All that was commanded goes on (a prompt from its beginning); the other side is to be told by a re-INVITE.
+    """
+
+    call_id: CallId
+    local_ip: str
+    local_port: int
+    """May be the one of before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +449,7 @@ class MediaFailed:
 
 MediaEvent = (
     PortOpened
+    | PortMoved
     | PromptEnded
     | DigitPressed
     | KeyUnsent

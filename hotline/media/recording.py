@@ -38,6 +38,8 @@ class OpenSide:
     """Samples handed to the disk so far."""
     hushed: list[tuple[int, int]] = field(default_factory=list)
     """Stretches of the leg's time line that are written as silence, in order."""
+    is_resumed: bool = False
+    """True until the first samples are handed over of a file whose beginning another plane has written."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,13 +53,15 @@ class OpenRecording:
     near: OpenSide = field(init=False)
     far: OpenSide | None = None
     """None: only the leg itself is recorded."""
+    is_resumed: bool = False
+    """A plane that died has written its beginning."""
     is_paused: bool = False
     pause_ticks: int = 0
     """Ticks that the pause may still last."""
 
     def __post_init__(self) -> None:
         """Make the side that every recording has."""
-        self.near = OpenSide(self, Side.NEAR)
+        self.near = OpenSide(self, Side.NEAR, is_resumed=self.is_resumed)
 
     @property
     def sides(self) -> tuple[OpenSide, ...]:
@@ -76,6 +80,9 @@ class AppendSamples:
     side: Side = Side.NEAR
     lead: int = 0
     """Samples of silence to be written before ``data``."""
+    at: int | None = None
+    """Given with the first samples behind what a plane that died wrote: where they belong. What is missing
+    before them is silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +92,10 @@ class SealRecording:
     call_id: CallId
     recording_id: RecordingId
     codec: Codec
-    """Law of the near side."""
+    """Law of the near side, unless its file tells another."""
     speech_ms: int
+    is_resumed: bool = False
+    """True: a plane that died may have left files of it."""
 
 
 RecorderOrder = AppendSamples | SealRecording

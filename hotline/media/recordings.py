@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hotline.errors import LocalProtocolError
 from hotline.media.g711 import LAWS, SILENCE, codec_index
 from hotline.media.leg import Leg
-from hotline.media.plan import Record, RecordingPaused, RecordingResumed
+from hotline.media.plan import FinishRecording, Record, RecordingPaused, RecordingResumed
 from hotline.media.recording import (
     NOWHERE,
     AppendSamples,
@@ -85,17 +85,19 @@ class Recordings:
             with_whom = self._sides[leg.slot].recording.call_id
             raise LocalProtocolError(f"{leg.call_id} is recorded already, beside {with_whom}")
         longest_ticks = max(0, round(command.longest_s * 1000 / FRAME_MS))
+        resumed_ticks = max(0, round(command.resumed_s * 1000 / FRAME_MS))
         recording = leg.recording = OpenRecording(
             leg.call_id,
             command.recording_id,
             longest_ticks,
             longest_samples=max(0, round(command.longest_s * RATE_HZ)),
+            is_resumed=command.resumed_s > 0,
         )
-        self._ticks_left[leg.slot] = longest_ticks
-        self._speech_frames[leg.slot] = 0
+        self._ticks_left[leg.slot] = longest_ticks - resumed_ticks
+        self._speech_frames[leg.slot] = command.spoken_ms // FRAME_MS
         self._attach(recording.near, leg)
         if command.both:
-            recording.far = OpenSide(recording, Side.FAR)
+            recording.far = OpenSide(recording, Side.FAR, is_resumed=recording.is_resumed)
             if leg.other is not None:
                 self.join(leg, leg.other)
 
@@ -152,9 +154,25 @@ class Recordings:
         self._detach(recording.near, leg)
         leg.recording = None
         near = recording.near
-        speech_ms = min(int(self._speech_frames[leg.slot]) * FRAME_MS, near.length_samples * 1000 // RATE_HZ)
+        speech_ms = int(self._speech_frames[leg.slot]) * FRAME_MS
+        if not recording.is_resumed:  # else the recorder alone knows how long it is
+            speech_ms = min(speech_ms, near.length_samples * 1000 // RATE_HZ)
         self._orders.append(
-            SealRecording(leg.call_id, recording.recording_id, near.codec or leg.law, speech_ms)
+            SealRecording(
+                leg.call_id,
+                recording.recording_id,
+                near.codec or leg.law,
+                speech_ms,
+                is_resumed=recording.is_resumed,
+            )
+        )
+
+    def finish(self, command: FinishRecording) -> None:
+        """Let a recording be sealed that a plane left open which died."""
+        self._orders.append(
+            SealRecording(
+                command.call_id, command.recording_id, command.codec, command.spoken_ms, is_resumed=True
+            )
         )
 
     # -- every 20 ms --------------------------------------------------------------------------------
@@ -218,7 +236,7 @@ class Recordings:
     def _append(self, side: OpenSide, leg: Leg, start: int, samples: NDArray[np.uint8]) -> None:
         recording, codec = side.recording, side.codec
         assert codec is not None, "given when the leg was attached"
-        lead = 0
+        lead, at = 0, None
         if not side.has_begun:
             side.has_begun = True
             self._lines.settle(leg.slot)
@@ -232,9 +250,11 @@ class Recordings:
         if codec is not leg.law:
             samples = LAWS[codec_index(leg.law), codec_index(codec)][samples]
         side.length_samples += lead + len(samples)
+        if side.is_resumed:
+            side.is_resumed, lead, at = False, 0, lead
         self._orders.append(
             AppendSamples(
-                recording.call_id, recording.recording_id, codec, samples.tobytes(), side.side, lead
+                recording.call_id, recording.recording_id, codec, samples.tobytes(), side.side, lead, at
             )
         )
 
@@ -243,8 +263,8 @@ class Recordings:
 
         One packet's length is left out, as a tick and a packet are not due in the same moment.
         """
-        if side.recording.far is None:  # one side alone begins with the first sample that comes
-            return 0
+        if side.recording.far is None and not side.is_resumed:
+            return 0  # one side alone begins with the first sample that comes
         came = self._lines.now(side.slot) - start
         return max(0, self._elapsed(side.recording) - came - FRAME - side.length_samples)
 
@@ -257,7 +277,7 @@ class Recordings:
         near = recording.near
         if near.has_begun:
             samples = near.length_samples + max(0, int(self._lines.edge[near.slot]) - near.next)
-        elif recording.far is not None:
+        elif recording.far is not None or recording.is_resumed:
             samples = self._elapsed(recording)
         else:
             samples = max(0, int(self._lines.edge[near.slot] - self._lines.first[near.slot]))

@@ -21,16 +21,19 @@ from hotline.media.plan import (
     DigitPressed,
     ExpectVoice,
     FarSide,
+    FinishRecording,
     KeyUnsent,
     LegQuality,
     LevelHeard,
     MediaCommand,
     MediaEvent,
     MediaFailed,
+    Mix,
     NoteKey,
     OpenPort,
     PauseRecording,
     Play,
+    PortMoved,
     PortOpened,
     PromptEnded,
     Record,
@@ -100,9 +103,10 @@ PlaneMessage = MediaCommand | MediaEvent | Configure | PlaneReady | PlaneRefused
 _KINDS: Final[dict[str, type[PlaneMessage]]] = {
     kind.__name__: kind
     for kind in (
-        OpenPort, Aim, ExpectVoice, Bridge, Unbridge, Play, NoteKey, WatchLevel, StopPlaying, ClosePort,
-        Record, StopRecording, PauseRecording, ResumeRecording, RecordingPaused, RecordingResumed,
-        PortOpened, PromptEnded, DigitPressed, KeyUnsent, LevelHeard, SpeechStarted, SpeechEnded,
+        OpenPort, Aim, ExpectVoice, Bridge, Mix, Unbridge, Play, NoteKey, WatchLevel, StopPlaying, ClosePort,
+        Record, FinishRecording, StopRecording, PauseRecording, ResumeRecording,
+        RecordingPaused, RecordingResumed,
+        PortOpened, PortMoved, PromptEnded, DigitPressed, KeyUnsent, LevelHeard, SpeechStarted, SpeechEnded,
         LegQuality, VoiceMissing, VoiceFound,
         RecordingClosed, MediaFailed,
         Configure, PlaneReady, PlaneRefused, Complained,
@@ -143,6 +147,10 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no place in a message")
 
 
+def _tuples(values: list[Any]) -> tuple[Any, ...]:
+    return tuple(_tuples(value) if isinstance(value, list) else value for value in values)
+
+
 _WRITER: Final = json.JSONEncoder(default=_plain, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -167,7 +175,7 @@ def read_message(datagram: bytes) -> PlaneMessage:
         if tree.get("far") is not None:
             tree["far"] = FarSide(**tree["far"] | {"codec": Codec[tree["far"]["codec"]]})
         values: Any = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in tree.items()
+            name: _tuples(value) if isinstance(value, list) else value for name, value in tree.items()
         }
         return kind(**values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hotline.media.g711 import SILENCE, codec_index
+import numpy as np
+
+from hotline.media.g711 import CODECS, LAWS, SILENCE, codec_index
 from hotline.media.peaks import SUFFIX, measure, write_peaks
 from hotline.media.plan import Codec
 from hotline.media.recording import Side
@@ -29,6 +31,8 @@ _KEEP_SIZE: Final = 1  # FALLOC_FL_KEEP_SIZE (fallocate(2))
 _PIECE: Final = (
     64 << 10
 )  # bytes measured at once, so that the tick waits for the interpreter less than 0.3 ms
+_DAYS_BACK: Final = 2
+"""Folders in which the beginning of a recording is looked for: it may have been midnight since."""
 _NO_RESERVE: Final = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 Write = Callable[[int, bytes], int]
@@ -59,11 +63,21 @@ class PartFile:
     reserved: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
     """Of what was written, made while it was written."""
+    is_sealed: bool = False
+    """True when it has its final name already."""
 
     @property
     def final(self) -> Path:
         """Its name when it is sealed."""
         return self.path.with_suffix("")
+
+    def fill_blocking(self, length: int, write: Write, reserve: Reserve) -> None:
+        """Write silence until the file is so long; nothing when it is.
+
+        :raises OSError: as ``append_blocking``.
+        """
+        if length > self.length:
+            self.append_blocking(silence(self.codec, length - self.length), write, reserve)
 
     def append_blocking(self, data: bytes, write: Write, reserve: Reserve) -> None:
         """Write at the end, all of it.
@@ -116,16 +130,52 @@ def create_blocking(folder: Path, name: str, codec: Codec, side: Side) -> PartFi
     return PartFile(path, codec, descriptor)
 
 
+def reopen_blocking(root: Path, name: str, side: Side) -> PartFile | None:
+    """Open one side's file that a dead process was writing, to go on behind what is in it.
+
+    A file that has its final name already is opened as well: whoever died did so before telling it.
+
+    :param root: the recordings folder.
+    :returns: None when there is none.
+    :raises OSError: when it cannot be read.
+    """
+    days = sorted((day for day in root.iterdir() if day.is_dir()), reverse=True)
+    for folder in days[:_DAYS_BACK]:
+        for codec in CODECS:
+            final = folder / f"{name}{side.value}{codec.suffix}"
+            part = final.with_name(final.name + PART)
+            if part.exists() or final.exists():
+                path = part if part.exists() else final
+                descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+                file = PartFile(part, codec, descriptor, is_sealed=path is final)
+                while data := os.read(descriptor, _PIECE):
+                    file.digest.update(data)
+                    file.length += len(data)
+                file.reserved = file.length  # what the dead one reserved beyond it is given back at the end
+                return file
+    return None
+
+
+def recode(data: bytes, source: Codec, target: Codec) -> bytes:
+    """Write one law's bytes in the other."""
+    if source is target:
+        return data
+    octets: bytes = LAWS[codec_index(source), codec_index(target)][np.frombuffer(data, np.uint8)].tobytes()
+    return octets
+
+
 def rename_blocking(files: list[PartFile]) -> None:
     """Give closed files their final names, durably.
 
     :raises FileExistsError: when one of these names is taken; then none is given.
     """
     for file in files:
-        if file.final.exists():  # the folder's lock is ours, so nobody makes it in between
+        # The folder's lock is ours, so nobody makes it in between.
+        if not file.is_sealed and file.final.exists():
             raise FileExistsError(f"{file.final.name} exists already")
     for file in files:
-        file.path.rename(file.final)
+        if not file.is_sealed:
+            file.path.rename(file.final)
     for folder in {file.path.parent for file in files}:
         sync_folder_blocking(folder)
 

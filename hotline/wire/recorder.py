@@ -26,7 +26,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from hotline.events.ids import CallId, RecordingId
-from hotline.media.plan import FarSide, MediaEvent, MediaFailed, RecordingClosed
+from hotline.media.plan import Codec, FarSide, MediaEvent, MediaFailed, RecordingClosed
 from hotline.media.recording import AppendSamples, RecorderOrder, SealRecording, Side
 from hotline.media.rtp import RATE_HZ
 from hotline.wire.part_files import (
@@ -34,7 +34,9 @@ from hotline.wire.part_files import (
     Reserve,
     Write,
     create_blocking,
+    recode,
     rename_blocking,
+    reopen_blocking,
     reserve_blocking,
     silence,
     write_peaks_blocking,
@@ -56,6 +58,8 @@ class _Recording:
     files: dict[Side, PartFile] = field(default_factory=dict)
     waiting: dict[Side, list[bytes]] = field(default_factory=dict)
     failure: str = ""
+    laws: dict[Side, Codec] = field(default_factory=dict)
+    """Of what comes for a file that a plane which died began, maybe in the other law."""
 
 
 class Recorder:
@@ -204,9 +208,7 @@ class Recorder:
         blocks = recording.waiting.setdefault(order.side, [])
         if order.side not in recording.files and not recording.failure:
             try:
-                recording.files[order.side] = create_blocking(
-                    recording.folder, order.recording_id, order.codec, order.side
-                )
+                recording.files[order.side] = self._open_blocking(recording, order)
             except OSError as error:
                 self._fail_blocking(recording, error)
         if order.lead:
@@ -214,12 +216,27 @@ class Recorder:
         blocks.append(order.data)
         return recording
 
+    def _open_blocking(self, recording: _Recording, order: AppendSamples) -> PartFile:
+        """Make a side's file, or go on with the one that a plane which died has left."""
+        file = reopen_blocking(self._folder, order.recording_id, order.side) if order.at is not None else None
+        if file is None:
+            file = create_blocking(recording.folder, order.recording_id, order.codec, order.side)
+        if order.at is not None:
+            file.fill_blocking(order.at, self._write, self._reserve_room)
+            recording.laws[order.side] = order.codec
+        return file
+
     def _append_blocking(self, recording: _Recording) -> None:
         for side, blocks in recording.waiting.items():
             data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
             if not recording.failure:
+                file = recording.files[side]
                 try:
-                    recording.files[side].append_blocking(data, self._write, self._reserve_room)
+                    file.append_blocking(
+                        recode(data, recording.laws.get(side, file.codec), file.codec),
+                        self._write,
+                        self._reserve_room,
+                    )
                 except OSError as error:
                     self._fail_blocking(recording, error)
             self._written += len(data)
@@ -261,6 +278,8 @@ class Recorder:
                     self._draw_blocking(event)
 
     def _seal_blocking(self, order: SealRecording, recording: _Recording) -> RecordingClosed:
+        if order.is_resumed:
+            self._find_sides_blocking(order, recording)
         near, far = recording.files.get(Side.NEAR), recording.files.get(Side.FAR)
         with contextlib.ExitStack() as closing:  # all of them, also when one cannot be made durable
             for file in recording.files.values():
@@ -274,7 +293,7 @@ class Recorder:
             order.call_id,
             order.recording_id,
             self._name(near) if near is not None and length else "",
-            order.codec,
+            near.codec if near is not None and length else order.codec,
             length,
             min(order.speech_ms, length // 8),
             (near.digest if near is not None else hashlib.sha256()).hexdigest(),
@@ -282,6 +301,14 @@ class Recorder:
             if far is not None and far.length
             else None,
         )
+
+    def _find_sides_blocking(self, order: SealRecording, recording: _Recording) -> None:
+        """Add what a plane that died wrote of sides from which nothing came since."""
+        for side in Side:
+            if side not in recording.files:
+                file = reopen_blocking(self._folder, order.recording_id, side)
+                if file is not None:
+                    recording.files[side] = file
 
     def _fill_near_blocking(self, order: SealRecording, recording: _Recording, length: int) -> PartFile:
         """Write down that a caller said nothing while the other side spoke."""
