@@ -138,7 +138,13 @@ class Exchange:
         for backlog, usual_s in house.backlogs:
             self.edge.overload.watch(backlog, usual_s)
         self.lines = TrunkLines(
-            reactor, self.edge, self.trunks, self.trunk_calls, self.user_agent.calls_of, new_token
+            reactor,
+            self.edge,
+            self.trunks,
+            self.trunk_calls,
+            self.user_agent.calls_of,
+            new_token,
+            alarms=self._traffic.alarms_of,
         )
         self.routes = TrunkRoutes(
             self.lines.clients, self.trunk_calls, self.user_agent.calls_of, sip.area_code
@@ -237,6 +243,8 @@ class Exchange:
 
     def _on_sip(self, event: SipEvent) -> None:
         self._traffic.handle(event, self._reactor.seconds())
+        for told in self._traffic.take_events():
+            self.lines.tell(told)
         self.switchboard.on_sip(event)
 
     def _peers(self) -> Collection[str]:

@@ -11,7 +11,7 @@ from hotline.events.ids import CallId
 from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.agenda import Agenda
 from hotline.sip.call_leg import CallLeg
-from hotline.sip.call_moves import Action, Given, State
+from hotline.sip.call_moves import UNACKNOWLEDGED, Action, Given, State
 from hotline.sip.counts import UserAgentCounts
 from hotline.sip.dialog import DialogKey
 from hotline.sip.events import CallAnswered, CallConfirmed, CallEnded, CallRinging, ReofferFailed, SipEvent
@@ -79,6 +79,11 @@ class CallBook:
     def arrived(self) -> int:
         """How many calls that came to us stand or wait for an answer."""
         return len(self._invites)
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many calls that came to us were answered and wait for their ACK."""
+        return sum(leg.machine.state in UNACKNOWLEDGED for leg in self._invites.values())
 
     def legs(self) -> tuple[CallLeg, ...]:
         """List the legs that stand, are being set up or are ending; forks of our calls as well."""

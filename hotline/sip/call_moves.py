@@ -41,6 +41,10 @@ class State(Enum):
     ENDED = "ended"
 
 
+UNACKNOWLEDGED: Final = frozenset({State.ANSWERED, State.LEAVING})
+"""Our 200 went out, its ACK did not come: such a call is kept for 64*T1 and no longer (13.3.1.4)."""
+
+
 class Given(Enum):
     """What may happen to a call."""
 

@@ -31,6 +31,8 @@ class TrunkCounts:
     """Of these, given up by the caller before an answer."""
     failed_in: int = 0
     """Of these, refused after they had been taken up, or answered and never acknowledged."""
+    unacknowledged_in: int = 0
+    """Of the failed: answered, and the caller's ACK never came; each held a channel for 32 s."""
     talked_in_seconds: float = 0.0
     """From the answer to the end, of calls in that have ended."""
     calls_out: int = 0

@@ -217,12 +217,15 @@ class TrunkClient:
         """Tell whether an account is registered."""
         return any(account.is_registered(now) for account in self.registrations)
 
-    def view(self, now: float, calls: int = 0, counts: TrunkCounts = NO_COUNTS) -> TrunkView:
+    def view(
+        self, now: float, calls: int = 0, counts: TrunkCounts = NO_COUNTS, more: tuple[str, ...] = ()
+    ) -> TrunkView:
         """Tell how the trunk stands.
 
         :param calls: calls of it that stand, both ways.
+        :param more: alarms of others about it.
         """
-        alarms = self._alarms(now)
+        alarms = (*self._alarms(now), *more)
         if not self.trunk.proxies:
             state = "open"
         elif self._told_up is None:

@@ -80,6 +80,24 @@ class TrunkUnknownName:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class TrunkUnacknowledged:
+    """Several calls of a trunk were answered and never acknowledged."""
+
+    trunk: str
+    lost: int
+    of: int
+    """Answered calls that were looked back at."""
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkAcknowledged:
+    """The ACKs of a trunk's calls come again."""
+
+    trunk: str
+
+
 TrunkEvent = (
     TrunkUp
     | TrunkDown
@@ -89,6 +107,8 @@ TrunkEvent = (
     | TrunkRefused
     | TrunkLost
     | TrunkUnknownName
+    | TrunkUnacknowledged
+    | TrunkAcknowledged
 )
 
 

@@ -1,7 +1,8 @@
 """What became of the calls of each trunk: answered, given up, failed and why, and how long they lasted.
 
 It follows the events of the user agent; attempts and refusals at the caps are counted where they are
-decided (``trunk_calls``). From these follow the two figures that carriers are asked about: the answer
+decided (``trunk_calls``). Calls that we answered and whose ACK never came make an alarm
+(``missing_acks``). From these follow the two figures that carriers are asked about: the answer
 seizure ratio (answered / calls, ITU-T E.411) and the mean length of an answered call.
 """
 
@@ -13,8 +14,11 @@ from typing import Final
 
 from hotline.events.ids import CallId
 from hotline.sip.admission import Origin, OriginKind
+from hotline.sip.call_moves import Cause
 from hotline.sip.events import CallAnswered, CallArrived, CallConfirmed, CallEnded, SipEvent
+from hotline.sip.missing_acks import MissingAcks
 from hotline.sip.trunk_calls import TrunkCounts
+from hotline.sip.trunk_events import TrunkAcknowledged, TrunkEvent, TrunkUnacknowledged
 
 BUSY: Final = frozenset({486, 600})
 NO_ANSWER: Final = frozenset({408, 480, 487})
@@ -40,6 +44,8 @@ class TrunkTraffic:
     def __init__(self, counts: Mapping[str, TrunkCounts]) -> None:
         self._counts = counts
         self._standing: dict[CallId, _Standing] = {}
+        self._acks = {name: MissingAcks() for name in counts}
+        self._events: list[TrunkEvent] = []
 
     def __len__(self) -> int:
         return len(self._standing)
@@ -59,6 +65,16 @@ class TrunkTraffic:
             case CallEnded() if self._is_ours(event.origin):
                 self._fail(self._counts[event.origin.name], event)
 
+    def take_events(self) -> list[TrunkEvent]:
+        """Hand out what a person should see, once."""
+        taken, self._events = self._events, []
+        return taken
+
+    def alarms_of(self, trunk: str, now: float) -> tuple[str, ...]:
+        """Say what a person must look at."""
+        finding = self._acks[trunk].finding(now)
+        return (str(finding),) if finding is not None else ()
+
     def _is_ours(self, origin: Origin) -> bool:
         return origin.kind is OriginKind.TRUNK and origin.name in self._counts
 
@@ -71,6 +87,17 @@ class TrunkTraffic:
             counts.answered_out += 1
         else:
             counts.answered_in += 1
+            self._note_ack(standing.trunk, now, is_lost=False)
+
+    def _note_ack(self, trunk: str, now: float, *, is_lost: bool) -> None:
+        acks = self._acks[trunk]
+        if not acks.note(now, is_lost=is_lost):
+            return
+        finding = acks.finding(now)
+        if finding is None:
+            self._events.append(TrunkAcknowledged(trunk))
+        else:
+            self._events.append(TrunkUnacknowledged(trunk, finding.lost, finding.of, str(finding)))
 
     def _end(self, standing: _Standing, ended: CallEnded, now: float) -> None:
         counts = self._counts[standing.trunk]
@@ -84,6 +111,9 @@ class TrunkTraffic:
             counts.abandoned_in += 1
         else:
             counts.failed_in += 1
+            if ended.cause == Cause.NO_ACK.value:
+                counts.unacknowledged_in += 1
+                self._note_ack(standing.trunk, now, is_lost=True)
 
     def _fail(self, counts: TrunkCounts, ended: CallEnded) -> None:
         """Count a call of ours that was never answered, by the reason."""

@@ -110,6 +110,11 @@ class UserAgent:
         return len(self._book) + len(self._dialler)
 
     @property
+    def unacknowledged(self) -> int:
+        """How many calls that came to us were answered and wait for their ACK."""
+        return self._book.unacknowledged
+
+    @property
     def legs(self) -> tuple[CallLeg, ...]:
         """List the legs that stand or are being set up, for those who look on."""
         return self._book.legs()

@@ -138,6 +138,7 @@ class Lookout:
         }
         metrics.gauges |= {
             "sip_legs": lambda: user_agent.calls,
+            "sip_unacknowledged": lambda: user_agent.unacknowledged,
             "sip_transactions": lambda: user_agent.transactions,
             "sip_overloaded": lambda: float(edge.overload.is_on),
             "sip_cut_ratio": lambda: edge.overload.cut,

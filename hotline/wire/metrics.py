@@ -54,6 +54,7 @@ COUNTS_OF_EACH: Final[Mapping[str, tuple[type, str, str]]] = {
 """The same with a label: name of the label in the middle."""
 GAUGES: Final[Mapping[str, str]] = {
     "sip_legs": "SIP dialogs that stand or are being set up.",
+    "sip_unacknowledged": "Answered calls whose ACK has not come: each keeps its place, for 32 s at most.",
     "sip_transactions": "SIP transactions that are remembered.",
     "sip_overloaded": "1: new work is refused with 503, because what came waits too long; 0: none is.",
     "sip_cut_ratio": "Share of the new work that is refused with 503, by what it costs.",

@@ -22,6 +22,7 @@ from hotline.sip.trunk import AccessList, ProxyAddress, Trunk, Way
 from hotline.sip.trunk_calls import TrunkCalls
 from hotline.sip.trunk_client import TrunkClient
 from hotline.sip.trunk_events import (
+    TrunkAcknowledged,
     TrunkEvent,
     TrunkHeard,
     TrunkRegistered,
@@ -52,6 +53,8 @@ WORDS: Final = {
     "TrunkRefused": "trunk.refused",
     "TrunkLost": "trunk.registration_lost",
     "TrunkUnknownName": "trunk.unknown_name",
+    "TrunkUnacknowledged": "trunk.unacknowledged",
+    "TrunkAcknowledged": "trunk.acknowledged",
 }
 
 
@@ -84,6 +87,7 @@ class TrunkLines:
 
     :param standing: tells how many calls stand on a trunk, both ways.
     :param names: makes the name servers of a trunk; None: by twisted.names.
+    :param alarms: tells what else is wrong with a trunk, by its name and now.
     """
 
     def __init__(
@@ -95,9 +99,10 @@ class TrunkLines:
         standing: Callable[[str], int],
         new_token: Callable[[], str],
         names: Callable[[Trunk], Names] | None = None,
+        alarms: Callable[[str, float], tuple[str, ...]] = lambda _trunk, _now: (),
     ) -> None:
         self._clock, self._edge, self._access, self._calls = clock, edge, access, calls
-        self._standing, self._new_token = standing, new_token
+        self._standing, self._new_token, self._more_alarms = standing, new_token, alarms
         make_names = names or (lambda trunk: NameServers(clock, trunk.dns_servers))
         now = clock.seconds()
         self.clients = {trunk.name: TrunkClient(trunk, new_token, now) for trunk in access.trunks}
@@ -133,7 +138,7 @@ class TrunkLines:
         """Tell how every trunk stands."""
         now = self._clock.seconds()
         return [
-            client.view(now, self._standing(name), self._calls.counts[name])
+            client.view(now, self._standing(name), self._calls.counts[name], self._more_alarms(name, now))
             for name, client in self.clients.items()
         ]
 
@@ -145,6 +150,11 @@ class TrunkLines:
     def standing(self) -> Mapping[str, float]:
         """Tell how many calls stand on each trunk."""
         return {name: float(self._standing(name)) for name in self.clients}
+
+    def tell(self, event: TrunkEvent) -> None:
+        """Write to the log what happened to a trunk."""
+        is_good = isinstance(event, (TrunkUp, TrunkHeard, TrunkRegistered, TrunkAcknowledged))
+        (log.info if is_good else log.warning)(WORDS[type(event).__name__], **asdict(event))
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -164,7 +174,7 @@ class TrunkLines:
             for proxy in client.take_look_ups():
                 self._begin(self._look_up(client, proxy))
             for event in client.take_events():
-                self._tell(event)
+                self.tell(event)
         except Exception:  # one trunk in trouble must not stop the others
             log.exception("trunk.fault", trunk=client.trunk.name)
             self._alarms[client.trunk.name].set(self._clock.seconds() + FAULT_PAUSE_S)
@@ -196,10 +206,6 @@ class TrunkLines:
 
     def _flow(self, trunk: Trunk, to: Destination) -> Flow:
         return self._edge.way_to(to.transport, (to.ip, to.port), trunk.local_ip, to.server_name)
-
-    def _tell(self, event: TrunkEvent) -> None:
-        is_good = isinstance(event, (TrunkUp, TrunkHeard, TrunkRegistered))
-        (log.info if is_good else log.warning)(WORDS[type(event).__name__], **asdict(event))
 
     def _staying(self) -> list[TrunkClient]:
         return [client for client in self.clients.values() if not client.is_gone]

@@ -14,7 +14,9 @@ from hotline.events.ids import CallId
 from hotline.sip.admission import ANYBODY, Origin, OriginKind
 from hotline.sip.events import CallAnswered, CallArrived, CallConfirmed, CallEnded, SipEvent
 from hotline.sip.message import Response
+from hotline.sip.missing_acks import LOOKED_BACK_S
 from hotline.sip.trunk_calls import TrunkCounts
+from hotline.sip.trunk_events import TrunkAcknowledged, TrunkUnacknowledged
 from hotline.sip.trunk_traffic import TrunkTraffic
 from hotline.sip.voice_terms import VoiceTerms
 from tests.sip.test_placing import Only
@@ -43,12 +45,55 @@ def test_a_call_in_lasts_from_its_answer_to_its_end() -> None:
     assert found == TrunkCounts(answered_in=1, talked_in_seconds=60.5)
 
 
-@pytest.mark.parametrize(
-    ("cause", "field"), [("cancel", "abandoned_in"), ("refused", "failed_in"), ("no_ack", "failed_in")]
-)
+@pytest.mark.parametrize(("cause", "field"), [("cancel", "abandoned_in"), ("refused", "failed_in")])
 def test_a_call_in_that_was_not_answered(cause: str, field: str) -> None:
     found = counted((1.0, arrived("a")), (3.0, CallEnded(CallId("a"), cause, origin=UNICOM)))
     assert found == replace(TrunkCounts(), **{field: 1})
+
+
+def test_an_answered_call_that_nobody_acknowledged_is_counted_apart() -> None:
+    found = counted((1.0, arrived("a")), (33.0, CallEnded(CallId("a"), "no_ack", origin=UNICOM)))
+    assert found == TrunkCounts(failed_in=1, unacknowledged_in=1)
+
+
+def bring(traffic: TrunkTraffic, number: int, now: float, *, is_lost: bool) -> None:
+    call = CallId(f"c{number}")
+    traffic.handle(arrived(call), now)
+    if not is_lost:
+        traffic.handle(CallConfirmed(call, UNICOM), now)
+    traffic.handle(CallEnded(call, "no_ack" if is_lost else "bye", origin=UNICOM), now)
+
+
+def test_a_trunk_whose_acks_do_not_come_is_an_alarm_until_they_come_again() -> None:
+    traffic = TrunkTraffic({"unicom": TrunkCounts()})
+    for number in range(2):
+        bring(traffic, number, 1000.0 + number, is_lost=True)
+    assert (traffic.take_events(), traffic.alarms_of("unicom", 1002.0)) == ([], ())  # may be chance
+    bring(traffic, 2, 1002.0, is_lost=True)
+    [begun] = traffic.take_events()
+    assert isinstance(begun, TrunkUnacknowledged)
+    assert (begun.trunk, begun.lost, begun.of) == ("unicom", 3, 3)
+    [alarm] = traffic.alarms_of("unicom", 1003.0)
+    assert alarm == begun.remedy
+    assert alarm.startswith("3 of its last 3 answered calls were never acknowledged")
+    for number in range(3, 20):
+        bring(traffic, number, 1010.0, is_lost=False)
+    assert traffic.take_events() == []
+    for number in range(20, 23):
+        bring(traffic, number, 1011.0, is_lost=False)
+    assert traffic.take_events() == [TrunkAcknowledged("unicom")]
+    assert traffic.alarms_of("unicom", 1011.0) == ()
+
+
+def test_a_few_lost_acks_among_many_are_none_and_old_ones_are_forgotten() -> None:
+    traffic = TrunkTraffic({"unicom": TrunkCounts()})
+    for number in range(16):
+        bring(traffic, number, 1000.0, is_lost=number % 6 == 0)
+    assert traffic.alarms_of("unicom", 1000.0) == ()
+    for number in range(16, 20):
+        bring(traffic, number, 1000.0, is_lost=True)
+    assert traffic.alarms_of("unicom", 1000.0 + LOOKED_BACK_S - 1.0) != ()
+    assert traffic.alarms_of("unicom", 1000.0 + LOOKED_BACK_S) == ()
 
 
 def test_a_call_out_that_was_answered() -> None:

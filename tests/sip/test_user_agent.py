@@ -126,8 +126,10 @@ def test_the_ok_is_repeated_over_tcp_as_well() -> None:
 def test_an_ok_that_is_never_acknowledged_ends_in_bye() -> None:
     bench = Bench()
     bench.answered()
+    assert bench.ua.unacknowledged == 1
     sent = bench.wait(32.0)
     assert sent[-1] == (32.0, "BYE")
+    assert bench.ua.unacknowledged == 0
     assert bench.events() == [CallEnded("call-1", "no_ack")]  # type: ignore[arg-type]
     bench.run_out()
     assert (bench.ua.calls, bench.ua.transactions) == (0, 0)
