@@ -34,8 +34,8 @@ class Finding:
     def __str__(self) -> str:
         return (
             f"{self.lost} of its last {self.of} answered calls were never acknowledged, and each held a "
-            "channel for 32 s: the carrier does not reach the address in our Contact ([sip] public_ip, firewall), or "
-            "somebody fills the channels"
+            "channel for 32 s: the carrier does not reach the address in our Contact ([sip] public_ip, "
+            "firewall), or somebody fills the channels"
         )
 
 
