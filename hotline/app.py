@@ -32,7 +32,7 @@ from hotline.media.plan import MediaEvent
 from hotline.notify.letters import LetterWriter
 from hotline.notify.relay import read_password
 from hotline.notify.service import MailService
-from hotline.routing.district import DISTRICT_FILES, District, Rejected
+from hotline.routing.district import DISTRICT_FILES, OPTIONAL_FILES, District, Rejected
 from hotline.routing.district import read_district as read_district_texts
 from hotline.routing.suggest import Suggester
 from hotline.routing.suggestion import Suggestion
@@ -46,7 +46,7 @@ from hotline.store.kind_files import MODEL_FILE
 from hotline.store.kind_learning import KindLearning
 from hotline.store.passwords import Argon2Passwords
 from hotline.store.phone_watch import PhoneWatch
-from hotline.store.playback import read_pcm16_blocking, read_peaks_blocking
+from hotline.store.playback import read_concealed_blocking, read_peaks_blocking
 from hotline.store.second_look import SecondLook, tell
 from hotline.wire.backlogs import PLANE_USUAL_S, STORE_USUAL_S, CommandsWaiting, NotesWaiting
 from hotline.wire.lookout import Lookout
@@ -280,7 +280,7 @@ class Hotline:
             site_name=site.name,
             time_zone=site.time_zone,
             secure_cookies=console.secure_cookies,
-            read_audio=read_pcm16_blocking,
+            read_audio=read_concealed_blocking,
             read_peaks=read_peaks_blocking,
         )
         running = await parts["serve"].load()(app, console.listen_ip, console.port)
@@ -366,6 +366,9 @@ def read_district(settings: Settings) -> tuple[District, tuple[Rejected, ...]]:
     """Read catalogue, regions, organisations and places of the site."""
     folder = settings.site.config_dir
     texts = {name: read_text(folder / name, "a file of the district") for name in DISTRICT_FILES}
+    for name in OPTIONAL_FILES:
+        if (folder / name).exists():
+            texts[name] = read_text(folder / name, "a file of the district")
     try:
         district, rejected = read_district_texts(texts)
     except ConfigError as error:

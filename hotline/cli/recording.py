@@ -65,9 +65,19 @@ def export(
     who: Annotated[
         Who, typer.Option("--side", help="both: the caller left, whom she talked with right; or one alone.")
     ] = Who.BOTH,
+    conceal: Annotated[
+        bool,
+        typer.Option(
+            "--conceal",
+            help="Draw the voice out over short gaps where packets were lost, as telephones do; else they "
+            "are silent, as on the disk.",
+        ),
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Write a recording into a file that other programs play; the events say that you did."""
+    if conceal and form is Form.WAV:
+        raise ConfigError("wav holds the octets as they came; choose --format wav16 or opus with --conceal")
     settings = load_settings(config)
     recording = _find(settings, name)
     if recording.expired_at is not None:
@@ -79,7 +89,7 @@ def export(
     part = output.with_name(output.name + ".part")
     try:
         with part.open("wb") as out:
-            _write(out, file, form, recording.recording_id)
+            _write(out, file, form, recording.recording_id, conceal=conceal)
         part.replace(output)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -193,27 +203,28 @@ def _one_side(recording: KeptRecording, who: Who) -> RecordingFile:
     return file
 
 
-def _write(out: BinaryIO, file: RecordingFile, form: Form, title: str) -> None:
+def _write(out: BinaryIO, file: RecordingFile, form: Form, title: str, *, conceal: bool) -> None:
     from hotline.media.wav import WavCoding
     from hotline.wire.sound_files import write_opus_blocking, write_wav_blocking
 
     shape = {"channels": file.channels, "samples": file.samples}
     if form is Form.OPUS:
-        write_opus_blocking(out, _samples(file), comments=[f"TITLE={title}"], **shape)
+        write_opus_blocking(out, _samples(file, conceal=conceal), comments=[f"TITLE={title}"], **shape)
     elif form is Form.WAV16:
-        write_wav_blocking(out, _samples(file), coding=WavCoding.PCM16, **shape)
+        write_wav_blocking(out, _samples(file, conceal=conceal), coding=WavCoding.PCM16, **shape)
     else:
         coding = WavCoding.ULAW if file.suffix == ".ulaw" else WavCoding.ALAW
         write_wav_blocking(out, _octets(file), coding=coding, **shape)
 
 
-def _samples(file: RecordingFile) -> Iterator[Samples]:
+def _samples(file: RecordingFile, *, conceal: bool) -> Iterator[Samples]:
     import numpy as np
 
-    from hotline.store.playback import read_pcm16_blocking
+    from hotline.store.playback import read_concealed_blocking, read_pcm16_blocking
 
+    read = read_concealed_blocking if conceal else read_pcm16_blocking
     for first in range(0, file.samples, PIECE):
-        piece = np.frombuffer(read_pcm16_blocking(file, first, first + PIECE), "<i2")
+        piece = np.frombuffer(read(file, first, first + PIECE), "<i2")
         yield _whole(file, first, piece.reshape(-1, file.channels))
 
 

@@ -161,3 +161,32 @@ def test_what_is_over_expires_and_what_is_open_stays(
 def test_who_keeps_for_ever_is_told_how_to_set_it(ask: Ask) -> None:
     with pytest.raises(ConfigError, match="keep_days is 0"):
         ask("recording", "expire")
+
+
+def test_gaps_are_filled_where_that_is_wished_for_and_never_in_what_came(
+    ask: Ask, site: Path, tmp_path: Path
+) -> None:
+    file = site / "recordings" / "2026-11-23" / "20261123-0900-ab-2.alaw"
+    octets = bytearray((b"\x2a" * 40 + b"\xaa" * 40) * 101)  # a square wave of 100 Hz
+    octets[4800:4960] = b"\xd5" * 160
+    file.write_bytes(octets.ljust(len(NEAR), b"\x2a"))
+    heard = []
+    for options in ((), ("--conceal",)):
+        ask("recording", "export", "20261123-0900-ab-2", *options, "-o", tmp_path / "a.wav")
+        with wave.open(str(tmp_path / "a.wav")) as read:
+            heard.append(read.readframes(read.getnframes()))
+    plain, concealed = heard
+    assert plain[9600:9920] == b"\x08\x00" * 160
+    assert b"\x08\x00" * 4 not in concealed[9600:9920]
+    assert plain[:9000] == concealed[:9000]
+    with pytest.raises(ConfigError, match="as they came"):
+        ask(
+            "recording",
+            "export",
+            "20261123-0900-ab-2",
+            "--conceal",
+            "--format",
+            "wav",
+            "-o",
+            tmp_path / "a.wav",
+        )

@@ -13,11 +13,16 @@ from store_world import World
 
 from hotline.events.ids import CallId, RecordingId
 from hotline.events.record import RECORDING_EXPORTED, RECORDING_PAUSED, RECORDING_RESUMED
-from hotline.media.g711 import decode, transcode
+from hotline.media.g711 import decode, encode, transcode
 from hotline.media.peaks import measure, read_peaks, write_peaks
 from hotline.media.plan import Codec, FarSide
 from hotline.store import Store
-from hotline.store.playback import read_g711_blocking, read_pcm16_blocking, read_peaks_blocking
+from hotline.store.playback import (
+    read_concealed_blocking,
+    read_g711_blocking,
+    read_pcm16_blocking,
+    read_peaks_blocking,
+)
 from hotline.store.recording_reads import Fault, KeptRecording
 
 NEAR, FAR = os.urandom(16_000), os.urandom(12_000)
@@ -153,5 +158,35 @@ def test_peaks_are_measured_where_there_is_no_file_or_one_that_does_not_fit(worl
         place.write_bytes(other)
         assert read_peaks_blocking(file) == other, "a good file is not measured again"
         assert len(read_peaks(want).sides[0]) == 20
+
+    world.run(story)
+
+
+def test_a_gap_is_filled_for_the_ear_and_stays_on_the_disk(world: World) -> None:
+    async def story(store: Store) -> None:
+        file = (await a_talk(world, store)).file
+        sound = (np.sin(np.arange(len(NEAR)) * 2 * np.pi / 64) * 8000).astype(np.int16)
+        octets = encode(sound, Codec.PCMA)
+        octets[4800:4960] = 0xD5
+        Path(file.path).write_bytes(octets.tobytes())
+        plain = np.frombuffer(read_pcm16_blocking(file, 0, 16_000), "<i2").reshape(-1, 2)
+        heard = np.frombuffer(read_concealed_blocking(file, 0, 16_000), "<i2").reshape(-1, 2)
+        assert not (plain[4800:4960, 0] != 8).any()
+        assert np.abs(heard[4800:4960, 0]).max() > 7000
+        assert (heard[:4700] == plain[:4700]).all()
+        assert (heard[5200:] == plain[5200:]).all()
+        for first, last in (
+            (4700, 4900),
+            (4880, 4990),
+            (-5, 100),
+            (15_990, 20_000),
+            (17_000, 18_000),
+            (9, 3),
+        ):
+            piece = np.frombuffer(read_concealed_blocking(file, first, last), "<i2").reshape(-1, 2)
+            assert (piece == heard[max(first, 0) : max(last, 0)]).all()
+        alone = replace(file, far_path="", far_suffix="", far_length_bytes=0)
+        assert read_concealed_blocking(alone, 4800, 4960) == heard[4800:4960, 0].tobytes()
+        assert Path(file.path).read_bytes() == octets.tobytes()
 
     world.run(story)
