@@ -96,16 +96,7 @@ class NoDirectory:
         """Know nobody."""
         return False
 
-    def find(
-        self,
-        to: Sequence[str],  # noqa: ARG002 - one form
-        shown: Shown,  # noqa: ARG002
-        now: float,  # noqa: ARG002
-        *,
-        acting: str = "",  # noqa: ARG002
-        answers_itself: bool = False,  # noqa: ARG002
-        but: Sequence[str] = (),  # noqa: ARG002
-    ) -> Found:
+    def find(self, *_: object, **__: object) -> Found:
         """Find nobody."""
         return Found((), 480)
 

@@ -7,34 +7,23 @@ reports each once as the error of whatever is done next on the socket, though it
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
-from errno import (
-    EACCES,
-    ECONNREFUSED,
-    EHOSTDOWN,
-    EHOSTUNREACH,
-    EMSGSIZE,
-    ENETDOWN,
-    ENETUNREACH,
-    ENOPROTOOPT,
-    EOPNOTSUPP,
-    EPROTO,
-)
 from typing import Final, NamedTuple
 
 PASSED_ON: Final = frozenset(
     {
-        EACCES,
-        ECONNREFUSED,
-        EHOSTDOWN,
-        EHOSTUNREACH,
-        EMSGSIZE,
-        ENETDOWN,
-        ENETUNREACH,
-        ENOPROTOOPT,
-        EOPNOTSUPP,
-        EPROTO,
+        errno.EACCES,
+        errno.ECONNREFUSED,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EMSGSIZE,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENOPROTOOPT,
+        errno.EOPNOTSUPP,
+        errno.EPROTO,
     }
 )
 """Errors that a call on the socket may get for a datagram sent before, perhaps to somebody else."""
