@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hotline.errors import ConfigError
+from hotline.routing.dispatch import STREET_OFFICE as STREET_OFFICE  # a word of the catalogue as well
+from hotline.routing.dispatch import DispatchRule, OwnerWord
+from hotline.routing.dispatch_file import known_of, read_owners, read_rules
 from hotline.routing.lines import CONTROL, csv_rows, line_of, words_of
 from hotline.routing.lines import Rejected as Rejected  # part of what this module gives out
 
@@ -35,6 +38,10 @@ DISTRICT_FILES: Final = (
     URGENT_FILE,
 )
 """The files of the configuration folder that ``read_district`` needs."""
+DISPATCH_FILE: Final = "dispatch.csv"
+OWNERS_FILE: Final = "owners.csv"
+OPTIONAL_FILES: Final = (DISPATCH_FILE, OWNERS_FILE)
+"""Files that a site may leave out: then the catalogue alone says whose job a kind is."""
 
 CATALOGUE_SHAPE: Final = (8, 22, 60)
 """Categories, items and kinds of the district's service catalogue (district report of 2009)."""
@@ -43,8 +50,6 @@ COMMUNITY: Final = "community"
 DEPARTMENT: Final = "department"
 STREET_OFFICE_TYPE: Final = "街道"
 """Type in departments.csv of a street's office, which is the same organisation as the street."""
-STREET_OFFICE: Final = "街道办事处"
-"""Word in the catalogue for "the office of the street where it is", whichever that is."""
 PRIORITIES: Final = ("P1", "P2", "P3", "P4")
 
 _KIND_CODE: Final = re.compile(r"\d{4}")
@@ -130,12 +135,16 @@ class District:
     places: tuple[PlaceRow, ...]
     urgent: tuple[str, ...] = ()
     """Words that make any demand a P1: fire, gas, somebody trapped."""
+    rules: tuple[DispatchRule, ...] = ()
+    """Who leads and who helps, from the top; what none covers goes to the catalogue's unit."""
+    owners: tuple[OwnerWord, ...] = ()
+    """Words that tell whose a component is."""
 
 
 def read_district(texts: Mapping[str, str]) -> tuple[District, tuple[Rejected, ...]]:
     """Read all files of a district and check them against each other.
 
-    :param texts: text by file name, for each name of ``DISTRICT_FILES``.
+    :param texts: text by file name, for each name of ``DISTRICT_FILES``; ``OPTIONAL_FILES`` may be missing.
     :returns: the district and the lines that were left out.
     :raises ConfigError: when a file is missing, has no usable form, or the catalogue has not
         exactly the shape of ``CATALOGUE_SHAPE``.
@@ -166,8 +175,20 @@ def read_district(texts: Mapping[str, str]) -> tuple[District, tuple[Rejected, .
         if kind.default_department not in names
     )
     urgent, bad_urgent = read_urgent(texts[URGENT_FILE], URGENT_FILE)
-    district = District(kinds=kinds, regions=regions, units=units, places=places, urgent=urgent)
-    return district, (*bad_kinds, *lost, *bad_regions, *bad_units, *bad_places, *bad_urgent)
+    known = known_of(
+        (kind.code for kind in kinds),
+        ((row.code, row.name) for row in regions),
+        ((unit.code, unit.name) for unit in units),
+    )
+    rules, bad_rules = (
+        read_rules(texts[DISPATCH_FILE], DISPATCH_FILE, known) if DISPATCH_FILE in texts else ((), ())
+    )
+    owners, bad_owners = (
+        read_owners(texts[OWNERS_FILE], OWNERS_FILE, known) if OWNERS_FILE in texts else ((), ())
+    )
+    district = District(kinds, regions, units, places, urgent, rules, owners)
+    bad = (*bad_kinds, *lost, *bad_regions, *bad_units, *bad_places, *bad_urgent, *bad_rules, *bad_owners)
+    return district, bad
 
 
 def read_catalogue(text: str, file: str) -> tuple[tuple[KindRow, ...], tuple[Rejected, ...]]:

@@ -16,7 +16,7 @@ from hotline.routing.joint import JointRanker, Ranker
 from hotline.routing.kind_model import KindModel
 from hotline.routing.kinds import RankedKind
 from hotline.routing.suggestion import KIND, PLACE, PRIORITY, REGION, UNIT, Suggestion
-from hotline.routing.units import UnitChooser
+from hotline.routing.units import OwnerWords, UnitChooser
 from hotline.routing.urgent import UrgentWords, score_of
 
 TEXT_LONGEST: Final = 1000
@@ -42,6 +42,7 @@ class Suggester:
         self._ranker = ranker or JointRanker(district.kinds, KindModel(district.kinds))
         self._urgent = UrgentWords(district.urgent)
         self._units = UnitChooser(district)
+        self._owners = OwnerWords(district.owners)
         self._regions = {row.code: row for row in district.regions}
 
     def correct(self, text: str) -> tuple[str, tuple[Correction, ...]]:
@@ -69,7 +70,7 @@ class Suggester:
             *_places(found),
             *self._region_suggestions(found, home_region),
             *_kinds(kinds),
-            *self._unit_suggestions(kinds, found, home_region),
+            *self._unit_suggestions(kinds, found, home_region, self._owners.hear(text)),
         )
 
     def _region_suggestions(self, found: Sequence[Found], home_region: str | None) -> Iterator[Suggestion]:
@@ -90,15 +91,22 @@ class Suggester:
             yield Suggestion(REGION, row.code, row.name, _HOME_SCORE, "没有听到地点；来电人住在这里")
 
     def _unit_suggestions(
-        self, kinds: Sequence[RankedKind], found: Sequence[Found], home_region: str | None
+        self,
+        kinds: Sequence[RankedKind],
+        found: Sequence[Found],
+        home_region: str | None,
+        owned: tuple[str, HeardWord] | None,
     ) -> Iterator[Suggestion]:
         region = found[0].region if found else home_region
+        owner = owned[0] if owned else None
         best: dict[str, Suggestion] = {}
         for n, ranked in enumerate(kinds):
-            for proposal in self._units.propose(ranked.kind, region):
+            for proposal in self._units.propose(ranked.kind, region, owner):
                 score = ranked.score * (1.0 if proposal.is_lead else _CO_SHARE) * _NEXT_KIND_SHARE**n
                 label = proposal.unit.name if proposal.is_lead else f"{proposal.unit.name}（协办）"
                 reason = proposal.reason
+                if owned and proposal.unit.code == owner:
+                    reason += f"；{_word_reason((owned[1],))}"
                 if proposal.unit.region_code and found:
                     reason += f"；{_place_reason(found[0])}"
                 one = Suggestion(UNIT, proposal.unit.code, label, round(score, 3), reason, _words_of(ranked))

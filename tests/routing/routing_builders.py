@@ -8,7 +8,7 @@ from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
 
-from hotline.routing.district import DISTRICT_FILES, District, read_district
+from hotline.routing.district import DISTRICT_FILES, OPTIONAL_FILES, District, read_district
 from hotline.routing.gazetteer import Gazetteer
 from hotline.routing.pinyin import confusion, syllables_of
 
@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[2]
 
 @lru_cache
 def the_files() -> dict[str, str]:
-    return {name: (ROOT / "config" / name).read_text(encoding="utf-8") for name in DISTRICT_FILES}
+    return {
+        name: (ROOT / "config" / name).read_text(encoding="utf-8")
+        for name in (*DISTRICT_FILES, *OPTIONAL_FILES)
+    }
 
 
 @lru_cache
