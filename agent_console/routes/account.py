@@ -18,7 +18,7 @@ Short = Annotated[str, Form(max_length=200)]
 @router.get("/")
 async def home(actor: SignedIn) -> Response:
     """Lead a person to her own page."""
-    return RedirectResponse("/inbox" if actor.role == "unit" else "/desk", status_code=303)
+    return RedirectResponse("/inbox" if actor.unit_code else "/desk", status_code=303)
 
 
 @router.get("/login")

@@ -74,7 +74,7 @@ async def add_user(
             typed["display_name"],
             password,
             role,
-            unit_code=unit_code if role == "unit" else None,
+            unit_code=unit_code if role in {"unit", "unit_leader"} else None,
             language=language,
         )
     except Refused as error:

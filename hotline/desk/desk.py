@@ -19,6 +19,7 @@ from typing import Final
 from hotline.desk.passwords import MOST_LENGTH, LoginLimit, check_password
 from hotline.desk.policy import Action, demand, may, role_of, scope, shown_caller
 from hotline.desk.ports import Decision, DeskStore, NewUser, PasswordHasher, Talks
+from hotline.desk.search import Searches
 from hotline.desk.views import (
     Actor,
     KindChoice,
@@ -42,7 +43,7 @@ from hotline.tickets.lifecycle import (
 )
 from hotline.tickets.masking import mask
 from hotline.tickets.number import read_number
-from hotline.tickets.roles import Role
+from hotline.tickets.roles import UNIT_ROLES, Role
 
 SHIFT: Final = timedelta(hours=12)
 IDLE: Final = timedelta(hours=8)
@@ -71,6 +72,7 @@ class Desk:
 
     :param new_token: gives 256 random bits as text, anew each time.
     :param at: asks the wall clock; the answer has a zone.
+    :param area_code: of the site, without 0: completes telephone numbers that are looked for.
     """
 
     def __init__(
@@ -79,12 +81,15 @@ class Desk:
         passwords: PasswordHasher,
         new_token: Callable[[], str],
         at: Callable[[], datetime],
+        *,
+        area_code: str = "10",
     ) -> None:
         self._store = store
         self._passwords = passwords
         self._new_token = new_token
         self._at = at
         self._limit = LoginLimit()
+        self.searches = Searches(store, area_code=area_code)
         self.talks: Talks | None = None
         """The talks of now, once the telephone side runs."""
 
@@ -224,7 +229,7 @@ class Desk:
             )
         if role not in _ROLES:
             raise Refused(f"there is no role {role!r}; choose {', '.join(_ROLES)}", code="input")
-        if (role == Role.UNIT) != bool(unit_code):
+        if (role in UNIT_ROLES) != bool(unit_code):
             raise Refused("users of a unit, and only they, need the unit's code", code="input")
         if language not in LANGUAGES:
             raise Refused(f"the console speaks {' and '.join(LANGUAGES)}", code="input")

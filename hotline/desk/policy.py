@@ -13,9 +13,11 @@ from typing import Final
 
 from hotline.desk.views import Actor
 from hotline.errors import Refused
-from hotline.tickets.lifecycle import OPEN_ORDER_STATES, OrderState, RequestState
+from hotline.tickets import duties
 from hotline.tickets.masking import mask
-from hotline.tickets.roles import Role
+from hotline.tickets.order_moves import OPEN_ORDER_STATES
+from hotline.tickets.request_moves import RequestState
+from hotline.tickets.roles import DUTIES, UNIT_ROLES, Role
 
 
 class Action(StrEnum):
@@ -25,6 +27,8 @@ class Action(StrEnum):
     """Queue, request pages, units, kinds, events."""
     EDIT = "edit"
     ROUTE = "route"
+    MOVE = "move"
+    """Move a request or an order; which moves, is for the tables and her duties to say."""
     PLAY = "play"
     INBOX = "inbox"
     SIGN = "sign"
@@ -33,11 +37,17 @@ class Action(StrEnum):
     """See and add people who may log in."""
 
 
+_AGENT: Final = frozenset({Action.SEE, Action.EDIT, Action.ROUTE, Action.MOVE, Action.PLAY, Action.INBOX})
+_SUPERVISION: Final = frozenset({Action.SEE, Action.MOVE, Action.PLAY, Action.INBOX})
+_UNIT: Final = frozenset({Action.SEE, Action.MOVE, Action.INBOX, Action.SIGN, Action.REPLY})
 POLICY: Final[Mapping[Role, frozenset[Action]]] = {
     Role.SYSTEM: frozenset(),
-    Role.AGENT: frozenset({Action.SEE, Action.EDIT, Action.ROUTE, Action.PLAY, Action.INBOX}),
-    Role.SUPERVISOR: frozenset({Action.SEE, Action.PLAY, Action.INBOX}),
-    Role.UNIT: frozenset({Action.SEE, Action.INBOX, Action.SIGN, Action.REPLY}),
+    Role.AGENT: _AGENT,
+    Role.SHIFT_LEADER: _AGENT,
+    Role.REVIEWER: _SUPERVISION,
+    Role.SUPERVISOR: _SUPERVISION,
+    Role.UNIT: _UNIT,
+    Role.UNIT_LEADER: _UNIT,
     Role.ADMIN: frozenset({Action.SEE, Action.USERS}),
 }
 
@@ -52,7 +62,7 @@ def role_of(actor: Actor) -> Role:
 
 def may(actor: Actor, action: Action) -> bool:
     """Tell whether the table grants an action."""
-    if role_of(actor) is Role.UNIT and not actor.unit_code:
+    if role_of(actor) in UNIT_ROLES and not actor.unit_code:
         return False
     return action in POLICY[role_of(actor)]
 
@@ -66,19 +76,29 @@ def demand(actor: Actor, action: Action) -> None:
         raise Refused(f"{actor.role} may not {action}", code="role")
 
 
+def duties_of(actor: Actor) -> tuple[duties.Actor, ...]:
+    """Write down a person once under each duty of her role, as the tables of ``hotline.tickets`` know her."""
+    unit = actor.unit_code or ""
+    return tuple(duties.Actor(actor.user_name, duty, unit) for duty in DUTIES[role_of(actor)])
+
+
 def scope(actor: Actor) -> str | None:
     """Tell the only unit whose requests an actor may see; None for all of them."""
-    return actor.unit_code if role_of(actor) is Role.UNIT else None
+    return actor.unit_code if role_of(actor) in UNIT_ROLES else None
 
 
-def shown_caller(actor: Actor, number: str, state: str, own_orders: Collection[OrderState]) -> str:
+def shown_caller(actor: Actor, number: str, state: str, own_orders: Collection[str]) -> str:
     """Decide how much of a caller's number an actor reads on the request's own page.
 
     In full only for those who have to call back now: the agent until the request is dispatched,
-    the unit while an order of its own is open. Masked for all others, and in every list.
+    the unit while an order of its own is open, supervision while the caller is asked. Masked for
+    all others, and in every list.
     """
     role = role_of(actor)
-    calls_back = (role is Role.AGENT and state == RequestState.ACCEPTED) or (
-        role is Role.UNIT and not OPEN_ORDER_STATES.isdisjoint(own_orders)
-    )
+    if role in {Role.AGENT, Role.SHIFT_LEADER}:
+        calls_back = state in {RequestState.DRAFT, RequestState.ACCEPTED}
+    elif role in {Role.REVIEWER, Role.SUPERVISOR}:
+        calls_back = state == RequestState.FOLLOW_UP
+    else:
+        calls_back = role in UNIT_ROLES and not OPEN_ORDER_STATES.isdisjoint(own_orders)
     return number if calls_back else mask(number)

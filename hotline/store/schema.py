@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from alembic import command
@@ -10,9 +12,36 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-from hotline.errors import ConfigError
+from hotline.errors import ConfigError, OutsideError
 
 SCRIPTS: Final = "hotline.store:migrations"
+
+
+@contextmanager
+def without_foreign_keys(writer: Engine) -> Iterator[Connection]:
+    """Begin a transaction in which SQLite may replace a table that others point to.
+
+    It can change no CHECK in place, and refuses to drop what is pointed to; so it says itself
+    (sqlite.org, "Making Other Kinds Of Table Schema Changes"): look away, and look closely at the end.
+
+    :raises OutsideError: when something points to nothing at the end; nothing was changed then.
+    """
+    if writer.dialect.name != "sqlite":
+        with writer.begin() as connection:
+            yield connection
+        return
+    with writer.connect() as connection:
+        cursor = connection.connection.cursor()  # a PRAGMA within a transaction would do nothing
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        try:
+            with connection.begin():
+                yield connection
+                lost = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                if lost is not None:
+                    raise OutsideError(f"a row of {lost[0]} points to no row of {lost[2]}: restore a backup")
+        finally:
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.close()
 
 
 def config_for(connection: Connection) -> Config:
@@ -29,7 +58,7 @@ def upgrade_blocking(writer: Engine) -> None:
 
     :raises ConfigError: when the database was written by a newer product.
     """
-    with writer.begin() as connection:
+    with without_foreign_keys(writer) as connection:
         config = config_for(connection)
         scripts = ScriptDirectory.from_config(config)
         current = MigrationContext.configure(connection).get_current_revision()

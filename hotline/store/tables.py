@@ -22,6 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hotline.store.columns import Instant, LongWords, Words
+from hotline.tickets.order_moves import OrderState
+from hotline.tickets.request_moves import RequestState
+from hotline.tickets.roles import UNIT_ROLES, Role
 
 NAMES: Final[Mapping[str, str]] = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -33,7 +36,7 @@ NAMES: Final[Mapping[str, str]] = {
 
 
 def _one_of(column: str, *words: str) -> str:
-    return f"{column} IN ({', '.join(repr(word) for word in words)})"
+    return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
 
 
 class Base(DeclarativeBase):
@@ -143,9 +146,7 @@ class RequestRow(Base):
     __table_args__ = (
         CheckConstraint("length(number) = 12", name="number"),
         CheckConstraint(_one_of("language", "zh", "en"), name="language"),
-        CheckConstraint(
-            _one_of("state", "accepted", "dispatched", "signed", "replied", "closed"), name="state"
-        ),
+        CheckConstraint(_one_of("state", *RequestState), name="state"),
         CheckConstraint(_one_of("priority", "P1", "P2", "P3", "P4"), name="priority"),
         CheckConstraint(_one_of("transcript_state", "waiting", "done", "failed"), name="transcript_state"),
         CheckConstraint(_one_of("confidence", "high", "mid", "low", "none"), name="confidence"),
@@ -164,6 +165,16 @@ class RequestRow(Base):
     region_code: Mapped[str | None] = mapped_column(ForeignKey("regions.code"))
     place: Mapped[str]
     edited_text: Mapped[str] = mapped_column(LongWords)
+    life: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The request as ``hotline.tickets`` writes it; NULL until the product has looked at an old row."""
+    due_at: Mapped[datetime | None]
+    """When the step that is waited for is late, or the whole; NULL when nothing is waited for."""
+    look_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When time alone will move it, or tell somebody."""
+    level: Mapped[int] = mapped_column(default=0)
+    """How far its lateness was told, L0 to L4."""
+    parent: Mapped[str | None] = mapped_column(index=True)
+    """Number of the request that it was merged into."""
     lead_unit: Mapped[str | None] = mapped_column(ForeignKey("organisations.code"), index=True)
     transcript_state: Mapped[str]
     text: Mapped[str] = mapped_column(LongWords)
@@ -212,14 +223,14 @@ class OrderRow(Base):
     __tablename__ = "work_orders"
     __table_args__ = (
         CheckConstraint(_one_of("part", "lead", "co"), name="part"),
-        CheckConstraint(_one_of("state", "dispatched", "signed", "done", "returned"), name="state"),
+        CheckConstraint(_one_of("state", *OrderState), name="state"),
         # 首接负责: one unit at a time has the lead.
         Index(
             "uq_work_orders_open_lead",
             "number",
             unique=True,
-            sqlite_where=text("part = 'lead' AND state IN ('dispatched', 'signed')"),
-            postgresql_where=text("part = 'lead' AND state IN ('dispatched', 'signed')"),
+            sqlite_where=text("part = 'lead' AND state IN ('dispatched', 'signed', 'in_progress')"),
+            postgresql_where=text("part = 'lead' AND state IN ('dispatched', 'signed', 'in_progress')"),
         ),
         Index("ix_work_orders_unit_code_state", "unit_code", "state"),
     )
@@ -236,6 +247,9 @@ class OrderRow(Base):
     signed_by: Mapped[str | None]
     replied_at: Mapped[datetime | None]
     replied_by: Mapped[str | None]
+    outcome: Mapped[str] = mapped_column(default="")
+    due_at: Mapped[datetime | None]
+    """When a co-handler's part is late; the lead's clocks are the request's."""
 
 
 class NoticeRow(Base):
@@ -270,6 +284,24 @@ class EventRow(Base):
     unit_code: Mapped[str | None] = mapped_column(index=True)
     actor: Mapped[str]
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class LedgerRow(Base):
+    """A row of the chain (``hotline.tickets.ledger``); never changed, never taken away."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        CheckConstraint("length(hash) = 64", name="hash"),
+        Index(None, "number", "seq"),  # what was done with one request, in order
+    )
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    at: Mapped[str]
+    number: Mapped[str | None]
+    """Of the request that the row is about; copied from the body, to find it by."""
+    body: Mapped[str] = mapped_column(LongWords)
+    prev_hash: Mapped[str]
+    hash: Mapped[str]
 
 
 class OutboxRow(Base):
@@ -349,9 +381,9 @@ class UserRow(Base):
 
     __tablename__ = "users"
     __table_args__ = (
-        CheckConstraint(_one_of("role", "agent", "supervisor", "unit", "admin"), name="role"),
+        CheckConstraint(_one_of("role", *(role for role in Role if role is not Role.SYSTEM)), name="role"),
         CheckConstraint(_one_of("language", "zh", "en"), name="language"),
-        CheckConstraint("(role = 'unit') = (unit_code IS NOT NULL)", name="unit"),
+        CheckConstraint(f"({_one_of('role', *sorted(UNIT_ROLES))}) = (unit_code IS NOT NULL)", name="unit"),
     )
     user_name: Mapped[str] = mapped_column(primary_key=True)
     display_name: Mapped[str]

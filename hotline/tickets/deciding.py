@@ -294,7 +294,23 @@ def _timers_after(
     if after.state not in _RETURNING:
         kept.pop(_T.RETURN, None)
     handle = _handle_after(kept.pop(_T.HANDLE, None), after, move, m)
-    return (*kept.values(), handle) if handle is not None else tuple(kept.values())
+    running = (*kept.values(), handle) if handle is not None else tuple(kept.values())
+    if after.priority == before.priority:
+        return running
+    return tuple(_limited_anew(timer, after, m) for timer in running)
+
+
+def _limited_anew(timer: Timer, after: ServiceRequest, m: Moment) -> Timer:
+    """Give a timer the limit of a new priority; what was spent stays spent."""
+    if timer.kind is _T.REVIEW_SUSPENSION:
+        return timer
+    limit = m.site.limits.of(timer.kind, after.priority)
+    if timer.kind is _T.HANDLE and after.reworks:
+        limit = timers.shortened(limit, m.site.limits.bounds.rework_pct)
+    if limit.clock is timer.limit.clock:
+        return replace(timer, limit=limit)
+    # Another clock: only limits that are never paused change it, so all their time counts anew on it.
+    return replace(timer, limit=limit, running_since=timer.started_at, spent=timedelta(0))
 
 
 def _handle_after(handle: Timer | None, after: ServiceRequest, move: RequestMove, m: Moment) -> Timer | None:

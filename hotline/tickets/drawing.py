@@ -22,8 +22,7 @@ INTRODUCTION: Final = """\
 # The life of a request
 
 Made from the tables in `hotline/tickets/request_moves.py`, `order_moves.py` and `duties.py`; to make it
-anew: `HOTLINE_GOLDEN=1 pytest tests/tickets/test_moves_drawing.py`. These tables are built and tested, but not
-what the desk walks yet: that is the shorter one of [states](states.md).
+anew: `HOTLINE_GOLDEN=1 pytest tests/tickets/test_moves_drawing.py`.
 
 What a table does not hold cannot happen. How long each step may take stands in `config/limits.toml`, which
 days and hours count in `config/calendar.toml`. Each step is one row of a chain of hashes, from which the

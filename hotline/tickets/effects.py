@@ -82,11 +82,26 @@ def _escalate(m: Moment) -> ServiceRequest:
     )
 
 
+def _edit(m: Moment) -> ServiceRequest:
+    return replace(_weigh(m), kind=m.given.kind, region=m.given.region)
+
+
+def _weigh(m: Moment) -> ServiceRequest:
+    check = m.given.needs_site_check
+    return replace(
+        m.request,
+        priority=m.given.priority or m.request.priority,
+        needs_site_check=m.request.needs_site_check if check is None else check,
+    )
+
+
 def _bounce(m: Moment) -> ServiceRequest:
     return replace(m.request, bounces=m.request.bounces + 1)
 
 
 EFFECTS: Final[Mapping[RequestMove, Callable[[Moment], ServiceRequest]]] = {
+    _M.EDIT: _edit,
+    _M.TRANSCRIBE: _weigh,
     _M.DISPATCH: _dispatch,
     _M.PROPOSE_REFUSAL: lambda m: replace(m.request, proposed_by=m.actor.person),
     _M.MERGE: lambda m: replace(m.request, parent=m.given.parent),

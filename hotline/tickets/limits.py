@@ -116,6 +116,14 @@ class Limits:
     """By kind and priority; complete for ``CONFIGURED`` and the four priorities."""
     bounds: Bounds
     ladder: Ladder
+    backstop: str = ""
+    """Code of the unit that takes what no other one must; empty: the site names none."""
+    site_checks: tuple[str, ...] = ()
+    """Kinds that are checked on site before the caller is asked, by the beginning of their code."""
+
+    def needs_site_check(self, kind: str) -> bool:
+        """Tell whether a kind of the catalogue is checked on site."""
+        return bool(kind) and kind.startswith(self.site_checks)
 
     def of(self, kind: TimerKind, priority: str) -> Limit:
         """Look up one limit.

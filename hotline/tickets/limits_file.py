@@ -33,8 +33,8 @@ def parse_limits(text: str, calendar: WorkingClock, *, file: str = LIMITS_FILE) 
     """
     reading = _Reading(SiteFile(file, text), calendar)
     source = reading.source
-    keys = ("version", "limits", "bounds", "ladder")
-    tree = source.table(source.tree(), "", allowed=keys, needed=keys)
+    needed = ("version", "limits", "bounds", "ladder")
+    tree = source.table(source.tree(), "", allowed=(*needed, "backstop", "site_checks"), needed=needed)
     if not isinstance(tree["version"], str) or not tree["version"]:
         raise source.wrong("version", 'name this edition of the limits, as "2026-1"')
     return Limits(
@@ -42,6 +42,8 @@ def parse_limits(text: str, calendar: WorkingClock, *, file: str = LIMITS_FILE) 
         limits=reading.limits(tree["limits"]),
         bounds=reading.bounds(tree["bounds"]),
         ladder=reading.ladder(tree["ladder"]),
+        backstop=reading.backstop(tree.get("backstop", "")),
+        site_checks=reading.site_checks(tree.get("site_checks", [])),
     )
 
 
@@ -101,6 +103,18 @@ class _Reading:
             )
         reworks = self._number("ladder", "L3_reworks", table, 1, _COUNTS["reworks"] + 1)
         return Ladder(shares, reworks, overdue.length)
+
+    def backstop(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise self.source.wrong("backstop", f'{value!r} is no code of a unit; write it as "D027"')
+        return value
+
+    def site_checks(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(code, str) and code.isdigit() for code in value):
+            raise self.source.wrong(
+                "site_checks", f'{value!r} is no list of kinds; write codes or their first digits, as ["01"]'
+            )
+        return tuple(value)
 
     def _limit(self, place: str, value: object) -> Limit:
         match = _LIMIT.fullmatch(value) if isinstance(value, str) else None

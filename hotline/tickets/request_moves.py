@@ -44,6 +44,8 @@ class RequestState(StrEnum):
 class RequestMove(StrEnum):
     """What can happen to a service request."""
 
+    EDIT = "edit"
+    """Kind, region, place or wording were put right; priority follows."""
     ACCEPT = "accept"
     PROPOSE_REFUSAL = "propose_refusal"
     CONFIRM_REFUSAL = "confirm_refusal"
@@ -130,6 +132,8 @@ _SELDOM: Final[dict[tuple[RequestState, RequestMove], Rule[RequestState]]] = {
 }
 
 REQUEST_TABLE: Final[Mapping[tuple[RequestState, RequestMove], Rule[RequestState]]] = {
+    # Until a unit has signed, the agent's own words may still be put right.
+    **{(s, _M.EDIT): _to(s, _way(_D.AGENT)) for s in (_R.DRAFT, _R.ACCEPTED, _R.DISPATCHED)},
     (_R.DRAFT, _M.ACCEPT): _to(_R.ACCEPTED, _way((_D.AGENT, _D.SYSTEM), _N.COMPLETE)),
     (_R.DRAFT, _M.PROPOSE_REFUSAL): _to(_R.REFUSAL_PROPOSED, _way(_D.AGENT, _N.REASON)),
     (_R.DRAFT, _M.ANSWER): _to(_R.ANSWERED, _way(_D.AGENT, _N.SOURCE)),

@@ -71,6 +71,10 @@ class ServiceRequest:
     """Of the last row; later rows are never dated earlier."""
     version: int = 0
     """Rows so far."""
+    kind: str = ""
+    """Code of the catalogue, as a person decided; empty before."""
+    region: str = ""
+    """Code of the region that it was filed under; empty for none."""
 
     @property
     def is_open(self) -> bool:
@@ -180,6 +184,12 @@ class Given:
     parent: str = ""
     review_at: datetime | None = None
     extension: timedelta = timedelta(0)
+    kind: str = ""
+    region: str = ""
+    priority: str = ""
+    """That follows from the kind and from urgent words; empty: as it is."""
+    needs_site_check: bool | None = None
+    """As the kind says; None: as it is."""
     solved: bool | None = None
     """The caller's answer; None: did not say."""
 

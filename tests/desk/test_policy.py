@@ -7,17 +7,22 @@ import pytest
 from hotline.desk.policy import POLICY, Action, demand, may, role_of, scope, shown_caller
 from hotline.desk.views import Actor
 from hotline.errors import Refused
-from hotline.tickets.lifecycle import REQUEST_TRANSITIONS, OrderState, RequestMove, RequestState
-from hotline.tickets.roles import Role
+from hotline.tickets.duties import check_duties
+from hotline.tickets.order_moves import OrderState
+from hotline.tickets.request_moves import REQUEST_TABLE, RequestMove, RequestState
+from hotline.tickets.roles import DUTIES, UNIT_ROLES, Role
 
 # The matrix as a person reads it: every cell stands here, and nothing else may be granted.
 MATRIX = """
-            see  edit route play inbox sign reply users
-agent        x    x    x     x    x     .    .     .
-supervisor   x    .    .     x    x     .    .     .
-unit         x    .    .     .    x     x    x     .
-admin        x    .    .     .    .     .    .     x
-system       .    .    .     .    .     .    .     .
+             see  edit route move play inbox sign reply users
+agent        x    x    x     x    x    x     .    .     .
+shift_leader x    x    x     x    x    x     .    .     .
+reviewer     x    .    .     x    x    x     .    .     .
+supervisor   x    .    .     x    x    x     .    .     .
+unit         x    .    .     x    .    x     x    x     .
+unit_leader  x    .    .     x    .    x     x    x     .
+admin        x    .    .     .    .    .     .    .     x
+system       .    .    .     .    .    .     .    .     .
 """
 
 
@@ -29,7 +34,7 @@ def cells() -> list[tuple[str, str, bool]]:
 
 
 def an_actor(role: str, unit_code: str | None = None) -> Actor:
-    return Actor("li", "李", role, unit_code or ("D001" if role == "unit" else None), "zh")
+    return Actor("li", "李", role, unit_code or ("D001" if role in UNIT_ROLES else None), "zh")
 
 
 def test_matrix_names_every_role_and_every_action() -> None:
@@ -61,11 +66,18 @@ def test_unit_user_without_a_unit_may_do_nothing(action: Action) -> None:
 
 
 @pytest.mark.parametrize(
-    ("move", "action"), [(RequestMove.EDIT, Action.EDIT), (RequestMove.ROUTE, Action.ROUTE)]
+    ("move", "action"), [(RequestMove.EDIT, Action.EDIT), (RequestMove.DISPATCH, Action.ROUTE)]
 )
 def test_policy_agrees_with_the_life_cycle(move: RequestMove, action: Action) -> None:
-    walkers = {role for (_, made), rule in REQUEST_TRANSITIONS.items() if made is move for role in rule.roles}
+    duties = {duty for (_, made), rule in REQUEST_TABLE.items() if made is move for duty in rule.duties}
+    walkers = {role for role, held in DUTIES.items() if duties & set(held)} - {Role.SYSTEM}
     assert walkers == {role for role in Role if action in POLICY[role]}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_no_role_holds_duties_that_are_kept_apart(role: Role) -> None:
+    check_duties(DUTIES[role])
+    assert bool(DUTIES[role]) is (Action.MOVE in POLICY[role] or role is Role.SYSTEM)
 
 
 def test_only_a_units_user_is_kept_to_one_unit() -> None:
@@ -76,6 +88,11 @@ def test_only_a_units_user_is_kept_to_one_unit() -> None:
 @pytest.mark.parametrize(
     ("role", "state", "own_orders", "is_full"),
     [
+        ("agent", RequestState.DRAFT, [], True),
+        ("shift_leader", RequestState.ACCEPTED, [], True),
+        ("supervisor", RequestState.FOLLOW_UP, [], True),
+        ("reviewer", RequestState.REPLIED, [], False),
+        ("unit_leader", RequestState.DISPATCHED, [OrderState.IN_PROGRESS], True),
         ("agent", RequestState.ACCEPTED, [], True),
         ("agent", RequestState.DISPATCHED, [], False),
         ("agent", RequestState.REPLIED, [], False),

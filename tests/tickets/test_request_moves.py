@@ -52,6 +52,7 @@ SIDES: dict[RequestMove, set[Axis]] = {
     **{m: {Axis.SUPERVISION, Axis.SYSTEM} for m in (_M.REWORK, _M.MISS_CALLER, _M.REFER_UNSOLVED, _M.CLOSE)},
     _M.RESUME: {Axis.HANDLING, Axis.CALLER, Axis.INTAKE, Axis.SUPERVISION, Axis.SYSTEM},
     _M.REOPEN: {Axis.CALLER, Axis.SUPERVISION},
+    _M.EDIT: {Axis.INTAKE},
     _M.WITHDRAW: {Axis.CALLER},
     _M.SUPPLEMENT: {Axis.CALLER, Axis.INTAKE},
     _M.URGE: {Axis.CALLER, Axis.INTAKE, Axis.SUPERVISION},
