@@ -32,7 +32,7 @@ from hotline.sip.trunk_calls import TrunkCounts
 from hotline.wire.alarm import Alarm
 from hotline.wire.reactor import Clock
 from hotline.wire.signalling import SignallingCounts
-from hotline.wire.sip_edge import SipCounts
+from hotline.wire.sip_counts import SipCounts
 from hotline.wire.voice_watch import VoiceCounts
 
 log = structlog.get_logger("hotline.metrics")

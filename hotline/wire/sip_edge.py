@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -31,6 +30,8 @@ from hotline.sip.overload import Overload, Waits
 from hotline.sip.undelivered import undelivered_request
 from hotline.sip.user_agent import UserAgent
 from hotline.wire.alarm import Alarm
+from hotline.wire.lateness import Lateness
+from hotline.wire.sip_counts import SipCounts
 from hotline.wire.sip_ports import MAX_DATAGRAM_BYTES, Ports
 from hotline.wire.sip_sockets import Listener, SipReactor, Sockets, both_at
 from hotline.wire.sip_stream import Streams
@@ -42,40 +43,11 @@ log = structlog.get_logger("hotline.sip")
 
 T = TypeVar("T")
 
-OVERLOADED: Final = (
-    "new work is refused in part (503); if this comes often, give the product a core of its own, or share "
-    "the line among several machines"
-)
-BEAT_S: Final = 0.025
-"""Between two measures of the loop: ten in the time after which the share of refusals is set."""
 PASSING_ERRORS: Final = frozenset({EAGAIN, ENOBUFS})
 """The kernel has no room at the moment: as if the network had lost it, and repeated like that."""
 REMEDY: Final = (
     "if it is a carrier, name its network in config/trunks.toml; if it is a telephone, let it register"
 )
-
-
-@dataclass(slots=True)
-class SipCounts:
-    """What passed, for the metrics. What the front door turned away stands in its own counts."""
-
-    received: int = 0
-    sent: int = 0
-    keepalives: int = 0
-    malformed: int = 0
-    """Refused or dropped because they were no proper SIP."""
-    oversized: int = 0
-    unsent: int = 0
-    """The network would not take them."""
-    undelivered: int = 0
-    """Requests that ICMP gave back: their transactions ended at once."""
-    connections_refused: int = 0
-    connections_failed: int = 0
-    """Of ours, that could not be opened."""
-    connections_expired: int = 0
-    """Closed because nothing came, or too slowly."""
-    faults: int = 0
-    """Our own faults, survived; each is in the log with its trace."""
 
 
 class Passed(NamedTuple):
@@ -134,10 +106,8 @@ class SipEdge:
         self._sockets = Sockets(self, listeners, tls, public_ips)
         self._tls = tls
         self._last_connection = 0
-        self._beat = Alarm(reactor, self._measure_loop)
-        self._beat_due = 0.0
+        self._lateness = Lateness(reactor, self.overload, lambda: user_agent.counts.shed)
         self._is_flushing = False
-        self._is_overloaded = False
         self._is_stopped = False
         self._tells_all: bool = log.is_enabled_for(logging.DEBUG)
         """Asked once: a line that nobody wants costs a call four steps, and there are several a message."""
@@ -172,7 +142,7 @@ class SipEdge:
         """Close the sockets; returns when they are closed."""
         self._is_stopped = True
         self._alarm.set(None)
-        self._beat.set(None)
+        self._lateness.stop()
         waits = self._sockets.close()
         waits += self._streams.close()
         loop = asyncio.get_running_loop()
@@ -214,18 +184,14 @@ class SipEdge:
 
     def watch_loop(self, *, is_on: bool) -> None:
         """Measure how late the loop is, while connections stand: what comes over them waits as long."""
-        if is_on and self._beat.due is None and not self._is_stopped:
-            self._beat_due = self.reactor.seconds() + BEAT_S
-            self._beat.set(self._beat_due)
-        elif not is_on:
-            self._beat.set(None)
+        self._lateness.watch_loop(is_on=is_on)
 
     def receive_datagram(self, data: bytes, flow: Flow, age_s: float = 0.0) -> None:
         """Take one datagram: the entry that nothing may break.
 
         :param age_s: how long it waited for us in the socket.
         """
-        self._measure(age_s, Waits.DATAGRAM, flow.remote[0])
+        self._lateness.measure(age_s, Waits.DATAGRAM, flow.remote[0])
         if self.admits(data, flow.remote[0], "udp"):
             self._guarded("datagram", self._datagram, data, flow)
 
@@ -364,22 +330,6 @@ class SipEdge:
             self.counts.undelivered += 1
             log.debug("sip.undelivered", to=f"udp:{host_text(remote[0])}:{remote[1]}", method=method)
             self.flush()
-
-    def _measure_loop(self) -> None:
-        now = self.reactor.seconds()
-        self._measure(max(0.0, now - self._beat_due), Waits.LOOP)
-        self._beat_due = now + BEAT_S
-        self._beat.set(self._beat_due)
-
-    def _measure(self, waited_s: float, kind: Waits, source: str = "") -> None:
-        overload = self.overload
-        overload.measure(waited_s, self.reactor.seconds(), kind, source)
-        if overload.is_on is not self._is_overloaded:
-            self._is_overloaded = overload.is_on
-            if self._is_overloaded:
-                log.warning("sip.overloaded", wait_ms=round(1000 * overload.wait_s), remedy=OVERLOADED)
-            else:
-                log.info("sip.overload_ended", shed=self.user_agent.counts.shed)
 
     def _ring(self) -> None:
         self._guarded("timer", self._timer)

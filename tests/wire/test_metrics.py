@@ -25,7 +25,7 @@ from hotline.wire.metrics import (
     explain_metrics,
     fields_of,
 )
-from hotline.wire.sip_edge import SipCounts
+from hotline.wire.sip_counts import SipCounts
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
