@@ -205,7 +205,7 @@ class Hotline:
         for line in rejected:
             log.warning("district.line_rejected", line=str(line))
         passwords = Argon2Passwords()
-        return store, make_desk(store, passwords)
+        return store, make_desk(store, passwords, self.settings)
 
     async def _start_media(self) -> MediaPlane:
         media, sip = self.settings.media, self.settings.sip
@@ -327,9 +327,11 @@ async def _open(store: Store, district: District | None = None, rejected: Sequen
         raise OutsideError(f"{store.place}: {error}", permanent=error.permanent) from error
 
 
-def make_desk(store: Store, passwords: Argon2Passwords) -> Desk:
+def make_desk(store: Store, passwords: Argon2Passwords, settings: Settings) -> Desk:
     """Build the desk on a store."""
-    return Desk(store, passwords, lambda: secrets.token_urlsafe(32), wall_now)
+    return Desk(
+        store, passwords, lambda: secrets.token_urlsafe(32), wall_now, area_code=settings.sip.area_code
+    )
 
 
 @asynccontextmanager
@@ -343,7 +345,7 @@ async def open_store(settings: Settings, *, load: bool = False) -> AsyncIterator
     store = make_store(settings, lambda _position: None)
     try:
         await _open(store, *district) if district else await _open(store)
-        yield store, make_desk(store, Argon2Passwords())
+        yield store, make_desk(store, Argon2Passwords(), settings)
     finally:
         await store.stop()
 

@@ -16,8 +16,10 @@ from hotline.cli import (
     recording,
     routing,
     running,
+    search,
     serve,
     sip,
+    store,
     trunks,
     users,
 )
@@ -27,7 +29,15 @@ from hotline.errors import HotlineError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The telephony and intake system of 96156."
 )
-for command in (serve.serve, users.setup, events.events, running.status, running.drain, running.metrics):
+for command in (
+    serve.serve,
+    users.setup,
+    events.events,
+    running.status,
+    running.drain,
+    running.metrics,
+    search.search,
+):
     app.command()(command)
 for name, group in (
     ("call", call.app),
@@ -38,6 +48,7 @@ for name, group in (
     ("phone", phones.app),
     ("trunk", trunks.app),
     ("routing", routing.app),
+    ("store", store.app),
     ("config", config.app),
     ("prompts", flow.prompts_app),
 ):

@@ -134,6 +134,12 @@ def _line(session: Session, unit: str | None, number: str) -> RequestLine | None
     return lines[0] if lines else None
 
 
+def lines_of(session: Session, unit: str | None, numbers: Sequence[str]) -> list[RequestLine]:
+    """Get lines by their numbers, newest first; those that a unit has no part in are left out."""
+    query = _select_lines(unit).where(RequestRow.number.in_(numbers)).order_by(RequestRow.number.desc())
+    return _to_lines(session, query) if numbers else []
+
+
 def _to_lines(session: Session, query: Select[RequestRow, CallRow, str, str]) -> list[RequestLine]:
     found = session.execute(query).all()
     best = _best_labels(session, [request.number for request, *_ in found])

@@ -15,6 +15,7 @@ from hotline.store.qualities import SqlQualities
 from hotline.store.recording_reads import SqlRecordings
 from hotline.store.recovery import SqlRemains
 from hotline.store.retention import SqlRetention
+from hotline.store.search import SqlSearch
 from hotline.store.seed import SqlSeed
 from hotline.store.transcripts import SqlTranscripts
 from hotline.store.users import SqlUsers
@@ -37,6 +38,7 @@ class Store(
     SqlDeskReads,
     SqlDeskWrites,
     SqlDecisions,
+    SqlSearch,
 ):
     """Everything durable. Fills Journal, Transcripts, Notices, Remains, Outbox and DeskStore.
 

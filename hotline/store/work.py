@@ -193,8 +193,12 @@ class Work:
         ):
             writing = Writing(session, at, at.astimezone(self._zone).date())
             result = unit(writing)
+            self.finish(writing)
         self._tell(writing)
         return result
+
+    def finish(self, writing: Writing) -> None:
+        """Do what belongs to every write, in its transaction and after its unit."""
 
     def read_blocking(self, unit: Callable[[Session], T]) -> T:
         """Run a unit in this thread, on one snapshot of the database."""

@@ -6,9 +6,10 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from hotline.desk.desk import Desk
+from hotline.desk.search import Searches
 from hotline.desk.views import (
     Actor,
     HistoryLine,
@@ -28,6 +29,8 @@ from hotline.events import record
 from hotline.events.bus import LocalBus
 from hotline.events.record import Event
 from hotline.routing.suggestion import Suggestion
+from hotline.search.asked import Asked
+from hotline.tickets.number import compose
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 PASSWORD = "a quiet afternoon"
@@ -108,6 +111,27 @@ class _User:
     password: str
 
 
+class _FakeSearch:
+    """What the store finds: all words in text or place, and the chosen state and unit."""
+
+    def __init__(self, desk: FakeDesk) -> None:
+        self.desk = desk
+
+    async def search(self, unit: str | None, asked: Asked, *, limit: int) -> Sequence[RequestLine]:
+        found = []
+        for number, request in sorted(self.desk.requests.items(), reverse=True):
+            text = f"{request.text}{request.edited_text}{request.line.place}"
+            if (
+                all(phrase.words[0] in text for phrase in asked.phrases)
+                and asked.state in {"", request.line.state}
+                and asked.phone.removeprefix("+86") in request.caller
+                and (not asked.before or number < asked.before)
+                and (unit is None or any(order.unit_code == unit for order in request.orders))
+            ):
+                found.append(request.line)
+        return found[:limit]
+
+
 class FakeDesk(Desk):
     """The desk's actions on dictionaries."""
 
@@ -123,6 +147,7 @@ class FakeDesk(Desk):
         self.talks: set[str] = set()
         """Numbers of requests whose recordings hold both sides."""
         self.mail_error = ""
+        self.searches = Searches(_FakeSearch(self))
 
     # -- what tests do --------------------------------------------------------------------------
     def add_user(
@@ -148,7 +173,7 @@ class FakeDesk(Desk):
     def open_request(
         self, number: str = "", caller: str = "13800138000", *, for_agent: bool = False, priority: str = "P3"
     ) -> str:
-        number = number or f"261123{len(self.requests) + 1:05d}7"
+        number = number or compose(date(2026, 11, 23), len(self.requests) + 1)
         line = RequestLine(
             number=number, state="accepted", priority=priority, opened_at=self.now, caller=caller,
             kind_label="", place="", unit_name="", excerpt="", transcript_state="waiting",
