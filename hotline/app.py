@@ -11,13 +11,14 @@ The console comes before the letters, which tell where it is.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 
@@ -50,7 +51,7 @@ from hotline.store.playback import read_concealed_blocking, read_peaks_blocking
 from hotline.store.second_look import SecondLook, tell
 from hotline.wire.backlogs import PLANE_USUAL_S, STORE_USUAL_S, CommandsWaiting, NotesWaiting
 from hotline.wire.lookout import Lookout
-from hotline.wire.media_link import MediaPlane
+from hotline.wire.media_planes import MediaPlanes
 from hotline.wire.reactor import wall_now
 from hotline.wire.sip_edge import SipReactor
 from hotline.wire.talks import Talks
@@ -207,13 +208,14 @@ class Hotline:
         passwords = Argon2Passwords()
         return store, make_desk(store, passwords, self.settings)
 
-    async def _start_media(self) -> MediaPlane:
+    async def _start_media(self) -> MediaPlanes:
         media, sip = self.settings.media, self.settings.sip
         first_ip, *more_ips = dict.fromkeys(split_listener(place)[1] for place in sip.listen) or [
             sip.listen_ip
         ]
-        plane = MediaPlane(
+        planes = MediaPlanes(
             self.reactor,
+            workers=workers_of(media.workers),
             recordings_dir=recordings_dir(self.settings),
             prompts_dir=media.prompts_dir,
             listen_ip=first_ip,
@@ -225,9 +227,9 @@ class Hotline:
             on_event=self._on_media,
             time_zone=self.settings.site.time_zone,
         )
-        self._stops.append(plane.stop)
-        await plane.start()
-        return plane
+        self._stops.append(planes.stop)
+        await planes.start()
+        return planes
 
     def _on_media(self, event: MediaEvent) -> None:
         if self._talks is not None:
@@ -295,6 +297,11 @@ class Hotline:
 def recordings_dir(settings: Settings) -> Path:
     """Tell where recordings lie."""
     return settings.site.data_dir / "recordings"
+
+
+def workers_of(wish: int | Literal["auto"]) -> int:
+    """Tell how many media planes a site has: by itself, one for each core but one."""
+    return max(1, len(os.sched_getaffinity(0)) - 1) if wish == "auto" else wish
 
 
 def make_store(settings: Settings, on_committed: Callable[[int], None]) -> Store:

@@ -45,7 +45,7 @@ from hotline.trunks import TRUNKS_FILE, read_trunks
 from hotline.trunks.secrecy import open_keys_of
 from hotline.trunks.trust import doubts_of
 from hotline.wire.chance import Chance
-from hotline.wire.media_link import MediaPlane
+from hotline.wire.media_planes import MediaPlanes
 from hotline.wire.reactor import wall_now
 from hotline.wire.sip_edge import Listener, SipEdge, SipReactor, both_at
 from hotline.wire.sip_sockets import interface_towards
@@ -67,7 +67,7 @@ NOTICE_S: Final = 2.5
 class House:
     """What the exchange stands on."""
 
-    media: MediaPlane
+    media: MediaPlanes
     journal: Journal
     flow: Callable[[str], IvrFlow]
     """Finds the flow that answers a called number."""

@@ -273,6 +273,9 @@ class MediaSettings(_Section):
     port_high: Port = 16798
     """Last RTP port. Even numbers are taken: one for a caller, another for whom she is connected with, and
     for a moment one for each telephone that rings."""
+    workers: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
+    """Processes that carry voice, each with its share of the ports. One serves some 1,500 voices; ``auto`` is
+    one for each core but one."""
     calls_per_port: Annotated[int, Field(ge=1, le=64)] = 1
     """How many calls may share an RTP port, told apart by who sends. Where a firewall leaves few ports open;
     some session border controllers look at our port alone and want one for each call."""

@@ -42,13 +42,14 @@ from hotline.call.statuses import (
     OK,
 )
 from hotline.events.ids import CallId
-from hotline.media.plan import MediaFailed, PortOpened
+from hotline.media.plan import MediaFailed, PortMoved, PortOpened
 from hotline.sip.events import (
     CallAnswered,
     CallArrived,
     CallEnded,
     CallRinging,
     MediaMoved,
+    ReofferFailed,
     TransferAsked,
 )
 
@@ -236,6 +237,14 @@ class Bridge(BridgeMoves):
         if leg.move(LegInput.NO_MEDIA):
             self._leg_gone(leg, now)
 
+    def _port_moved(self, leg: Leg, event: PortMoved, _now: float) -> None:
+        leg.port_moved(event)
+
+    def _reoffer_failed(self, leg: Leg, event: ReofferFailed, now: float) -> None:
+        if leg.port_refused():
+            leg.cause = f"did not follow to another port: {event.status}"
+            self._leg_gone(leg, now)
+
     def _ended(self, leg: Leg, event: CallEnded, now: float) -> None:
         if leg.left(event.cause, event.status, event.redirects):
             self._leg_gone(leg, now)
@@ -305,6 +314,8 @@ class Bridge(BridgeMoves):
 
 _OF_LEGS: Final[Mapping[type[object], Callable[..., None]]] = {
     PortOpened: Bridge._port_opened,
+    PortMoved: Bridge._port_moved,
+    ReofferFailed: Bridge._reoffer_failed,
     CallRinging: Bridge._rings,
     CallAnswered: Bridge._answers,
     MediaMoved: Bridge._moved,

@@ -17,10 +17,10 @@ from typing import Final
 
 from hotline.call.destinations import Destination, preferring
 from hotline.call.failures import OF_THE_LINE
-from hotline.call.messages import Answer, CallCommand, Dial, HangUp, NoteLeg, Refuse
+from hotline.call.messages import Answer, CallCommand, Dial, HangUp, NoteLeg, Refuse, Reoffer
 from hotline.call.statuses import NO_ANSWER, UNAVAILABLE
 from hotline.events.ids import CallId
-from hotline.media.plan import Aim, ClosePort, Codec, OpenPort, PortOpened, Srtp
+from hotline.media.plan import Aim, ClosePort, Codec, OpenPort, PortMoved, PortOpened, Srtp
 from hotline.sip.admission import OriginKind
 from hotline.sip.dialling import DialOrder
 from hotline.sip.uri import Uri
@@ -52,6 +52,8 @@ class I(Enum):  # noqa: E742 - states, inputs I, actions A: the letters of all o
 
     PORT = "port opened"
     NO_MEDIA = "media failed"
+    PORT_MOVED = "voice is expected at a new plane"
+    PORT_REFUSED = "the other side does not follow there"
     RINGS = "provisional response"
     ANSWERS = "answered"
     ACCEPT = "we answer"
@@ -67,6 +69,7 @@ class A(Enum):
     DIAL = "Dial"
     KEEP = "-"
     AIM = "Aim, NoteLeg answered"
+    REOFFER = "Reoffer"
     ANSWER = "Answer, NoteLeg answered"
     CLOSE = "ClosePort"
     CLOSE_NOTED = "ClosePort, NoteLeg ended"
@@ -96,6 +99,8 @@ LEG_TRANSITIONS: Final[Mapping[tuple[L, I], tuple[A, L]]] = {
     (L.OFFERED, I.LEFT): (A.CLOSE_NOTED, L.GONE),
     (L.OFFERED, I.DROP): (A.REFUSE, L.GONE),
     (L.OFFERED, I.NO_MEDIA): (A.REFUSE, L.GONE),
+    (L.STANDING, I.PORT_MOVED): (A.REOFFER, L.STANDING),
+    (L.STANDING, I.PORT_REFUSED): (A.HANG_UP, L.GONE),
     (L.STANDING, I.LEFT): (A.CLOSE_NOTED, L.GONE),
     (L.STANDING, I.DROP): (A.HANG_UP, L.GONE),
     (L.STANDING, I.NO_MEDIA): (A.HANG_UP, L.GONE),
@@ -191,6 +196,8 @@ class Leg:
         """Final error that ended it; 0 without."""
         self.cause = ""
         self.port: PortOpened | None = None
+        self._told_port: PortOpened | None = None
+        """Where the other side sends its voice, as it was told last; None before it answered that."""
         self.forwarded: tuple[str, ...] = ()
         """Users of the house that its telephone sends its call to."""
         self._codec, self._ring_s = codec, ring_s
@@ -247,6 +254,15 @@ class Leg:
         self.port = port
         return self.move(I.PORT)
 
+    def port_moved(self, event: PortMoved) -> None:
+        """Take another place for its voice; the other side is told as soon as it may be."""
+        self.port = PortOpened(event.call_id, event.local_ip, event.local_port)
+        self.move(I.PORT_MOVED)
+
+    def port_refused(self) -> bool:
+        """Take note that it does not follow; True when it is lost for that, as its voice goes nowhere."""
+        return self.port != self._told_port and self.move(I.PORT_REFUSED)
+
     def rings(self, status: int, terms: VoiceTerms | None) -> bool:
         """Take a provisional response, with early media or without."""
         if not self.move(I.RINGS):
@@ -262,7 +278,10 @@ class Leg:
             return False
         before, self.terms = self.terms, terms
         self._commands.append(aim_at(self.leg_id, terms, before))
-        return self.move(I.ANSWERS)
+        self.move(I.ANSWERS)
+        if self.port != self._told_port:  # its plane was replaced while it rang
+            self.move(I.PORT_MOVED)
+        return True
 
     def left(self, cause: str, status: int, redirects: Iterable[Uri] = ()) -> bool:
         """Take its end.
@@ -281,7 +300,8 @@ class Leg:
         return self.move(I.DROP)
 
     def aim(self, terms: VoiceTerms) -> None:
-        """Follow a change of its voice."""
+        """Follow a change of its voice, its own or the answer to one of ours."""
+        self._told_port = self.port
         before, self.terms = self.terms, terms
         self._commands.append(aim_at(self.leg_id, terms, before))
 
@@ -295,7 +315,7 @@ class Leg:
     def _dial(self) -> None:
         assert self.destination is not None
         assert self.port is not None
-        to = self.destination
+        to, self._told_port = self.destination, self.port
         order = DialOrder(
             call_id=self.leg_id,
             branches=to.branches,
@@ -325,8 +345,13 @@ class Leg:
 
     def _answer(self) -> None:
         assert self.port is not None
+        self._told_port = self.port
         self._commands.append(Answer(self.leg_id, self.port.local_ip, self.port.local_port))
         self._note("answered")
+
+    def _reoffer(self) -> None:
+        if self.port is not None and not self._is_own:
+            self._commands.append(Reoffer(self.leg_id, self.port.local_ip, self.port.local_port))
 
     def _close(self) -> None:
         self._commands.append(ClosePort(self.leg_id))
@@ -355,6 +380,7 @@ _ACTIONS: Final[Mapping[A, Callable[[Leg], None]]] = {
     A.KEEP: Leg._keep,
     A.AIM: Leg._answered,
     A.ANSWER: Leg._answer,
+    A.REOFFER: Leg._reoffer,
     A.CLOSE: Leg._close,
     A.CLOSE_NOTED: Leg._close_noted,
     A.HANG_UP: Leg._hang_up,

@@ -28,6 +28,7 @@ from hotline.call.messages import (
     OfferedWritten,
     OpenRequest,
     Progress,
+    Reoffer,
     ReportTransfer,
     RequestOpened,
     StatusFound,
@@ -58,6 +59,7 @@ from hotline.media.plan import (
     ClosePort,
     DigitPressed,
     MediaFailed,
+    PortMoved,
     PortOpened,
     PromptEnded,
     Record,
@@ -66,7 +68,7 @@ from hotline.media.plan import (
     SpeechStarted,
 )
 from hotline.sip.agenda import earliest
-from hotline.sip.events import CallArrived, MediaMoved, TransferAsked
+from hotline.sip.events import CallArrived, MediaMoved, ReofferFailed, TransferAsked
 
 LEAST_LEFT_S: Final = 120.0
 """So long a flow may go on at least after a talk with a person: for a message, and its number."""
@@ -102,6 +104,8 @@ class Call(CallFrame[S, I, A]):
         self._words = Words()
         self._questions = Questions(self.call_id)
         self._port = PortOpened(self.call_id, "", 0)
+        self._offered_port: PortOpened | None = None
+        """Where her voice is expected, while she believes in another place."""
         self._left_s = 0.0
         self._is_winding_up = False
         self._has_failed = False
@@ -213,6 +217,8 @@ class Call(CallFrame[S, I, A]):
                 self._move(I.PORT_OPENED_FREE if is_free else I.PORT_OPENED, now)
             case MediaFailed():
                 self._media_failed(event, now)
+            case PortMoved() | ReofferFailed():
+                self._port_moved(event, now)
             case CallerLeft():
                 self._left(_CAUSES.get(event.cause, "caller"), now)
             case RequestOpened():
@@ -254,6 +260,22 @@ class Call(CallFrame[S, I, A]):
             self.cause = self.cause or "fault"
         self._move(I.MEDIA_FAILED, now)
 
+    def _port_moved(self, event: PortMoved | ReofferFailed, now: float) -> None:
+        """Follow a plane that was replaced; who does not follow there is still heard at the same place."""
+        if isinstance(event, PortMoved):
+            port = PortOpened(event.call_id, event.local_ip, event.local_port)
+            if self.state is S.TALKING:
+                self._notes.append("!media plane replaced")
+            self._offered_port = None if port == self._port else port
+            self._port = port
+            self._move(I.PORT_MOVED, now)
+        elif self._offered_port is not None:
+            self._offered_port = None
+            if self.state is S.TALKING:
+                self._notes.append(f"!did not follow to another port: {event.status}")
+                self.cause = self.cause or "fault"
+            self._move(I.PORT_REFUSED, now)
+
     def _left(self, cause: str, now: float) -> None:
         if (self.state, I.LEFT) in TRANSITIONS:
             self.cause = self.cause or cause
@@ -270,6 +292,7 @@ class Call(CallFrame[S, I, A]):
         if isinstance(event, TransferAsked):  # a caller is in her flow, and stays there
             self._commands.append(ReportTransfer(self.call_id, FORBIDDEN))
             return
+        self._offered_port = None
         self._commands.append(aim_at(self.call_id, event.terms, self._connection.terms))
         self._connection.moved(event.terms)
         self._connection.handle(event, now)
@@ -392,6 +415,9 @@ class Call(CallFrame[S, I, A]):
         self._commands.append(HangUp(self.call_id))
         self._close(now)
 
+    def _reoffer(self, _now: float) -> None:
+        self._commands.append(Reoffer(self.call_id, self._port.local_ip, self._port.local_port))
+
     def _wind_up(self, now: float) -> None:
         if not self._is_winding_up:
             self.cause = "finished"
@@ -434,6 +460,7 @@ _ACTIONS: Final[Mapping[A, Callable[[Call, float], None]]] = {
     A.DROP: Call._drop,
     A.CLOSE: Call._close,
     A.HANG_UP: Call._hang_up,
+    A.REOFFER: Call._reoffer,
     A.WIND_UP: Call._wind_up,
     A.APOLOGISE: Call._apologise,
     A.SETTLE: Call._settle,

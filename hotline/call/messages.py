@@ -88,6 +88,15 @@ class HangUp:
     call_id: CallId
 
 
+@dataclass(frozen=True, slots=True)
+class Reoffer:
+    """Tell the other side by a re-INVITE where its voice is expected; MediaMoved or ReofferFailed follows."""
+
+    call_id: CallId
+    local_ip: str
+    local_port: int
+
+
 # The commands about legs carry the leg in ``call_id``; the one that came in has the call's own id.
 
 
@@ -185,6 +194,7 @@ CallCommand = (
     | OpenRequest
     | LookUpRequest
     | HangUp
+    | Reoffer
     | FindTargets
     | Dial
     | Progress

@@ -45,6 +45,8 @@ class I(Enum):  # noqa: E742 - states S, inputs I, actions A: the letters of all
     PORT_OPENED = "port opened"
     PORT_OPENED_FREE = "port opened, for a free announcement"
     MEDIA_FAILED = "media failed"
+    PORT_MOVED = "voice is expected at a new plane"
+    PORT_REFUSED = "the other side does not follow there"
     CONFIRMED = "ACK"
     CONFIRMED_UNWRITTEN = "ACK, record not committed"
     LEFT = "caller left"
@@ -68,6 +70,7 @@ class A(Enum):
     DROP = "HangUp, ClosePort, WriteEnded"
     CLOSE = "ClosePort"
     HANG_UP = "HangUp, ClosePort"
+    REOFFER = "Reoffer"
     WIND_UP = "farewell, then HangUp"
     APOLOGISE = "apology, then HangUp; at once when that fails too"
     SETTLE = "OpenRequest for words without one"
@@ -86,10 +89,14 @@ TRANSITIONS: Final[Mapping[tuple[S, I], tuple[A, S]]] = {
     (S.ANSWERING, I.CONFIRMED_UNWRITTEN): (A.BEGIN_WITH_APOLOGY, S.TALKING),
     (S.ANSWERING, I.LEFT): (A.CLOSE_UNUSED, S.ENDED),
     (S.ANSWERING, I.MEDIA_FAILED): (A.DROP, S.ENDED),
+    (S.ANSWERING, I.PORT_MOVED): (A.REOFFER, S.ANSWERING),
+    (S.ANSWERING, I.PORT_REFUSED): (A.DROP, S.ENDED),
     (S.ANSWERING, I.TIMEOUT): (A.DROP, S.ENDED),
     (S.TALKING, I.LEFT): (A.CLOSE, S.CLOSING),
     (S.TALKING, I.FLOW_ENDED): (A.HANG_UP, S.CLOSING),
     (S.TALKING, I.MEDIA_FAILED): (A.APOLOGISE, S.TALKING),
+    (S.TALKING, I.PORT_MOVED): (A.REOFFER, S.TALKING),
+    (S.TALKING, I.PORT_REFUSED): (A.APOLOGISE, S.TALKING),
     (S.TALKING, I.NOT_WRITTEN): (A.APOLOGISE, S.TALKING),
     (S.TALKING, I.TIMEOUT): (A.WIND_UP, S.TALKING),
     (S.CLOSING, I.RECORDING_CLOSED): (A.SETTLE, S.SETTLING),

@@ -82,21 +82,27 @@ class PortPool:
         return self._room
 
     def take(
-        self, local_ip: str, remote: tuple[str, int], now: float, *, may_latch: bool = False
+        self, local_ip: str, remote: tuple[str, int], now: float, *, may_latch: bool = False, port: int = 0
     ) -> tuple[str, Seat]:
         """Take a port for a call: the address to tell, and its place.
 
         :param remote: where the call says it hears; ("", 0) while that is unknown.
         :param may_latch: whether its first packet may come from elsewhere.
-        :raises LocalProtocolError: when no port is free.
+        :param port: this very one; 0: any.
+        :raises LocalProtocolError: when no port is free, or not that one.
         :raises RemoteProtocolError: for a ``remote`` that is no numeric address.
         """
         told, group = place_of(local_ip, self._ips)
         number = remote_number(*remote)
-        rested = now - REST_S if may_latch or not number else None
-        index = self._seats.take(number, may_latch, group, lambda port: self._has_rested(port, rested))
+        if port:
+            index = self._take_at(port, group, number, may_latch)
+        else:
+            rested = now - REST_S if may_latch or not number else None
+            index = self._seats.take(number, may_latch, group, lambda at: self._has_rested(at, rested))
         if index is None:
-            raise LocalProtocolError(f"all {len(self._ports)} media ports are taken")
+            raise LocalProtocolError(
+                f"media port {port} is taken" if port else f"all {len(self._ports)} media ports are taken"
+            )
         self._room -= 1
         return told, Seat(index, self._ports[index % len(self._ports)], number, may_latch)
 
@@ -105,6 +111,12 @@ class PortPool:
         self._seats.give_back(seat.index, seat.remote, seat.may_latch)
         self._freed_at[seat.index] = now
         self._room += 1
+
+    def _take_at(self, port: int, group: int, number: int, may_latch: bool) -> int | None:
+        if port not in self._ports:
+            return None
+        index = group * len(self._ports) + self._ports.index(port)
+        return index if self._seats.take_at(index, number, may_latch) else None
 
     def _has_rested(self, index: int, since: float | None) -> bool:
         return since is None or self._freed_at.get(index, since) <= since

@@ -1,10 +1,10 @@
-"""The product's side of the media plane: starts it, talks to it, and starts it again when it dies.
+"""The product's side of one media plane: starts it, talks to it, and starts it again when it dies.
 
 Which of its ports are free is known here (``hotline.media.ports``), so a call that asks for one has it at
 once, and can be answered before the plane has heard of it. Every call that the plane was serving when it
-died gets MediaFailed; what it had recorded stays on disk as ``.part`` files. A new plane is started after a
-back-off; until it is ready, calls that ask for a port get MediaFailed at once, so that they can be refused
-politely.
+died gets MediaFailed, unless somebody lets them go on elsewhere (``on_died``, ``media_planes``); what it had
+recorded stays on disk as ``.part`` files. A new plane is started after a back-off; until it is ready, calls
+that ask for a port get MediaFailed at once, so that they can be refused politely.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ BACK_OFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # after the n-th death in a row; 
 STEADY_S: Final = 30.0  # a plane that lived so long has made good its predecessors' deaths
 READ_AT_ONCE: Final = 500
 AWAY: Final = "the media plane is being restarted"
+DIED: Final = "the media plane died"
 
 _log = structlog.get_logger()
 
@@ -76,6 +77,9 @@ class MediaPlane:
     :param on_event: called in the reactor's thread for every event, also MediaFailed after a death.
     :param time_zone: zone of the day in the recordings' folder names.
     :param reserve_bytes: below so much free disk space no recording is begun.
+    :param number: of this plane where a product has several, from 0.
+    :param on_died: told when a plane has died, in place of MediaFailed for each of its calls.
+    :param on_back: called when a plane takes calls again.
     """
 
     def __init__(
@@ -93,8 +97,12 @@ class MediaPlane:
         also_listen: Sequence[str] = (),
         calls_per_port: int = 1,
         hears_tones: bool = True,
+        number: int = 0,
+        on_died: Callable[[], None] | None = None,
+        on_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._reactor, self._on_event = reactor, on_event
+        self._on_died, self._on_back = on_died, on_back
         self._configure = Configure(
             str(recordings_dir.absolute()),
             str(prompts_dir.absolute()),
@@ -106,6 +114,7 @@ class MediaPlane:
             LOCK_WAIT_S,
             calls_per_port,
             hears_tones,
+            number,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -125,6 +134,11 @@ class MediaPlane:
     def pid(self) -> int | None:
         """Process id of the plane; None while there is none."""
         return self._process.pid if self._process else None
+
+    @property
+    def number(self) -> int:
+        """Which plane of the product it is."""
+        return self._configure.number
 
     @property
     def is_ready(self) -> bool:
@@ -165,7 +179,7 @@ class MediaPlane:
         return answer
 
     def open_port(self, command: OpenPort) -> PortOpened | MediaFailed:
-        """Give a call a port.
+        """Give a call a port: ``local_port`` where that is given and free, else any.
 
         :returns: the port, at once; the plane opens it before it hears or sends anything of the call. Or
             why there is none: all are taken, none is where the caller reached us, the plane is away.
@@ -181,6 +195,7 @@ class MediaPlane:
                 (command.remote_ip, command.remote_port),
                 self._reactor.seconds(),
                 may_latch=command.may_latch,
+                port=command.local_port,
             )
         except (LocalProtocolError, RemoteProtocolError) as error:
             return MediaFailed(call_id, str(error))
@@ -271,8 +286,17 @@ class MediaPlane:
             _log.warning("media.complained", call_id=message.call_id, text=message.text)
         elif isinstance(message, PlaneReady):
             self._is_ready, self._ready_at = not self._is_stopping, self._reactor.seconds()
-            _log.info("media.ready", ports=message.ports, prompts=message.prompts, refused=message.refused)
+            _log.info(
+                "media.ready",
+                plane=self.number,
+                ports=message.ports,
+                prompts=message.prompts,
+                refused=message.refused,
+            )
+            is_first = self._is_first_answer_due
             self._answer(message)
+            if self._is_ready and not is_first:
+                self._on_back()
         elif isinstance(message, PlaneRefused):
             if self._is_first_answer_due:
                 self._is_stopping = True  # start() tells the site; trying again would only say it twice
@@ -311,10 +335,13 @@ class MediaPlane:
         if not self._is_stopping:
             wait_s = BACK_OFF_S[min(self._deaths, len(BACK_OFF_S) - 1)]
             self._deaths += 1
-            _log.error("media.died", pid=self.pid, calls=len(lost), restart_in_s=wait_s)
+            _log.error("media.died", plane=self.number, pid=self.pid, calls=len(lost), restart_in_s=wait_s)
             self._respawn = self._reactor.callLater(wait_s, self._start_again)
+        if self._on_died is not None and not self._is_stopping:
+            self._on_died()
+            return
         for call_id in sorted(lost):
-            self._on_event(MediaFailed(call_id, "the media plane died"))
+            self._on_event(MediaFailed(call_id, DIED))
 
     def _start_again(self) -> None:
         if self._loop is not None and self._process is not None:

@@ -70,6 +70,8 @@ class Configure:
     lock_wait_s: float
     calls_per_port: int
     hears_tones: bool
+    number: int
+    """Of the plane, where the product has several; from 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from hotline.wire.voice_codecs import available_codecs, make_coder
 
 CONFIGURE_WAIT_S: Final = 10.0
 SEAL_WAIT_S: Final = 4.0  # a restarted product waits a second longer for the lock
-LOCK_FILE: Final = ".lock"
+LOCK_FILE: Final = ".lock"  # of the first plane; the others' names go on with their numbers
 LOCK_RETRY_S: Final = 0.05
 PRIORITY: Final = 10  # of SCHED_RR; above ordinary tasks, below the kernel's own
 NICE: Final = -15
@@ -65,7 +65,7 @@ def main() -> int:
     if settings is None:
         return 0
     try:
-        lock = _take_lock_blocking(Path(settings.recordings_dir), settings.lock_wait_s)
+        lock = _take_lock_blocking(Path(settings.recordings_dir), settings.number, settings.lock_wait_s)
         plane, sockets, prompts = _build_blocking(settings)
     except ConfigError as error:
         control.tell(PlaneRefused(error.message, error.file))
@@ -104,12 +104,12 @@ def _await_configure(control: Control) -> Configure | None:
     return None
 
 
-def _take_lock_blocking(folder: Path, wait_s: float) -> int:
-    """Hold the recordings folder alone; wait for a plane of a killed product to finish sealing."""
+def _take_lock_blocking(folder: Path, number: int, wait_s: float) -> int:
+    """Hold one plane's place in the recordings folder; wait for that of a killed product to seal its own."""
     deadline = time.monotonic() + wait_s
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        lock = os.open(folder / f"{LOCK_FILE}{number or ''}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise ConfigError(f"the recordings folder {folder} cannot be used: {error.strerror}") from error
     while True:

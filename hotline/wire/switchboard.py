@@ -34,11 +34,19 @@ from hotline.media.plan import (
     RecordingClosed,
 )
 from hotline.sip.admission import OriginKind
-from hotline.sip.events import CallAnswered, CallArrived, CallConfirmed, CallEnded, DigitArrived, SipEvent
+from hotline.sip.events import (
+    CallAnswered,
+    CallArrived,
+    CallConfirmed,
+    CallEnded,
+    DigitArrived,
+    ReofferFailed,
+    SipEvent,
+)
 from hotline.sip.user_agent import UserAgent
 from hotline.wire.alarm import Alarm
 from hotline.wire.call_records import CallRecords
-from hotline.wire.media_link import MediaPlane
+from hotline.wire.media_planes import MediaPlanes
 from hotline.wire.reactor import Clock
 from hotline.wire.sip_edge import SipEdge
 
@@ -74,7 +82,7 @@ class Switchboard:
         *,
         clock: Clock,
         sip: SipEdge,
-        media: MediaPlane,
+        media: MediaPlanes,
         journal: Journal,
         flow: Callable[[str], Flow],
         wall: Callable[[], datetime],
@@ -318,8 +326,8 @@ class Switchboard:
                 self._records.close_call(command.call_id, command.cause, command.path)
             case say.HangUp():
                 self._hang_up(command.call_id)
-            case OpenPort():
-                self._open_port(line, command)
+            case OpenPort() | say.Reoffer():
+                self._place_voice(line, command)
             case (
                 say.Refuse()
                 | say.FindTargets()
@@ -336,11 +344,23 @@ class Switchboard:
                     line.recording = command.recording_id
                 self._media.send(command)
 
-    def _open_port(self, line: _Line, command: OpenPort) -> None:
-        answer = self._media.open_port(command)
+    def _place_voice(self, line: _Line, command: OpenPort | say.Reoffer) -> None:
+        """Give a leg a place for its voice, or tell it of another one."""
+        if isinstance(command, say.Reoffer):
+            self._reoffer(line, command)
+            return
+        answer = self._media.open_port(command, beside=line.call.leg_ids)
         if isinstance(answer, MediaFailed):
             log.error("call.media_failed", call_id=answer.call_id, reason=answer.reason)
         line.answers.append(answer)
+
+    def _reoffer(self, line: _Line, command: say.Reoffer) -> None:
+        leg_id, ip, port = command.call_id, command.local_ip, command.local_port
+        is_offered = self._sip.act(
+            lambda agent, now: agent.reoffer(leg_id, now, local_ip=ip, local_port=port)
+        )
+        if not is_offered:  # early media: nothing is agreed yet that could be changed
+            line.answers.append(ReofferFailed(leg_id, 0))
 
     def _do_for_leg(self, command: say.CallCommand) -> None:
         match command:

@@ -16,7 +16,7 @@ import structlog
 
 from hotline.errors import HotlineError
 from hotline.events.ids import CallId
-from hotline.media.plan import LegQuality, MediaEvent, MediaFailed, VoiceFound, VoiceMissing
+from hotline.media.plan import LegQuality, MediaEvent, MediaFailed, PortMoved, VoiceFound, VoiceMissing
 
 log = structlog.get_logger("hotline.media")
 
@@ -83,6 +83,9 @@ class VoiceWatch:
                 self.missing.discard(event.call_id)
                 if event.call_id in self.latest:
                     self._end(self.latest[event.call_id])
+                return False
+            case PortMoved():  # another plane listens for it anew
+                self.missing.discard(event.call_id)
                 return False
             case _:
                 return False

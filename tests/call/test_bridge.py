@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from hotline.call.bridge_states import LEAVING_S
-from hotline.call.messages import Answer, CallerConfirmed, HangUp, Refuse
+from hotline.call.messages import Answer, CallerConfirmed, HangUp, Refuse, Reoffer
 from hotline.events.ids import CallId
 from hotline.ivr.check import load_flow
-from hotline.media.plan import Aim, Bridge, MediaFailed, OpenPort, PortOpened, Record
-from hotline.sip.events import CallEnded, MediaMoved, TransferAsked
+from hotline.media.plan import Aim, Bridge, MediaFailed, OpenPort, PortMoved, PortOpened, Record
+from hotline.sip.events import CallEnded, MediaMoved, ReofferFailed, TransferAsked
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import VoiceTerms
 from tests.call.bridge_rig import HELD, HOUSE, VOICE, House
@@ -472,6 +472,46 @@ def test_who_wants_a_place_in_a_call_without_telephones_is_refused(house: House)
 
 
 # -- when something fails -----------------------------------------------------------------------------------
+
+
+def test_both_sides_of_a_talk_are_told_where_their_voices_are_expected_now(house: House) -> None:
+    caller, agent = talking(house)
+    before = len(house.commands)
+    for leg in (caller, agent):
+        house.tell(PortMoved(leg, HOUSE, 18000))
+    assert house.commands[before:] == [Reoffer(caller, HOUSE, 18000), Reoffer(agent, HOUSE, 18000)]
+    for leg in (caller, agent):
+        house.tell(MediaMoved(leg, VOICE))
+    assert house.hears(caller) == agent
+
+
+def test_an_agent_who_does_not_follow_to_another_port_is_hung_up_and_her_flow_goes_on(house: House) -> None:
+    caller, agent = talking(house)
+    house.tell(PortMoved(agent, HOUSE, 18000))
+    house.tell(ReofferFailed(agent, 488))
+    assert house.hung_up[-1] == agent
+    assert caller in house.calls
+    assert house.hears(caller) != agent
+
+
+def test_an_agent_who_refuses_the_same_port_talks_on(house: House) -> None:
+    caller, agent = talking(house)
+    house.tell(PortMoved(agent, HOUSE, 16000))
+    house.tell(ReofferFailed(agent, 500))
+    assert agent not in house.hung_up
+    assert house.hears(caller) == agent
+
+
+def test_who_answers_after_the_plane_was_replaced_is_told_then(house: House) -> None:
+    house.resident()
+    leg = house.leg_to("1001")
+    house.ring(leg)
+    house.tell(PortMoved(leg, HOUSE, 18000))
+    assert not [command for command in house.commands if isinstance(command, Reoffer)]
+    house.answer(leg)
+    assert [command for command in house.commands if isinstance(command, Reoffer)] == [
+        Reoffer(leg, HOUSE, 18000)
+    ]
 
 
 def test_a_plane_that_dies_ends_the_talk_on_both_sides(house: House) -> None:

@@ -16,6 +16,7 @@ from hotline.call.messages import (
     OfferedWritten,
     OpenRequest,
     Refuse,
+    Reoffer,
     RequestOpened,
     StatusFound,
     StatusMissing,
@@ -29,17 +30,20 @@ from hotline.call.states import FAREWELL_S, LIMITS_S, RECORD_WAIT_S, TRANSITIONS
 from hotline.events.ids import RequestNumber
 from hotline.ivr.check import load_flow
 from hotline.media.plan import (
+    Aim,
     ClosePort,
     Codec,
     MediaFailed,
     OpenPort,
     Play,
+    PortMoved,
     PortOpened,
     Record,
     SpeechStarted,
     StopRecording,
 )
 from hotline.sip.admission import Origin
+from hotline.sip.events import MediaMoved, ReofferFailed
 from hotline.sip.voice_terms import VoiceTerms
 from tests.call.call_rig import (
     CALL,
@@ -61,6 +65,9 @@ FAILED = WriteFailed(CALL, "disk full")
 NOT_WRITTEN = OfferedNotWritten(CALL, "disk full")
 PORT = PortOpened(CALL, "198.51.100.1", 16000)
 MEDIA_FAILED = MediaFailed(CALL, "the plane died")
+MOVED = PortMoved(CALL, "198.51.100.1", 18000)
+SAME = PortMoved(CALL, "198.51.100.1", 16000)
+NOT_FOLLOWED = ReofferFailed(CALL, 488)
 
 
 def ended(bench: Bench) -> WriteEnded:
@@ -157,6 +164,17 @@ def free_of_charge() -> Bench:
     return bench
 
 
+def moved(begin: Callable[[], Bench]) -> Callable[[], Bench]:
+    """Give a call whose voice is expected at another port since a moment."""
+
+    def begin_and_move() -> Bench:
+        bench = begin()
+        bench.tell(MOVED)
+        return bench
+
+    return begin_and_move
+
+
 ROWS: dict[tuple[S, I], tuple[Callable[[], Bench], Callable[[Bench], None], S]] = {
     # row of the table: a call in that state, what happens, the state where it comes to rest
     (S.OPENING_MEDIA, I.PORT_OPENED): (written, tell(PortOpened(CALL, "::1", 16000)), S.ANSWERING),
@@ -170,6 +188,10 @@ ROWS: dict[tuple[S, I], tuple[Callable[[], Bench], Callable[[Bench], None], S]] 
     (S.ANSWERING, I.LEFT): (answered, leave, S.ENDED),
     (S.ANSWERING, I.MEDIA_FAILED): (answered, tell(MEDIA_FAILED), S.ENDED),
     (S.ANSWERING, I.TIMEOUT): (answered, wait(LIMITS_S[S.ANSWERING]), S.ENDED),
+    (S.ANSWERING, I.PORT_MOVED): (answered, tell(MOVED), S.ANSWERING),
+    (S.ANSWERING, I.PORT_REFUSED): (moved(answered), tell(NOT_FOLLOWED), S.ENDED),
+    (S.TALKING, I.PORT_MOVED): (recording, tell(MOVED), S.TALKING),
+    (S.TALKING, I.PORT_REFUSED): (moved(recording), tell(NOT_FOLLOWED), S.TALKING),
     (S.TALKING, I.LEFT): (recording, leave, S.CLOSING),
     (S.TALKING, I.FLOW_ENDED): (lambda: read_number(opened()), finish_flow, S.ENDED),
     (S.TALKING, I.NOT_WRITTEN): (talking_unwritten, tell(NOT_WRITTEN), S.TALKING),
@@ -190,6 +212,43 @@ def test_each_row_of_the_table_is_walked(row: tuple[S, I]) -> None:
     assert bench.call.state is row[0]
     happen(bench)
     assert bench.call.state is state
+
+
+# -- a media plane that was replaced ------------------------------------------------------------------
+
+
+def test_a_caller_is_told_by_a_reinvite_where_her_voice_is_expected_now() -> None:
+    bench = recording()
+    assert bench.tell(MOVED) == [Reoffer(CALL, "198.51.100.1", 18000)]
+    (aim,) = bench.tell(MediaMoved(CALL, VoiceTerms("192.0.2.7", 40000, "PCMA", 8, 101)))
+    assert isinstance(aim, Aim)
+    bench.press("#")
+    bench.tell(a_recording())
+    assert len(bench.openings) == 1
+    assert "!media plane replaced" in bench.call.path
+
+
+def test_a_caller_who_does_not_follow_to_another_port_hears_an_apology() -> None:
+    bench = recording()
+    bench.tell(MOVED)
+    said = bench.tell(NOT_FOLLOWED)
+    assert next(command for command in said if isinstance(command, Play)).prompts == tuple(
+        f"zh/{name}" for name in FLOW.steps[FLOW.fault].prompts()
+    )
+    assert StopRecording(CALL) in said
+    bench.tell(a_recording())
+    bench.end_prompt()
+    assert bench.all_of(HangUp)
+    bench.tell(RequestOpened(CALL, NUMBER))
+    assert len(bench.openings) == 1
+    assert ended(bench).cause == "fault"
+
+
+def test_a_caller_who_refuses_the_reinvite_goes_on_where_the_port_is_the_same() -> None:
+    bench = recording()
+    assert bench.tell(SAME) == [Reoffer(CALL, "198.51.100.1", 16000)]
+    assert bench.tell(NOT_FOLLOWED) == []
+    assert bench.call.state is S.TALKING
 
 
 # -- before the answer --------------------------------------------------------------------------------

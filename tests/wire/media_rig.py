@@ -118,15 +118,15 @@ A_STEP_S = 0.05
 
 
 class Rig:
-    """A plane, its events, and ways to wait for them."""
+    """A plane, or several, its events, and ways to wait for them."""
 
-    def __init__(self, folder: Path, *, ports: int = 8, **kw: Any) -> None:
+    def __init__(self, folder: Path, *, ports: int = 8, kind: type[Any] = MediaPlane, **kw: Any) -> None:
         self.folder = folder
         self.recordings = folder / "recordings"
         self.events: list[MediaEvent] = []
         self._changed = asyncio.Event()
         self.port_low = low = free_port_range(ports)
-        self.plane = MediaPlane(
+        self.plane = kind(
             Clock(),
             recordings_dir=kw.pop("recordings_dir", self.recordings),
             prompts_dir=write_prompts(folder / "prompts"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -106,7 +106,7 @@ class FakeMedia:
 
         self.failure: MediaFailed | None = None
 
-    def open_port(self, command: OpenPort) -> PortOpened | MediaFailed:
+    def open_port(self, command: OpenPort, beside: Iterable[CallId] = ()) -> PortOpened | MediaFailed:
         self.send(command)
         ports = [one.call_id for one in self.sent if isinstance(one, OpenPort)]
         return self.failure or PortOpened(command.call_id, "198.51.100.1", 15998 + 2 * len(ports))
