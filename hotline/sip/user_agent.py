@@ -5,10 +5,10 @@ makes calls, and answers everything else that may reach a telephone system on th
 3262, 3264, 3311, 3515, 3581, 3891, 4028, 4488, 6026, 6086 and 6665.
 
 100 Trying goes out where no other response is made in the same turn; a call is told as ``CallArrived`` only
-when it can be carried. What the parts do: ``outside_requests`` and ``dialog_requests`` serve what comes in,
-``answering`` sets up calls that come to us and ``dialler`` those that we make, ``call_book`` keeps the legs
-and moves them along their tables,
-``reoffers`` changes what stands, ``transfers`` reports on REFERs.
+when it can be carried. What the parts do: ``arriving`` finds whose it is what comes in, ``outside_requests``
+and ``dialog_requests`` serve it, ``answering`` sets up calls that come to us and ``dialler`` those that we
+make, ``call_book`` keeps the legs and moves them along their tables, ``wishes`` carries out what the layer
+above wants of a leg, ``reoffers`` changes what stands, ``transfers`` reports on REFERs.
 """
 
 from __future__ import annotations
@@ -20,29 +20,27 @@ from hotline.errors import LocalProtocolError
 from hotline.events.ids import CallId
 from hotline.sip.admission import OriginKind
 from hotline.sip.answering import Answering
+from hotline.sip.arriving import Arriving
 from hotline.sip.boundary import cleared
 from hotline.sip.call_book import CallBook
-from hotline.sip.call_leg import CallLeg, ReofferWish
-from hotline.sip.call_moves import Given, State
+from hotline.sip.call_leg import CallLeg
 from hotline.sip.config import UserAgentConfig
 from hotline.sip.counts import UserAgentCounts
 from hotline.sip.dialler import Dialler
 from hotline.sip.dialling import DialOrder
 from hotline.sip.dialog_requests import DialogRequests
-from hotline.sip.dtmf_info import DEFAULT_MS, RELAY, write_dtmf
 from hotline.sip.events import SipEvent
-from hotline.sip.failure import reason_text
-from hotline.sip.flow import Address, Flow, Outgoing, response_flow
+from hotline.sip.flow import Address, Flow, Outgoing
 from hotline.sip.inspection import HeaderFields
-from hotline.sip.message import MalformedRequest, Request, Response, note_source
+from hotline.sip.message import MalformedRequest, Request, Response
 from hotline.sip.our_requests import OurRequests
 from hotline.sip.outside_requests import OutsideRequests
 from hotline.sip.replies import Replies
-from hotline.sip.subscription import SubscriptionState
-from hotline.sip.transaction_layer import Client, Hears, Server, TransactionLayer, server_key
+from hotline.sip.transaction_layer import Client, Hears, TransactionLayer
 from hotline.sip.transfers import Transfers
 from hotline.sip.uri import Uri
 from hotline.sip.voice_terms import VoicePolicy
+from hotline.sip.wishes import Wishes
 
 
 class UserAgent:
@@ -77,7 +75,10 @@ class UserAgent:
         )
         tag_key = new_token().encode()[:32]
         self._outside = OutsideRequests(config, layer, replies, book, self._answering, self.counts, tag_key)
-        self._new_token = new_token
+        self._arriving = Arriving(
+            config, layer, replies, book, self._outside, self._dialog_requests, self.counts, new_token
+        )
+        self._wishes = Wishes(replies, ours, book, self._dialler)
 
     # -- the machine form -------------------------------------------------------------------------
 
@@ -135,19 +136,7 @@ class UserAgent:
 
     def handle_message(self, message: Request | Response, flow: Flow, now: float) -> None:
         """Take one message from the wire."""
-        if isinstance(message, Response):
-            client = self._layer.receive_response(message, now)
-            if client is None or client.hears is None:
-                return
-            if message.status >= 200 or message.cseq.method == "INVITE":
-                client.hears(message, now)
-            return
-        note_source(message, *flow.remote)
-        if message.method == "ACK":
-            if not self._layer.receive_ack(message, now):
-                self._dialog_requests.acknowledge(message, now)
-            return
-        self._request(message, flow, now)
+        self._arriving.take(message, flow, now)
         self._settle_failed(now)
 
     def handle_malformed(self, malformed: MalformedRequest, flow: Flow, now: float) -> None:
@@ -155,14 +144,7 @@ class UserAgent:
 
         A stranger hears nothing: even a 400 would tell a scanner that somebody is here.
         """
-        if not self.config.admission.knows(flow.remote[0], now):
-            self.counts.silenced += 1
-            return
-        via = malformed.via
-        response = malformed.response(to_tag=self._outside.stateless_tag(malformed, str(via)))
-        if response is not None and via is not None:
-            response.headers.add("Server", self.config.server)
-            self._layer.send(response_flow(via, flow), response.to_bytes())
+        self._arriving.refuse_malformed(malformed, flow, now)
 
     def lose_connection(self, connection: int, now: float) -> None:
         """Tell that a TCP connection is gone; calls on it live on (RFC 3261, 18.4)."""
@@ -302,17 +284,7 @@ class UserAgent:
 
         :returns: False when there is no such call, or its telephone does not list ``talk`` in Allow-Events.
         """
-        leg = self._book.get(call_id)
-        legs = self._dialler.early_legs(call_id) if leg is None else [leg]
-        willing = [leg for leg in legs if "talk" in leg.allow_events and leg.is_ours]
-        for leg in willing:
-            headers = (
-                *self._replies.contact(leg),
-                ("Event", "talk"),
-                ("Subscription-State", str(SubscriptionState("active"))),
-            )
-            self._ours.ask(leg, "NOTIFY", now, lambda _response, _at: None, headers)
-        return bool(willing)
+        return self._wishes.notify_talk(call_id, now)
 
     def send_key(self, call_id: CallId, key: str, now: float) -> bool:
         """Tell the other side of a call by INFO that a key was pressed (``dtmf_info``); nothing waits for it.
@@ -320,12 +292,7 @@ class UserAgent:
         :param key: one of ``0123456789*#ABCD``.
         :returns: False when the call does not stand.
         """
-        leg = self._book.get(call_id)
-        if leg is None or leg.told_end or leg.machine.state in {State.OFFERED, State.PROGRESSED}:
-            return False
-        body = write_dtmf(key, DEFAULT_MS)
-        self._ours.ask(leg, "INFO", now, lambda _response, _at: None, body=body, body_type=RELAY)
-        return True
+        return self._wishes.send_key(call_id, key, now)
 
     # -- calls of both kinds ----------------------------------------------------------------------
 
@@ -349,20 +316,15 @@ class UserAgent:
         :param voice: codecs and security to offer; as before without.
         :returns: False when there is no such call, or it was not answered yet.
         """
-        leg = self._book.get(call_id)
-        if leg is None or leg.told_end or leg.machine.state in {State.OFFERED, State.PROGRESSED}:
-            return False
-        before = leg.voice
-        wish = ReofferWish(
-            sends,
-            receives,
-            self._replies.voice_ip(local_ip, leg.flow) if local_port else before.local_ip,
-            local_port or before.local_port,
-            voice or before.policy,
+        return self._wishes.reoffer(
+            call_id,
+            now,
+            sends=sends,
+            receives=receives,
+            local_ip=local_ip,
+            local_port=local_port,
+            voice=voice,
         )
-        self._book.reoffers.wish(leg, wish, now)
-        self._book.settle(leg, now)
-        return True
 
     def transfer_progress(self, call_id: CallId, status: int, now: float, reason: str = "") -> bool:
         """Tell whoever asked for a transfer how it goes (RFC 3515, 2.4.5).
@@ -383,13 +345,7 @@ class UserAgent:
         :param reason: value of a Reason header (RFC 3326), as ``Q.850;cause=16``.
         :returns: False when the call is over already.
         """
-        headers = (("Reason", reason),) if reason else ()
-        leg = self._book.get(call_id)
-        if leg is None:
-            return self._dialler.hang_up(call_id, now, headers)
-        response = self._replies.reply(leg.invite, 480, headers) if leg.invite is not None else None
-        self._book.move(leg, Given.HANG_UP, now, leg.invite, response, headers)
-        return True
+        return self._wishes.hang_up(call_id, now, (("Reason", reason),) if reason else ())
 
     def ask(self, request: Request, flow: Flow, now: float, answered: Hears) -> None:
         """Send a request outside any call: a REGISTER or OPTIONS of a trunk's own.
@@ -400,59 +356,9 @@ class UserAgent:
         request.headers.insert_first("Via", self._ours.via(flow))
         self._layer.request(request, flow, now, None, answered)
 
-    # -- requests ---------------------------------------------------------------------------------
-
-    def _request(self, request: Request, flow: Flow, now: float) -> None:
-        answers_go, key = response_flow(request.top_via, flow), server_key(request)
-        origin = None
-        if not self._layer.knows(key):
-            if _is_outside(request):
-                origin = self._outside.place(request, answers_go, flow, now)
-                if origin is None:
-                    return
-                if request.method == "OPTIONS":
-                    self._outside.answer_probe(request, origin, answers_go, now)
-                    return
-            elif self._outside.is_crowded(request) and self._is_stray(request):
-                self._outside.shed(request, answers_go)
-                return
-        server = self._layer.receive_request(request, answers_go, flow, self._new_token(), now, key)
-        if server is None:
-            return
-        if origin is not None:
-            self._outside.handle(server, origin, now)
-        elif request.method == "CANCEL":
-            self._cancel(server, now)
-        else:
-            self._dialog_requests.handle(server, now)
-
-    def _cancel(self, server: Server, now: float) -> None:
-        invite = self._layer.find_invite(server.request)
-        if invite is None:
-            self._layer.respond(server, self._replies.reply(server, 481), now)
-            return
-        server.to_tag, server.call_id = invite.to_tag, invite.call_id  # 9.2: the same tag in both
-        self._layer.respond(server, self._replies.reply(server, 200), now)
-        leg = self._book.get(invite.call_id)
-        if leg is not None and leg.invite is invite:
-            leg.end_reason = reason_text(server.request)
-            self._book.move(leg, Given.CANCEL, now)
-
-    def _is_stray(self, request: Request) -> bool:
-        """Tell whether a request belongs to nothing that we remember.
-
-        A tag in its To, or the word CANCEL, is not enough: anybody can write that.
-        """
-        if request.method == "CANCEL":
-            return self._layer.find_invite(request) is None
-        return self._book.of_dialog(request) is None
+    # -- inside -----------------------------------------------------------------------------------
 
     def _settle_failed(self, now: float) -> None:
         for failed in self._layer.take_failed():
             if isinstance(failed.side, Client) and failed.side.hears is not None:
                 failed.side.hears(None, now)
-
-
-def _is_outside(request: Request) -> bool:
-    """Tell whether a request stands outside any dialog: REGISTER always does, whatever its To says (10.2)."""
-    return request.method == "REGISTER" or (request.to_tag is None and request.method != "CANCEL")
