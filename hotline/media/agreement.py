@@ -131,14 +131,12 @@ class Agreement:
             parts.fail(call.call_id, str(error))
             return
         if command.codec is not call.codec:
-            if call.other is not None:  # their numbers will count in other units
-                parts.bridges.begin_anew(call)
-                parts.bridges.begin_anew(call.other)
+            parts.conferences.begin_anew(call)
             law = law_of(command.codec)
             if law is not call.law:
                 parts.lines.map(call.slot, LAWS[codec_index(call.law), codec_index(law)])
         self._agree(call, command, coded, protection)
-        parts.bridges.update(call)
+        parts.conferences.update(call)
         if declared == call.declared:
             return  # the same address again: a source found behind a NAT stays
         call.declared, call.fused = declared, FusedKeys()  # another telephone, which may tell keys otherwise

@@ -1,8 +1,9 @@
-"""Who talks with whom: pairs of legs, and how a packet of one becomes a packet of the other.
+"""How a packet of one leg becomes a packet of another, who hears nobody else.
 
-Three ways, told by the codecs: both G.711 (packets pass as columns, ``relay``), both the same other
-codec (packets pass one by one as they are), or different ones (decoded, cut into frames of 20 ms,
-encoded). Keys pass in each of them, in the target's payload type and clock.
+Who hears whom is decided in ``conferences``; what several say is added in ``mixing``. Three ways, told by
+the codecs: both G.711 (packets pass as columns, ``relay``), both the same other codec (packets pass one by
+one as they are), or different ones (decoded, cut into frames of 20 ms, encoded). Keys pass in each of them,
+in the target's payload type and clock.
 """
 
 from __future__ import annotations
@@ -12,49 +13,78 @@ from typing import Final
 import numpy as np
 
 from hotline.media.coded import Heard, Reframer
-from hotline.media.g711 import CODECS, EXPANDED, LAWS, codec_index, encode
+from hotline.media.g711 import CODECS, EXPANDED, LAWS, Samples, codec_index, encode
 from hotline.media.leg import Leg
 from hotline.media.outgoing import Outgoing
 from hotline.media.packets import Batch
 from hotline.media.relay import NOBODY, Relay, Slots
-from hotline.media.rtp import HEADER, RtpPacket, timestamp_step
+from hotline.media.rtp import FRAME, HEADER, RtpPacket, timestamp_step
 
 LONGEST_SEGMENT: Final = 0xFFFF  # timestamp units that one event's duration can count (RFC 4733, 2.5.1.3)
 
 
 class Bridges:
-    """The pairs of one plane."""
+    """The links of one plane: whose packets go on to whom."""
 
     def __init__(self, relay: Relay, out: Outgoing, slots: int) -> None:
         self._relay, self._out = relay, out
         self._is_recoded = np.zeros(slots, np.bool_)
         self._legs: list[Leg | None] = [None] * slots
 
-    def build(self, leg: Leg, other: Leg) -> None:
-        """Let two legs hear each other; what bridge they had before ends."""
-        if leg.other is not other:
-            self.end(leg)
-            self.end(other)
-            leg.other, other.other = other, leg
-        for one in (leg, other):
-            self._legs[one.slot] = one
-            self.update(one)
+    def link(self, source: Leg, target: Leg) -> None:
+        """Let a leg's packets go on to another, and to nobody else."""
+        if source.listener is not target:
+            self.unlink(source)
+            source.listener = target
+        self._legs[source.slot] = source
+        self._link(source, target)
 
-    def end(self, leg: Leg) -> None:
-        """Let a leg and its other one hear each other no more."""
-        other = leg.other
-        for one in (leg, other):
-            if one is not None:
-                self._relay.part(one.slot)
-                one.other = one.reframer = None
-                self._legs[one.slot] = None
-                self._is_recoded[one.slot] = False
+    def unlink(self, source: Leg) -> None:
+        """Let a leg's packets go on to nobody."""
+        if source.listener is None:
+            return
+        self._relay.part(source.slot)
+        source.listener = source.reframer = None
+        self._legs[source.slot] = None
+        self._is_recoded[source.slot] = False
 
-    def update(self, leg: Leg) -> None:
-        """Take note that a leg began or ended to play, or changed its codec."""
-        if leg.other is not None:
-            self._link(leg, leg.other)
-            self._link(leg.other, leg)
+    def update(self, source: Leg) -> None:
+        """Take note that either side of a leg's link began or ended to play, or changed its codec."""
+        if source.listener is not None:
+            self._link(source, source.listener)
+
+    def is_passing(self, source: Leg) -> bool:
+        """Tell whether the last that its listener was sent came from this leg."""
+        target = source.listener
+        return (
+            target is not None
+            and bool(self._relay.target[source.slot] == target.slot)
+            and self._relay.is_on(target.slot)
+        )
+
+    def time_of(self, target: Leg) -> int:
+        """Give the timestamp at which what a leg hears next begins."""
+        return self._relay.time_of(target.slot)
+
+    def send_rest(self, target: Leg, samples: Samples) -> None:
+        """Send a leg what was still waiting for it, at once, before packets pass to it again.
+
+        A frame that is not whole is left out where the codec has frames.
+        """
+        out, slot = self._out, target.slot
+        for start in range(0, len(samples), FRAME):
+            frame = samples[start : start + FRAME]
+            if target.coded is None:
+                payload = encode(frame, target.codec).tobytes()
+            elif len(frame) == FRAME:
+                payload = target.coded.coder.encode(frame)
+            else:
+                return
+            mark = bool(out.mark[slot])
+            stamp = int(out.timestamp[slot])
+            self._relay.insert(slot, stamp, payload, int(out.payload_type[slot]), is_marked=mark)
+            out.mark[slot] = 0
+            out.timestamp[slot] = stamp + len(frame) * target.ratio & 0xFFFFFFFF
 
     def _link(self, source: Leg, target: Leg) -> None:
         is_same = source.codec is target.codec or (source.codec in CODECS and target.codec in CODECS)
@@ -103,7 +133,7 @@ class Bridges:
 
     def pass_one(self, leg: Leg, packet: RtpPacket) -> None:
         """Send on one voice packet of any kind, as it came."""
-        other = leg.other
+        other = leg.listener
         if other is None or self._relay.target[leg.slot] == NOBODY:
             return
         if leg.codec not in CODECS:
@@ -137,7 +167,7 @@ class Bridges:
             self._recode(leg, heard)
 
     def _recode(self, leg: Leg, heard: Heard) -> None:
-        reframer, other = leg.reframer, leg.other
+        reframer, other = leg.reframer, leg.listener
         assert reframer is not None
         assert other is not None
         for time, frame in reframer.cut(heard.timestamp, heard.samples):
@@ -161,7 +191,7 @@ class Bridges:
         Where the other clock is faster, a key that is held long is cut into more segments than it came in;
         where it is slower, into fewer.
         """
-        other = leg.other
+        other = leg.listener
         if other is None or other.event_payload_type is None or len(packet.payload) < 4:
             return
         start = leg.keys.start_of(packet.timestamp)

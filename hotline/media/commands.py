@@ -59,12 +59,8 @@ class Commands:
                     parts.fail(command.call_id, f"{type(command).__name__} came for a call that has no port")
             case Aim():
                 self._agreement.aim(call, command)
-            case Bridge():
-                self._bridge(call, command)
-            case Unbridge():
-                parts.conferences.end(call)
-            case Mix():
-                self._mix(call, command)
+            case Bridge() | Mix() | Unbridge():
+                self._connect(call, command)
             case Play():
                 self._playing.play(call, command)
             case NoteKey() | WatchLevel() | ExpectVoice():
@@ -98,6 +94,15 @@ class Commands:
         parts.out.stop(call.slot)
         parts.legs.remove(call)
         parts.roster.give_back(call.slot)
+
+    def _connect(self, call: Leg, command: Bridge | Mix | Unbridge) -> None:
+        match command:
+            case Bridge():
+                self._bridge(call, command)
+            case Mix():
+                self._mix(call, command)
+            case Unbridge():
+                self._parts.conferences.end(call)
 
     def _bridge(self, call: Leg, command: Bridge) -> None:
         parts = self._parts

@@ -39,6 +39,7 @@ class Hearing:
             rows = parts.tones.candidates(ready, frames, codecs, power)
             if len(rows):
                 power[np.isin(ready, self._look_again(ready[rows]))] = 0  # a key is no speech
+            parts.voice.take_out_hum(ready, frames, codecs, power)
             for slot in parts.voice.judge(ready, power).tolist():
                 self._turn(slot)
             parts.recordings.note_speech(ready, parts.voice.is_speech[ready])
@@ -48,19 +49,19 @@ class Hearing:
         if call.fused.press(key, source, self._ticks):
             self._parts.events.append(DigitPressed(call.call_id, key))
             self._playing.interrupt(call, key)
-            if call.other is not None:
-                self._pass_key(call.other, key, source)
+            self._pass_key(call, key, source)
         if call.fused.best is not KeySource.TONE:
             self._parts.tones.is_armed[call.slot] = False
 
-    def _pass_key(self, other: Leg, key: str, source: KeySource) -> None:
-        """Let who is talked with have a key that does not reach him in the voice as it passes."""
+    def _pass_key(self, call: Leg, key: str, source: KeySource) -> None:
+        """Let those who are talked with have a key that does not reach them in the voice as it passes."""
         if source is KeySource.TONE:
-            return  # he hears it
-        if other.event_payload_type is None:
-            self._parts.events.append(KeyUnsent(other.call_id, key))
-        elif source is KeySource.INFO:
-            self._sender.press(other, key)
+            return  # they hear it
+        for other in self._parts.conferences.listeners(call):
+            if other.event_payload_type is None:
+                self._parts.events.append(KeyUnsent(other.call_id, key))
+            elif source is KeySource.INFO or call.listener is not other:
+                self._sender.press(other, key)
 
     def _turn(self, slot: int) -> None:
         call, is_speech = self._parts.legs.by_slot[slot], self._parts.voice.is_speech[slot]
@@ -75,7 +76,7 @@ class Hearing:
         Talkers in a bridge press none in their voice.
         """
         parts = self._parts
-        slots = slots[parts.relay.target[slots] < 0]
+        slots = slots[(parts.relay.target[slots] < 0) & ~parts.mixing.is_source[slots]]
         keyed: list[int] = []
         if not len(slots):
             return keyed

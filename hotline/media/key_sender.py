@@ -66,7 +66,8 @@ class KeySender:
 
     def _go_on(self, sending: _Sending) -> bool:
         leg = sending.leg
-        if self._legs.by_slot[leg.slot] is not leg or leg.event_payload_type is None or leg.other is None:
+        is_here = self._legs.by_slot[leg.slot] is leg and leg.conference is not None
+        if not is_here or leg.event_payload_type is None:
             return False
         if sending.code < 0:
             sending.ticks += 1

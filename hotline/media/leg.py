@@ -18,6 +18,14 @@ from hotline.media.rtp import RATE_HZ
 
 
 @dataclass(slots=True, eq=False)
+class Conference:
+    """Legs of which some hear others."""
+
+    hears: dict[Leg, tuple[Leg, ...]]
+    """All of them, in the order in which they came, and whom each hears."""
+
+
+@dataclass(slots=True, eq=False)
 class Leg:
     """One call's media."""
 
@@ -52,10 +60,14 @@ class Leg:
     """Keys that end what it is played."""
     stops_at_speech: bool = False
     recording: OpenRecording | None = None
+    conference: Conference | None = None
+    """Who hears whom, where it is one of them."""
     other: Leg | None = None
-    """Whom it is bridged with."""
+    """Whom of these it talks with: each hears the other, and both were there before others came."""
+    listener: Leg | None = None
+    """Whom its packets pass on to."""
     reframer: Reframer | None = None
-    """Makes frames for ``other`` of what this one says; None where packets pass as they are."""
+    """Makes frames for ``listener`` of what this one says; None where packets pass as they are."""
 
     @property
     def law(self) -> Codec:

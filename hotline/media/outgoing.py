@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hotline.media.g711 import SILENCE
 from hotline.media.prompts import SILENT_ROW, PromptBank
 from hotline.media.rtp import FRAME, HEADER
 
@@ -48,6 +49,10 @@ class Outgoing:
         """MARKED where the next packet begins a talk spurt."""
         self.skipped = np.zeros(slots, np.int64)
         """Numbers that went by without a packet since ``reports`` looked: they were lost before us."""
+        self.mixed = np.zeros((slots, FRAME), np.uint8)
+        """What slots that hear several hear next, in their law; for ``Mixing`` to write."""
+        self._is_mixed = np.zeros(slots, np.bool_)
+        self._mixes = 0
         self._row = np.zeros(slots, np.int64)
         self._end = np.zeros(slots, np.int64)
         self._wants_end = np.zeros(slots, np.bool_)
@@ -80,11 +85,20 @@ class Outgoing:
         self._row[slot] = self._end[slot] = 0
         self._wants_end[slot] = False
 
+    def mix(self, slot: int, is_on: bool) -> None:
+        """Send what is mixed for a slot, in place of silence between prompts; at first that is silence."""
+        self._mixes += is_on - int(self._is_mixed[slot])
+        self._is_mixed[slot] = is_on
+        self.mixed[slot] = SILENCE[self.law[slot]]
+
     def fill(self, slots: Slots) -> None:
         """Make the next packet of each of these slots, its payload in the slot's law."""
         row = self._row[slots]
         row = np.where(row < self._end[slots], row, SILENT_ROW)
         self.packets[slots, HEADER:PACKET] = self._bank.rows[self.law[slots], row]
+        if self._mixes:
+            mixed = slots[self._is_mixed[slots] & ~self._wants_end[slots]]
+            self.packets[mixed, HEADER:PACKET] = self.mixed[mixed]
         self._half_words[slots, 0] = PLAIN | self.mark[slots] | self.payload_type[slots]
         self._half_words[slots, 1] = self.sequence[slots]
         self.words[slots, 1] = self.timestamp[slots]

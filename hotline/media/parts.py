@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from hotline.events.ids import CallId
 from hotline.media.arrivals import Arrivals
 from hotline.media.bridges import Bridges
+from hotline.media.conferences import Conferences
 from hotline.media.legs import Legs
 from hotline.media.levels import Levels
+from hotline.media.mixing import Mixing
 from hotline.media.outgoing import Outgoing
 from hotline.media.plan import MediaEvent, MediaFailed
 from hotline.media.prompts import PromptBank
@@ -45,6 +47,8 @@ class Parts:
         self.relay = Relay(self.roster, self.out)
         self.bridges = Bridges(self.relay, self.out, slots)
         self.recordings = Recordings(self.lines, self.legs.by_slot)
+        self.mixing = Mixing(self.roster, self.lines, self.out)
+        self.conferences = Conferences(self.bridges, self.mixing, self.out, self.recordings)
         self.reports = Reports(self.roster, self.out, Arrivals(slots), new_token)
         self.reception = Reception(
             self.legs, self.roster, self.lines, self.bridges, self.reports, self.counts

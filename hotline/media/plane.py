@@ -76,7 +76,7 @@ class Plane:
         self.counts: Counter[str] = parts.counts
         """Packets that were not heard, by reason: also ``stranger``, ``malformed``, ``flood``, ``forged``."""
         self._legs, self._out, self._relay = parts.legs, parts.out, parts.relay
-        self._recordings = parts.recordings
+        self._recordings, self._mixing = parts.recordings, parts.mixing
         self._reception, self._playing = parts.reception, Playing(parts)
         self._hearing = Hearing(parts, self._playing)
         self._finishing = Finishing(parts)
@@ -102,6 +102,8 @@ class Plane:
         """Move the calls of a phase on by 20 ms: listen, hand blocks over, make the next packets."""
         if phase == 0:
             self._hearing.pass_time()
+            if self._mixing.is_on:
+                self._mixing.tick()
         slots = self.roster.open(phase)
         if not len(slots):
             return

@@ -33,14 +33,14 @@ class Playing:
         call.stops_at_keys, call.stops_at_speech = command.stops_at_keys, command.stops_at_speech
         parts.roster.begin(call.slot)
         self._play_next(call)
-        parts.bridges.update(call)
+        parts.conferences.update(call)
 
     def stop(self, call: Leg) -> None:
         """Fall silent from the next packet on."""
         call.queue.clear()
         call.loop = ()
         self._parts.out.stop(call.slot)
-        self._parts.bridges.update(call)
+        self._parts.conferences.update(call)
 
     def interrupt(self, call: Leg, key: str) -> None:
         """Let a key end what was to stop at it, without waiting to be told; PromptEnded follows."""
@@ -65,7 +65,7 @@ class Playing:
             if call is not None:
                 self._play_next(call)
                 if not parts.out.is_playing(slot):
-                    parts.bridges.update(call)
+                    parts.conferences.update(call)
 
     def _play_next(self, call: Leg) -> None:
         """Go on with the queue; at its end begin it again, or tell that."""

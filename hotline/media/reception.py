@@ -168,7 +168,7 @@ class Reception:
 
     def _hear(self, call: Leg, packet: RtpPacket) -> None:
         taken = self._lines.accept_one(call.slot, packet)
-        if call.other is not None and taken is not Taken.NOT:
+        if call.listener is not None and taken is not Taken.NOT:
             if taken is Taken.ANEW:
                 self._bridges.begin_anew(call)
             self._bridges.pass_one(call, packet)

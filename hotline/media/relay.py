@@ -71,6 +71,10 @@ class Relay:
         self._roster.note(source)
         self._lull(target)
 
+    def is_on(self, target: int) -> bool:
+        """Tell whether the last that a target was sent came from here."""
+        return bool(self._roster.is_relayed[target])
+
     def begin_anew(self, source: int) -> None:
         """Take the source's next packet as the first of another stream: its numbers have jumped."""
         target = int(self.target[source])

@@ -65,6 +65,14 @@ class Rings:
         frames: Octets = self._rows[slots * _STRIDE_FRAMES + positions // FRAME % RING_FRAMES]
         return frames
 
+    def cut(self, slots: Index, positions: Index, length: int) -> Octets:
+        """Copy ``length`` samples of each slot from any position on, in place: ``(n, length)``."""
+        if length == FRAME and not (positions % FRAME).any():
+            return self.frames(slots, positions)
+        places = (positions[:, None] + np.arange(length)) % RING
+        samples: Octets = self._flat[slots[:, None] * _STRIDE + places]
+        return samples
+
     def take_blocks(self, slots: Index, positions: Index, silence: Octets) -> Octets:
         """Take one block of each slot out, leaving silence.
 

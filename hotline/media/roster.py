@@ -58,6 +58,7 @@ class Roster:
         self._is_held = np.zeros(self.slots, np.bool_)
         self.is_relayed = np.zeros(self.slots, np.bool_)
         """True where all that is sent was another call's (``relay``)."""
+        self._is_gathering = np.zeros(self.slots, np.bool_)
         self._waiting: dict[int, int] = {}
         self._is_waiting = np.zeros(ports, np.bool_)
         self._looks_around = np.zeros(ports, np.bool_)
@@ -114,7 +115,7 @@ class Roster:
         self.wait_for_source(slot, False)
         self._looks_around[self.port_index[slot]] = False
         self._is_open[slot] = self._has_begun[slot] = False
-        self._is_held[slot] = self.is_relayed[slot] = False
+        self._is_held[slot] = self.is_relayed[slot] = self._is_gathering[slot] = False
         self.remote[slot], self._are_keys_stale = 0, True
         self._seats.give_back(int(self.port_index[slot]), *self._seat.pop(slot))
         self._free[slot // self._phase_slots].append(slot)
@@ -142,6 +143,12 @@ class Roster:
         """Leave a slot out of those that a tick fills, because it hears another call."""
         if self.is_relayed[slot] != is_relayed:
             self.is_relayed[slot] = is_relayed
+            self.note(slot)
+
+    def gather(self, slot: int, is_on: bool) -> None:
+        """Send a slot nothing for a moment, its time standing still: what it hears next is not there yet."""
+        if self._is_gathering[slot] != is_on:
+            self._is_gathering[slot] = is_on
             self.note(slot)
 
     def wait_for_source(self, slot: int, is_waiting: bool) -> None:
@@ -174,10 +181,11 @@ class Roster:
             mine = np.nonzero(self._is_open[start : start + self._phase_slots])[0] + start
             self._open[phase] = mine
             may_send, is_relayed = self.may_send(mine), self.is_relayed[mine]
-            sends = mine[may_send & ~is_relayed]
+            is_gathering = self._is_gathering[mine]
+            sends = mine[may_send & ~is_relayed & ~is_gathering]
             self._sending[phase] = sends[np.argsort(self.port_index[sends], kind="stable")]
             self._relayed[phase] = mine[is_relayed]
-            self._resting[phase] = mine[self._has_begun[mine] & ~(may_send & ~is_relayed)]
+            self._resting[phase] = mine[self._has_begun[mine] & ~(may_send & ~is_relayed) & ~is_gathering]
         self._stale.clear()
         if self._are_keys_stale:
             self._are_keys_stale = False

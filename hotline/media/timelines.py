@@ -230,6 +230,10 @@ class Timelines:
         frames = [self._rings.frames(slots, starts + step) for step in (0, FRAME, 2 * FRAME)]
         return starts, np.hstack(frames)
 
+    def cut(self, slots: Slots, positions: NDArray[np.int64], length: int) -> NDArray[np.uint8]:
+        """Copy what lies at these places of the last seconds: ``(n, length)``; what never came is silence."""
+        return self._rings.cut(slots, positions, length)
+
     def take_due(self, slots: Slots) -> tuple[Slots, NDArray[np.int64], NDArray[np.uint8]]:
         """Take the blocks that are due, at most one a slot: slots, positions and bytes ``(n, 1600)``."""
         flushed = self.flushed[slots]
