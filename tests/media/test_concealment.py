@@ -34,7 +34,8 @@ def a_vowel(pitch_hz: float, samples: int) -> NDArray[np.int16]:
     """A voice that holds one tone: ten harmonics, each weaker than the last."""
     at = np.arange(samples) / 8000
     sound = np.sum([np.sin(2 * np.pi * pitch_hz * n * at + n) / n for n in range(1, 11)], axis=0)
-    return (sound * 4000).astype(np.int16)
+    samples_16: NDArray[np.int16] = (sound * 4000).astype(np.int16)
+    return samples_16
 
 
 def speech(name: str) -> NDArray[np.int16]:
