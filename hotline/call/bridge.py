@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from hotline.call.bridge_moves import BridgeMoves
+from hotline.call.bridge_guests import BridgeGuests
 from hotline.call.bridge_news import News
 from hotline.call.bridge_states import (
     LEAVING_S,
     MOST_LEGS,
     TRANSITIONS,
+    B,
     I,
 )
 from hotline.call.destinations import Destination, Shown
@@ -30,6 +31,7 @@ from hotline.call.legs import I as LegInput
 from hotline.call.messages import (
     CallCommand,
     CallInput,
+    GuestEvent,
     JoinCalls,
     ReportTransfer,
     TargetsFound,
@@ -54,7 +56,7 @@ from hotline.sip.events import (
 )
 
 
-class Bridge(BridgeMoves):
+class Bridge(BridgeGuests):
     """One bridge: what happens to it, and what the call may ask of it (see ``BridgeMoves`` for its parts)."""
 
     # -- what the call asks for -----------------------------------------------------------------------
@@ -147,7 +149,11 @@ class Bridge(BridgeMoves):
 
     def handle(self, event: CallInput, now: float) -> None:
         """Take what concerns one of the legs, or an answer to a command; all else is dropped."""
+        if isinstance(event, GuestEvent):
+            self._of_guests(event, now)
+            return
         if isinstance(event, TargetsFound):
+            self._guest_found(event)
             self._found(event, now)
             return
         leg = self._parties.leg(event.call_id)
@@ -156,22 +162,26 @@ class Bridge(BridgeMoves):
 
     def next_timer(self) -> float | None:
         """Tell when to call handle_timer; None: never."""
-        timers = (self._limit, self._parties.next_timer())
+        timers = (self._limit, self._parties.next_timer(), self._guests.next_timer())
         return min((at for at in timers if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Fire what is due."""
         self._parties.handle_timer(now)
+        self._dismiss_late(now)
         if self._limit is not None and self._limit <= now:
             self._limit = None
             self._move(I.TIMEOUT, now)
 
     def take_commands(self) -> list[CallCommand]:
         """Give what is to be done, in this order, and forget it."""
-        pair, music = self._wanted_sounds()
-        self._commands += self._hearing.part(pair)
+        if self.state is B.OVER:
+            self._forget_guests()
+        hears, music = self._wanted_sounds()
+        self._commands += self._hearing.part(hears)
         self._commands += self._parties.take_commands()
-        self._commands += self._hearing.join(pair, music, set(self.leg_ids))
+        self._commands += self._hearing.join(hears, music, set(self.leg_ids))
+        self._welcome()
         commands, self._commands = self._commands, []
         return commands
 
@@ -198,21 +208,8 @@ class Bridge(BridgeMoves):
             self._move(I.NOBODY, now)
 
     def _call(self, destination: Destination) -> None:
-        near = self.near
-        self.legs_made += 1
-        leg = Leg(
-            CallId(f"{self.call_id}-leg{self.legs_made}"),
-            self.call_id,
-            destination.peer,
-            destination.origin.kind,
-            destination=destination,
-            codec=near.terms.codec if near.terms is not None else "PCMA",
-            ring_s=self._search.ring_s,
-            local_ip=destination.local_ip,
-            may_latch=self._may_latch,
-        )
+        leg = self._new_leg(destination, self._search.ring_s)
         self._parties.dialled[leg.leg_id] = leg
-        self._shown[leg.leg_id] = Shown(leg.peer)
 
     def _port_opened(self, leg: Leg, event: PortOpened, now: float) -> None:
         leg.opened(event)
@@ -221,7 +218,7 @@ class Bridge(BridgeMoves):
             self._put_in_place(leg, place, now)
 
     def _rings(self, leg: Leg, event: CallRinging, now: float) -> None:
-        if not leg.rings(event.status, event.terms):
+        if not leg.rings(event.status, event.terms) or leg.leg_id in self._parties.guests:
             return
         has_voice = event.terms is not None and len(self._parties.dialled) == 1
         if has_voice and self.near.state is L.OFFERED:
@@ -229,7 +226,9 @@ class Bridge(BridgeMoves):
         self._move(I.RINGS, now)
 
     def _answers(self, leg: Leg, event: CallAnswered, now: float) -> None:
-        if leg.leg_id in self._parties.dialled and leg.answers(event.terms):
+        if leg.leg_id in self._parties.guests:
+            leg.answers(event.terms)
+        elif leg.leg_id in self._parties.dialled and leg.answers(event.terms):
             self._move(I.ANSWERED, now)
 
     def _media_failed(self, leg: Leg, _event: MediaFailed, now: float) -> None:
@@ -258,6 +257,7 @@ class Bridge(BridgeMoves):
 
     def _transfer_asked(self, leg: Leg, event: TransferAsked, now: float) -> None:
         may = leg.kind is PHONE and not (leg is self.near and self.keeps_near)
+        may = may and leg.leg_id not in self._parties.guests
         target = event.target.user or ""
         if not may or self._parties.is_leaving(leg.leg_id) or not (target or event.replaces):
             self._commands.append(ReportTransfer(leg.leg_id, FORBIDDEN))
@@ -273,12 +273,14 @@ class Bridge(BridgeMoves):
 
     def _leg_gone(self, leg: Leg, now: float) -> None:
         parties = self._parties
-        if parties.note_gone(leg):
+        is_aside = parties.note_gone(leg)
+        if self._guest_gone(leg) or is_aside:
             return
         if leg is parties.near:
             self._move(I.NEAR_LEFT, now)
         elif leg is parties.far:
-            self._move(I.FAR_LEFT, now)
+            has_third = any(one.is_there and not one.part.supervises for one in self._guests)
+            self._move(I.FAR_LEFT_THREE if has_third else I.FAR_LEFT, now)
         elif parties.dialled.pop(leg.leg_id, None) is not None:
             if leg.leg_id == self._early:
                 self._early = None

@@ -20,6 +20,7 @@ from hotline.call.bridge_states import (
     I,
 )
 from hotline.call.destinations import Shown
+from hotline.call.guests import Guests, Hears, hears, listeners_to_music
 from hotline.call.hearing import Hearing
 from hotline.call.legs import I as LegInput
 from hotline.call.legs import L, Leg
@@ -41,6 +42,7 @@ from hotline.call.statuses import (
     TRYING,
 )
 from hotline.events.ids import CallId
+from hotline.ivr.flow import BEEP
 
 
 class BridgeMoves:
@@ -71,6 +73,7 @@ class BridgeMoves:
         self._parties, self._search, self._referral = Parties(near), Search(call_id), Referral()
         self._shown = {near.leg_id: shown}
         self._hearing, self._may_latch = Hearing(music), may_latch
+        self._guests, self._beep = Guests(call_id), f"{music.rpartition('/')[0]}/{BEEP}"
         self._limit: float | None = None
         self._has_talked = False
         self._early: CallId | None = None
@@ -219,19 +222,30 @@ class BridgeMoves:
     def _await_taken(self, now: float) -> None:
         self._limit = now + TARGET_RING_S
 
+    def _take_member(self, _now: float) -> None:
+        """Let the third take the place of far, who left."""
+        parties = self._parties
+        parties.far = self._guests.take_member()
+        assert parties.far is not None, "else it was another move"
+        del parties.guests[parties.far.leg_id]
+        self.notes.append(f"!talked on with {parties.far.peer}")
+        self._note_hold()
+
     # -- who hears what ---------------------------------------------------------------------------------
 
-    def _wanted_sounds(self) -> tuple[tuple[CallId, CallId] | None, set[CallId]]:
-        """Work out which two hear each other, and who hears music."""
+    def _wanted_sounds(self) -> tuple[Hears, set[CallId]]:
+        """Work out who hears whom, and who hears music."""
         near, far = self.near, self._parties.far
         if self.state in (B.TALKING, B.HELD) and far is not None:
-            music = {one.leg_id for one, other in ((near, far), (far, near)) if other.holds_us}
-            return (near.leg_id, far.leg_id), set() if len(music) == 2 else music
+            talkers = (near, far)
+            three = [*talkers, *(one.leg for one in self._guests if one.is_there and not one.part.supervises)]
+            music = listeners_to_music([leg for leg in three if leg is not None])
+            return hears(talkers, tuple(self._guests)), music
         if self.state in (B.CALLING, B.TRANSFERRING) and self._has_talked:
-            return None, {near.leg_id}
+            return (), {near.leg_id}
         if self.state is B.CALLING and self._early is not None:
-            return (near.leg_id, self._early), set()
-        return None, set()
+            return ((near.leg_id, self._early), (self._early, near.leg_id)), set()
+        return (), set()
 
 
 ACTIONS: Final[Mapping[A, Callable[[BridgeMoves, float], None]]] = {
@@ -248,6 +262,7 @@ ACTIONS: Final[Mapping[A, Callable[[BridgeMoves, float], None]]] = {
     A.COMPLETE: BridgeMoves._complete,
     A.GO_BACK: BridgeMoves._go_back,
     A.GO_ON_ALONE: BridgeMoves._go_on_alone,
+    A.TAKE_MEMBER: BridgeMoves._take_member,
     A.HEAR: BridgeMoves._hear,
     A.HAND_OVER: BridgeMoves._hand_over,
     A.AWAIT_TAKEN: BridgeMoves._await_taken,

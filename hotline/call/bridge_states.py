@@ -49,6 +49,7 @@ class I(Enum):  # noqa: E742 - inputs I, actions A: the letters of all our table
     RESUMES = "no side holds the other any more"
     NEAR_LEFT = "near left"
     FAR_LEFT = "far left"
+    FAR_LEFT_THREE = "far left, a third talks on"
     REFERRED = "a side asks for a transfer"
     TAKEN = "a leg of another call joins"
     TAKEN_RINGING = "a leg of another call joins that still rings"
@@ -74,6 +75,7 @@ class A(Enum):
     COMPLETE = "let near and the target hear each other, report 200"
     GO_BACK = "report the failure, let near and far hear each other again"
     GO_ON_ALONE = "near waits for the target"
+    TAKE_MEMBER = "let near and the third talk on"
     HEAR = "change what is heard"
     HAND_OVER = "drop the other side, tell that the call is joined"
     AWAIT_TAKEN = "report 200, near waits until it answers"
@@ -93,6 +95,7 @@ TRANSITIONS: Final[Mapping[tuple[B, I], tuple[A, B]]] = {
     (B.TALKING, I.HOLDS): (A.HEAR, B.HELD),
     (B.TALKING, I.NEAR_LEFT): (A.DROP, B.OVER),
     (B.TALKING, I.FAR_LEFT): (A.END, B.OVER),
+    (B.TALKING, I.FAR_LEFT_THREE): (A.TAKE_MEMBER, B.TALKING),
     (B.TALKING, I.REFERRED): (A.SEEK_TARGET, B.TRANSFERRING),
     (B.TALKING, I.TAKEN): (A.COMPLETE, B.TALKING),
     (B.TALKING, I.TAKEN_RINGING): (A.AWAIT_TAKEN, B.CALLING),
@@ -102,6 +105,7 @@ TRANSITIONS: Final[Mapping[tuple[B, I], tuple[A, B]]] = {
     (B.HELD, I.RESUMES): (A.HEAR, B.TALKING),
     (B.HELD, I.NEAR_LEFT): (A.DROP, B.OVER),
     (B.HELD, I.FAR_LEFT): (A.END, B.OVER),
+    (B.HELD, I.FAR_LEFT_THREE): (A.TAKE_MEMBER, B.TALKING),
     (B.HELD, I.REFERRED): (A.SEEK_TARGET, B.TRANSFERRING),
     (B.HELD, I.TAKEN): (A.COMPLETE, B.TALKING),
     (B.HELD, I.TAKEN_RINGING): (A.AWAIT_TAKEN, B.CALLING),

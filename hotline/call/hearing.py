@@ -1,16 +1,16 @@
-"""What the two sides of a bridge hear: the difference between what is wanted and what was commanded."""
+"""What those in a bridge hear: the difference between what is wanted and what was commanded."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from hotline.call.guests import Hears
 from hotline.events.ids import CallId
-from hotline.media.plan import Bridge, MediaCommand, Play, StopPlaying, Unbridge
+from hotline.media.plan import Bridge, MediaCommand, Mix, Play, StopPlaying, Unbridge
 
 MUSIC_TAG: Final = -1
 """Tag of the music that a bridge plays; a flow counts its own from 1."""
-Pair = tuple[CallId, CallId]
 
 
 class Hearing:
@@ -21,26 +21,32 @@ class Hearing:
 
     def __init__(self, music: str) -> None:
         self._music = music
-        self._pair: Pair | None = None
+        self._hears: Hears = ()
         self._listeners: set[CallId] = set()
 
-    def part(self, pair: Pair | None) -> Iterator[MediaCommand]:
-        """Part two sides that shall not hear each other any more; goes before their ports are closed."""
-        if self._pair is not None and pair != self._pair:
-            yield Unbridge(self._pair[0])
-            self._pair = None
+    def part(self, hears: Hears) -> Iterator[MediaCommand]:
+        """Part those who shall not hear each other any more; goes before their ports are closed.
+
+        A talk whose first two stay is only changed, so that they hear each other without a break.
+        """
+        if self._hears and hears[:1] != self._hears[:1]:
+            yield Unbridge(self._hears[0][0])
+            self._hears = ()
 
     def join(
-        self, pair: Pair | None, listeners: set[CallId], present: Collection[CallId]
+        self, hears: Hears, listeners: set[CallId], present: Collection[CallId]
     ) -> Iterator[MediaCommand]:
-        """Let these two hear each other, and these hear music.
+        """Let these hear each other, and these hear music.
 
         :param present: legs whose ports are open; nothing is said to others.
         """
-        if pair is not None and pair != self._pair:
-            yield Bridge(*pair)
-            self._listeners -= set(pair)  # what they play ends
-        self._pair = pair
+        if hears != self._hears:
+            if not self._hears and len(hears) == 2:
+                yield Bridge(*hears[0])
+                self._listeners -= set(hears[0])  # what they play ends
+            elif hears:
+                yield Mix(hears[0][0], hears)
+        self._hears = hears
         for leg_id in sorted((self._listeners - listeners).intersection(present)):
             yield StopPlaying(leg_id)
         for leg_id in sorted(listeners - self._listeners):

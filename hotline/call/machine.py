@@ -23,6 +23,7 @@ from hotline.call.messages import (
     CallerConfirmed,
     CallerLeft,
     CallInput,
+    GuestEvent,
     HangUp,
     OfferedNotWritten,
     OfferedWritten,
@@ -120,7 +121,7 @@ class Call(CallFrame[S, I, A]):
 
     def handle(self, event: CallInput, now: float) -> None:
         """Take one event; what does not fit the state is dropped, as it crossed a command of ours."""
-        if event.call_id != self.call_id or isinstance(event, TargetsFound):
+        if event.call_id != self.call_id or isinstance(event, TargetsFound | GuestEvent):
             self._connection.handle(event, now)
         elif isinstance(event, OfferedWritten):
             self._record_due, self._is_unwritten = None, False

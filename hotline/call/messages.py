@@ -164,6 +164,22 @@ class NoteLeg:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteGuest:
+    """Write that somebody came to a talk, does something else there, or left it; nothing waits for it."""
+
+    call_id: CallId
+    """Her leg."""
+    call: CallId
+    name: str
+    """Telephone user or number."""
+    part: str
+    """``monitor``, ``whisper``, ``barge`` or ``member``; as it was where she left."""
+    by: str
+    """Who wanted it: a user name, or ``command line``."""
+    has_left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class JoinCalls:
     """Let the calls of two legs be one (an attended transfer); see ``hotline.call.join``."""
 
@@ -200,6 +216,7 @@ CallCommand = (
     | Progress
     | ReportTransfer
     | NoteLeg
+    | NoteGuest
     | JoinCalls
     | WriteEnded
     | MediaCommand
@@ -289,6 +306,43 @@ class TargetsFound:
     """The same in a sentence, for the path of the call."""
 
 
+@dataclass(frozen=True, slots=True)
+class GuestAsked:
+    """Somebody wants another one in a talk (``hotline.call.guests``); nothing happens where there is none."""
+
+    call_id: CallId
+    """The call."""
+    name: str
+    """Telephone user, or number."""
+    part: str
+    """``monitor``, ``whisper``, ``barge`` or ``member``."""
+    by: str
+    acting: str = ""
+    """Telephone user on whose behalf a number outside is called; empty: inside the house only."""
+    tone: bool = False
+    """True: whoever is supervised hears a tone."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuestChanged:
+    """A supervisor does something else from now on."""
+
+    call_id: CallId
+    name: str
+    part: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuestDismissed:
+    """A guest is to leave."""
+
+    call_id: CallId
+    name: str
+
+
+GuestEvent = GuestAsked | GuestChanged | GuestDismissed
+
 SipLegEvent = (
     CallArrived | CallRinging | CallAnswered | CallEnded | MediaMoved | ReofferFailed | TransferAsked
 )
@@ -304,6 +358,7 @@ CallInput = (
     | CallerConfirmed
     | CallerLeft
     | TargetsFound
+    | GuestEvent
     | SipLegEvent
     | MediaEvent
 )

@@ -7,6 +7,7 @@ by the bridge (``bridge.py``).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from hotline.call.legs import L, Leg
 from hotline.call.messages import CallCommand
@@ -27,6 +28,8 @@ class Parties:
         """Those who may answer."""
         self.arriving: dict[CallId, tuple[Leg, CallId]] = {}
         """Those who come in to take a leg's place, and which."""
+        self.guests: dict[CallId, Leg] = {}
+        """Those who came to the talk of the two, or may."""
         self._leaving: dict[CallId, tuple[Leg, float]] = {}
         self._gone: list[Leg] = []
 
@@ -45,6 +48,7 @@ class Parties:
         yield from self.dialled.values()
         yield from (leg for leg, _ in self.arriving.values())
         yield from (leg for leg, _ in self._leaving.values())
+        yield from self.guests.values()
 
     @property
     def present(self) -> Iterator[Leg]:
@@ -112,7 +116,8 @@ class Parties:
     def note_gone(self, leg: Leg) -> bool:
         """Note that a leg ended by itself; True when nobody waited for more of it."""
         self._gone.append(leg)
-        return bool(self._leaving.pop(leg.leg_id, None) or self.arriving.pop(leg.leg_id, None))
+        places: tuple[dict[CallId, Any], ...] = (self._leaving, self.arriving, self.guests)
+        return any([place.pop(leg.leg_id, None) is not None for place in places])
 
     def drop(self, leg: Leg, cause: str = "hung_up") -> None:
         """End a leg."""
@@ -132,6 +137,7 @@ class Parties:
         self.dialled.clear()
         self.arriving.clear()
         self._leaving.clear()
+        self.guests.clear()
         self.far = None
 
     # -- time and commands --------------------------------------------------------------------------------

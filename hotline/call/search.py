@@ -25,13 +25,13 @@ MOST_FORWARDS: Final = 5
 class Search:
     """The searches of one bridge."""
 
-    def __init__(self, call_id: CallId) -> None:
+    def __init__(self, call_id: CallId, first_tag: int = 0) -> None:
         self.ring_s = 0.0
         """How long whoever is found may ring."""
         self.is_found = False
         """Somebody was found, whatever became of him."""
         self._call_id = call_id
-        self._tag = 0
+        self._tag = first_tag
         self._awaited: set[int] = set()
         self._wish: FindTargets | None = None
         self._lines: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
 import structlog
@@ -75,6 +75,7 @@ class Switchboard:
     :param flow: finds the flow that answers a called number.
     :param directory: knows the telephones and the lines of the house.
     :param is_ours: tells whether a number that a telephone dialled is one that a flow answers.
+    :param on_guest: takes who came to a talk, and who left it.
     """
 
     def __init__(
@@ -89,10 +90,12 @@ class Switchboard:
         may_latch: bool = False,
         directory: Directory | None = None,
         is_ours: Callable[[str], bool] = lambda _called: True,
+        on_guest: Callable[[say.NoteGuest], None] = lambda _note: None,
     ) -> None:
         self._clock, self._sip, self._media = clock, sip, media
         self._flow, self._wall, self._may_latch = flow, wall, may_latch
         self._directory, self._is_ours = directory or NoDirectory(), is_ours
+        self._on_guest = on_guest
         self._lines: dict[CallId, _Line] = {}
         self._by_leg: dict[CallId, _Line] = {}
         self._tells_all: bool = log.is_enabled_for(logging.DEBUG)
@@ -107,6 +110,16 @@ class Switchboard:
         """Tell the call that a leg belongs to; None for a leg that is over."""
         line = self._by_leg.get(leg_id)
         return line.call.call_id if line is not None else None
+
+    @property
+    def calls_now(self) -> Iterator[tuple[CallArrived, AnyCall]]:
+        """Give each call in progress, and how it came."""
+        yield from ((line.arrived, line.call) for line in self._lines.values())
+
+    def ask(self, event: say.GuestEvent) -> None:
+        """Hand in what somebody wants of a call's guests; nothing where the call is over."""
+        if event.call_id in self._lines:
+            self._tell(event.call_id, event)
 
     def answer_phone(self, user: str) -> bool:
         """Have a user's ringing telephone answer by itself, or take its call off hold (``Event: talk``).
@@ -144,6 +157,11 @@ class Switchboard:
             line = self._lines[event.call_id]
             line.recording = None if line.recording == event.recording_id else line.recording
         self._hand_in(event.call_id, event)
+
+    def legs_of(self, call_id: CallId) -> tuple[CallId, ...]:
+        """Tell the legs of a call, the caller's first; none when it is over."""
+        line = self._lines.get(call_id)
+        return line.legs if line is not None else ()
 
     def recorded_call_of(self, users: Collection[str]) -> CallId | None:
         """Find the call that is being recorded and in which one of these telephones is."""
@@ -335,6 +353,7 @@ class Switchboard:
                 | say.Progress()
                 | say.ReportTransfer()
                 | say.NoteLeg()
+                | say.NoteGuest()
                 | say.JoinCalls()
             ):
                 self._do_for_leg(command)
@@ -376,6 +395,8 @@ class Switchboard:
                 self._sip.act(lambda agent, now: agent.transfer_progress(leg_id, status, now))
             case say.NoteLeg():
                 self._note_leg(command)
+            case say.NoteGuest():
+                self._on_guest(command)
             case say.JoinCalls(leg_id, replaces):
                 self._join(leg_id, replaces)
 

@@ -20,8 +20,10 @@ from hotline.call.messages import (
     CallInput,
     Dial,
     FindTargets,
+    GuestAsked,
     HangUp,
     JoinCalls,
+    NoteGuest,
     NoteLeg,
     OfferedWritten,
     OpenRequest,
@@ -42,6 +44,7 @@ from hotline.media.plan import (
     ClosePort,
     Codec,
     DigitPressed,
+    Mix,
     OpenPort,
     Play,
     PortOpened,
@@ -87,7 +90,8 @@ class Port:
     is_open: bool = True
     hears: str = ""
     """The other leg, ``music``, or the prompt that plays."""
-    bridged: CallId | None = None
+    listens: frozenset[CallId] = frozenset()
+    """Whose voices it hears, below what plays."""
     plays: Play | None = None
     recording: RecordingId | None = None
 
@@ -115,6 +119,7 @@ class House:
     progress: list[Progress] = field(default_factory=list)
     reports: list[tuple[CallId, int]] = field(default_factory=list)
     notes: list[NoteLeg] = field(default_factory=list)
+    guest_notes: list[NoteGuest] = field(default_factory=list)
     ends: dict[CallId, WriteEnded] = field(default_factory=dict)
     requests: list[OpenRequest] = field(default_factory=list)
     commands: list[CallCommand] = field(default_factory=list)
@@ -147,6 +152,10 @@ class House:
         self.owner[call_id] = call
         self._step(call, arrived)
         return call_id
+
+    def invite(self, call_id: CallId, name: str, part: str, acting: str = "", *, tone: bool = False) -> None:
+        """Let somebody want another one in a talk."""
+        self.tell_call(GuestAsked(call_id, name, part, "wang", acting, tone))
 
     # -- what the others do ---------------------------------------------------------------------------
 
@@ -212,7 +221,7 @@ class House:
         if port.plays is not None:
             name = port.plays.prompts[0]
             return "music" if name.endswith("hold_music") else name
-        return str(port.bridged or "silence")
+        return "+".join(sorted(port.listens)) or "silence"
 
     # -- the switchboard ------------------------------------------------------------------------------
 
@@ -285,6 +294,8 @@ class House:
                 self.reports.append((leg, command.status))
             case NoteLeg():
                 self.notes.append(command)
+            case NoteGuest():
+                self.guest_notes.append(command)
             case OpenRequest():
                 self.requests.append(command)
                 return [RequestOpened(leg, RequestNumber(f"{261123000000 + len(self.requests)}"))]
@@ -326,16 +337,15 @@ class House:
         assert port.is_open, f"{command} to a port that is closed"
         match command:
             case ClosePort():
-                self._unbridge(leg)
+                self._leave_talk(leg)
                 port.is_open, port.plays = False, None
                 return self._close_recording(leg)
             case Bridge():
                 other = self.ports[command.other]
-                assert other.is_open
-                self._unbridge(leg)
-                self._unbridge(command.other)
-                port.bridged, other.bridged = command.other, leg
+                self._mix(((leg, command.other), (command.other, leg)))
                 port.plays = other.plays = None
+            case Mix():
+                self._mix(command.hears)
             case Unbridge():
                 self._unbridge(leg)
             case Play():
@@ -351,10 +361,31 @@ class House:
                 pass
         return []
 
+    def _mix(self, hears: Sequence[tuple[CallId, CallId]]) -> None:
+        members = {leg for pair in hears for leg in pair}
+        assert all(self.ports[leg].is_open for leg in members)
+        for leg in members:
+            self._leave_talk(leg)
+        for leg in members:
+            self.ports[leg].listens = frozenset(other for one, other in hears if one == leg)
+
+    def _leave_talk(self, leg: CallId) -> None:
+        self.ports[leg].listens = frozenset()
+        for port in self.ports.values():
+            port.listens -= {leg}
+
     def _unbridge(self, leg: CallId) -> None:
-        other = self.ports[leg].bridged
-        if other is not None:
-            self.ports[leg].bridged = self.ports[other].bridged = None
+        """End the talk of a leg for all who are in it."""
+        together = {leg}
+        while more := {
+            one
+            for one, port in self.ports.items()
+            if one not in together
+            and (port.listens & together or any(one in self.ports[x].listens for x in together))
+        }:
+            together |= more
+        for one in together:
+            self.ports[one].listens = frozenset()
 
     def _close_recording(self, leg: CallId) -> list[CallInput]:
         recording, self.ports[leg].recording = self.ports[leg].recording, None
@@ -367,10 +398,9 @@ class House:
 
     def check(self) -> None:
         for leg, port in self.ports.items():
-            if port.bridged is not None:
+            for other in port.listens:
                 assert port.is_open
-                assert self.ports[port.bridged].is_open
-                assert self.ports[port.bridged].bridged == leg
+                assert self.ports[other].is_open, (leg, other)
         for call in self.calls.values():
             if call.bridge is not None:
                 legs = list(call.leg_ids)

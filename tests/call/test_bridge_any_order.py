@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotline.call.messages import OpenRequest
+from hotline.call.messages import GuestChanged, GuestDismissed, OpenRequest
 from hotline.events.ids import CallId
 from hotline.media.plan import MediaFailed, PortOpened, Record
 from hotline.sip.events import CallAnswered, CallEnded, CallRinging, MediaMoved, TransferAsked
@@ -17,7 +17,7 @@ KINDS = (
     "resident", "phone", "ring", "early", "answer", "answer", "answer", "held answer", "decline", "bye",
     "line fails", "line fails", "forward", "forward",
     "hold", "resume", "blind", "outside", "attended", "attended", "replace", "port", "media failed",
-    "wait", "long wait", "prompt",
+    "wait", "long wait", "prompt", "monitor", "whisper", "barge", "member", "dismiss",
 )  # fmt: skip
 MOVES = st.lists(
     st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 9)), min_size=10, max_size=100
@@ -28,7 +28,7 @@ class Day(House):
     """A day in which anything may happen."""
 
     def __init__(self) -> None:
-        super().__init__(FLOW, trunks=("unicom", "telecom", "mobile"))
+        super().__init__(FLOW, users=("1001", "1002", "1003", "1009"), trunks=("unicom", "telecom", "mobile"))
         self.made = 0
 
     def legs(self) -> list[CallId]:
@@ -49,8 +49,23 @@ class Day(House):
             self.wait(1.0)
         elif kind == "long wait":
             self.wait(40.0)
+        elif kind in ("monitor", "whisper", "barge", "member", "dismiss"):
+            self._guest(kind, which, ["1001", "1003", "1009", "01065241234"][other % 4])
         elif leg is not None:
             self._of_a_leg(kind, leg, legs[other % len(legs)])
+
+    def _guest(self, kind: str, which: int, name: str) -> None:
+        calls = sorted(self.calls)
+        if not calls:
+            return
+        call_id = calls[which % len(calls)]
+        if kind == "dismiss":
+            self.tell_call(GuestDismissed(call_id, name))
+            return
+        if which % 2 and kind != "member":
+            self.tell_call(GuestChanged(call_id, name, kind, "wang"))
+        acting = "1001" if kind == "member" else ""
+        self.invite(call_id, name, kind, acting, tone=bool(which % 3))
 
     def _of_a_leg(self, kind: str, leg: CallId, another: CallId) -> None:  # noqa: C901 - a list
         is_ours = leg in self.dialled
@@ -92,8 +107,8 @@ class Day(House):
     def check(self) -> None:
         super().check()
         for leg, port in self.ports.items():
-            if port.bridged is not None:
-                assert self.owner.get(leg) is self.owner.get(port.bridged), "two calls hear each other"
+            for other in port.listens:
+                assert self.owner.get(leg) is self.owner.get(other), "two calls hear each other"
 
 
 @settings(max_examples=200, deadline=None)
@@ -117,5 +132,10 @@ def test_every_day_comes_to_a_good_end(moves: list[tuple[str, int, int]]) -> Non
     opened = [one.recording.recording_id for one in day.commands if isinstance(one, OpenRequest)]
     assert recorded == set(opened), "each recording of this bench holds words"
     assert len(opened) == len(set(opened))
+    came = [note.call_id for note in day.guest_notes if not note.has_left]
+    left = [note.call_id for note in day.guest_notes if note.has_left]
+    # A member whom the agent left alone with the caller is a guest no more.
+    assert set(left) <= set(came)
+    assert len(left) == len(set(left))
     # Nobody who came in over a line was ever led to one.
     assert all(wish.acting in day.users for wish in day.wishes if wish.acting)
