@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,11 +139,15 @@ class Target:
 
 
 @contextmanager
-def a_target() -> Iterator[Target]:
-    """Start the product on a fresh site; stop it afterwards."""
+def a_target(prompts: Callable[[Path], None] | None = None, calls: int = 2500) -> Iterator[Target]:
+    """Start the product on a fresh site; stop it afterwards.
+
+    :param prompts: makes a folder with prompt1-16bit.wav and prompt2-16bit.wav; None: silence of a second.
+    :param calls: legs that its voice ports are enough for; a call is counted as two.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _silence(folder / "prompts")
+        (prompts or _silence)(folder / "prompts")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
@@ -153,6 +157,7 @@ def a_target() -> Iterator[Target]:
             "REC_DIR": str(folder / "recordings"),
             "RUN_DIR": str(folder / "run"),
             "VOICE_PORT": "12000",
+            "CALLS": str(calls),
         }
         log = folder / "log"
         with log.open("w") as stderr:
