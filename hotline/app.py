@@ -50,6 +50,8 @@ from hotline.store.phone_watch import PhoneWatch
 from hotline.store.playback import read_concealed_blocking, read_peaks_blocking
 from hotline.store.second_look import SecondLook, tell
 from hotline.wire.backlogs import PLANE_USUAL_S, STORE_USUAL_S, CommandsWaiting, NotesWaiting
+from hotline.wire.live_answers import answers_of
+from hotline.wire.live_calls import LiveCallsOf
 from hotline.wire.lookout import Lookout
 from hotline.wire.media_planes import MediaPlanes
 from hotline.wire.reactor import wall_now
@@ -130,12 +132,14 @@ class Hotline:
             exchange.switchboard.recorded_call_of,
             lambda user_name: [phone.user for phone in phones if phone.user_name == user_name],
         )
+        live = self._start_live_calls(exchange, store, desk, phones)
         watch = PhoneWatch(store, phones, settings.phones.realm, exchange.forget_phones)
         self._stops.append(watch.stop)
         await watch.start()
         exchange.start()
         lookout.metrics.awaited["jobs_waiting"] = store.jobs_waiting
         lookout.watch(exchange)
+        lookout.answers.update(answers_of(live))
         lookout.answers["answer_phone"] = lambda question: exchange.switchboard.answer_phone(
             str(question.get("phone", ""))
         )
@@ -236,6 +240,21 @@ class Hotline:
             self._talks.hear(event)
         if not self._voices.hear(event) and self._exchange is not None:
             self._exchange.on_media(event)
+
+    def _start_live_calls(
+        self, exchange: Exchange, store: Store, desk: Desk, phones: PhoneBook
+    ) -> LiveCallsOf:
+        live = LiveCallsOf(
+            exchange.switchboard,
+            store,
+            lambda user_name: [phone.user for phone in phones if phone.user_name == user_name],
+            tone=self.settings.supervision.tone,
+        )
+        exchange.switchboard.on_guest = live.note
+        desk.live_talks.calls = live
+        desk.live_talks.shows_supervision = self.settings.supervision.shown
+        self._stops.append(live.idle)
+        return live
 
     def _start_speech(self, store: Store, suggester: Suggester) -> None:
         settings = self.settings

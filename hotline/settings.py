@@ -307,6 +307,16 @@ class RecordingsSettings(_Section):
     ever. What is older is deleted at three each night, with an event; transcripts and records stay."""
 
 
+class SupervisionSettings(_Section):
+    """Supervisors who come to talks."""
+
+    tone: bool = True
+    """The agent hears a tone when somebody begins to listen to her talk. Where the law, or an agreement with
+    the staff, says that they are told, leave it on."""
+    shown: bool = True
+    """The agent's page shows who supervises her talk."""
+
+
 class IvrSettings(_Section):
     """The voice menu."""
 
@@ -395,6 +405,7 @@ class Settings(_Section):
     phones: PhonesSettings = PhonesSettings()
     media: MediaSettings = MediaSettings()
     recordings: RecordingsSettings = RecordingsSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
     ivr: IvrSettings = IvrSettings()
     store: StoreSettings = StoreSettings()
     speech: SpeechSettings = SpeechSettings()

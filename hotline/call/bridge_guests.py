@@ -33,6 +33,12 @@ class BridgeGuests(BridgeMoves):
         return self.state in (B.TALKING, B.HELD) and self._parties.far is not None
 
     @property
+    def talkers(self) -> tuple[Leg, Leg]:
+        """Give the two who are connected; ask ``is_talk`` first."""
+        assert self._parties.far is not None, "ask is_talk first"
+        return self.near, self._parties.far
+
+    @property
     def guests(self) -> tuple[Guest, ...]:
         """Those who came, or may."""
         return tuple(self._guests)

@@ -8,7 +8,6 @@ from typing import NoReturn
 import typer
 
 from hotline.cli import (
-    call,
     config,
     events,
     flow,
@@ -20,6 +19,7 @@ from hotline.cli import (
     serve,
     sip,
     store,
+    talks,
     trunks,
     users,
 )
@@ -40,7 +40,7 @@ for command in (
 ):
     app.command()(command)
 for name, group in (
-    ("call", call.app),
+    ("call", talks.app),
     ("recording", recording.app),
     ("sip", sip.app),
     ("flow", flow.app),

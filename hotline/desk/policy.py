@@ -1,8 +1,8 @@
 """Who may do what at a console: one table, role by action.
 
 A unit's user reaches only what her own unit was given; that is the store's filter, not a row here.
-Supervisors look and listen but do not dispatch; administrators set up people and see no more of a
-request than its line and text; nobody of a unit hears a resident's voice.
+Supervisors look and listen but do not dispatch; administrators set up people, may come to talks as supervisors
+do, and see no more of a request than its line and text; nobody of a unit hears a resident's voice.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ class Action(StrEnum):
     INBOX = "inbox"
     SIGN = "sign"
     REPLY = "reply"
+    CONFER = "confer"
+    """Call a third into her own talk."""
+    SUPERVISE = "supervise"
+    """See the talks of now, listen to them, whisper, barge in."""
     USERS = "users"
     """See and add people who may log in."""
 
@@ -42,13 +46,13 @@ _SUPERVISION: Final = frozenset({Action.SEE, Action.MOVE, Action.PLAY, Action.IN
 _UNIT: Final = frozenset({Action.SEE, Action.MOVE, Action.INBOX, Action.SIGN, Action.REPLY})
 POLICY: Final[Mapping[Role, frozenset[Action]]] = {
     Role.SYSTEM: frozenset(),
-    Role.AGENT: _AGENT,
-    Role.SHIFT_LEADER: _AGENT,
+    Role.AGENT: _AGENT | {Action.CONFER},
+    Role.SHIFT_LEADER: _AGENT | {Action.CONFER},
     Role.REVIEWER: _SUPERVISION,
-    Role.SUPERVISOR: _SUPERVISION,
+    Role.SUPERVISOR: _SUPERVISION | {Action.CONFER, Action.SUPERVISE},
     Role.UNIT: _UNIT,
     Role.UNIT_LEADER: _UNIT,
-    Role.ADMIN: frozenset({Action.SEE, Action.USERS}),
+    Role.ADMIN: frozenset({Action.SEE, Action.USERS, Action.SUPERVISE}),
 }
 
 

@@ -15,6 +15,8 @@ from typing import Final
 CALL_OFFERED: Final = "call.offered"
 CALL_ANSWERED: Final = "call.answered"
 CALL_ENDED: Final = "call.ended"
+CALL_GUEST_CAME: Final = "call.guest_came"
+CALL_GUEST_LEFT: Final = "call.guest_left"
 CALL_VOICE_MISSING: Final = "call.voice_missing"
 CALL_VOICE_FOUND: Final = "call.voice_found"
 RECORDING_CLOSED: Final = "recording.closed"

@@ -6,6 +6,7 @@ from hotline.store.call_reads import SqlCallReads
 from hotline.store.decisions import SqlDecisions
 from hotline.store.desk_reads import SqlDeskReads
 from hotline.store.desk_writes import SqlDeskWrites
+from hotline.store.guests import SqlGuests
 from hotline.store.journal import SqlJournal
 from hotline.store.legs import SqlLegs
 from hotline.store.notices import SqlNotices
@@ -24,6 +25,7 @@ from hotline.store.users import SqlUsers
 class Store(
     SqlJournal,
     SqlLegs,
+    SqlGuests,
     SqlTranscripts,
     SqlOutbox,
     SqlNotices,

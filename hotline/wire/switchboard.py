@@ -75,7 +75,6 @@ class Switchboard:
     :param flow: finds the flow that answers a called number.
     :param directory: knows the telephones and the lines of the house.
     :param is_ours: tells whether a number that a telephone dialled is one that a flow answers.
-    :param on_guest: takes who came to a talk, and who left it.
     """
 
     def __init__(
@@ -90,12 +89,12 @@ class Switchboard:
         may_latch: bool = False,
         directory: Directory | None = None,
         is_ours: Callable[[str], bool] = lambda _called: True,
-        on_guest: Callable[[say.NoteGuest], None] = lambda _note: None,
     ) -> None:
         self._clock, self._sip, self._media = clock, sip, media
         self._flow, self._wall, self._may_latch = flow, wall, may_latch
         self._directory, self._is_ours = directory or NoDirectory(), is_ours
-        self._on_guest = on_guest
+        self.on_guest: Callable[[say.NoteGuest], None] = lambda _note: None
+        """Takes who came to a talk, and who left it."""
         self._lines: dict[CallId, _Line] = {}
         self._by_leg: dict[CallId, _Line] = {}
         self._tells_all: bool = log.is_enabled_for(logging.DEBUG)
@@ -396,7 +395,7 @@ class Switchboard:
             case say.NoteLeg():
                 self._note_leg(command)
             case say.NoteGuest():
-                self._on_guest(command)
+                self.on_guest(command)
             case say.JoinCalls(leg_id, replaces):
                 self._join(leg_id, replaces)
 

@@ -14,15 +14,15 @@ from hotline.tickets.roles import DUTIES, UNIT_ROLES, Role
 
 # The matrix as a person reads it: every cell stands here, and nothing else may be granted.
 MATRIX = """
-             see  edit route move play inbox sign reply users
-agent        x    x    x     x    x    x     .    .     .
-shift_leader x    x    x     x    x    x     .    .     .
-reviewer     x    .    .     x    x    x     .    .     .
-supervisor   x    .    .     x    x    x     .    .     .
-unit         x    .    .     x    .    x     x    x     .
-unit_leader  x    .    .     x    .    x     x    x     .
-admin        x    .    .     .    .    .     .    .     x
-system       .    .    .     .    .    .     .    .     .
+             see  edit route move play inbox sign reply confer supervise users
+agent        x    x    x     x    x    x     .    .     x      .         .
+shift_leader x    x    x     x    x    x     .    .     x      .         .
+reviewer     x    .    .     x    x    x     .    .     .      .         .
+supervisor   x    .    .     x    x    x     .    .     x      x         .
+unit         x    .    .     x    .    x     x    x     .      .         .
+unit_leader  x    .    .     x    .    x     x    x     .      .         .
+admin        x    .    .     .    .    .     .    .     .      x         x
+system       .    .    .     .    .    .     .    .     .      .         .
 """
 
 
