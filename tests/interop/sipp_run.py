@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -14,6 +15,8 @@ SIPP = shutil.which("sipp")
 SCENARIOS = Path(__file__).parent / "sipp"
 TRANSPORTS = {"udp": "u1", "tcp": "t1"}
 LOOPBACK = "127.0.0.1"
+STOPPED = 97
+"""What sipp ends with when it was told to stop, whether or not all was well."""
 BLOCKS, BLOCK = (61_000, 65_480), 8
 _block = itertools.count(os.getpid() * 80)
 
@@ -60,6 +63,7 @@ class Sipp:
         self._ip, self.port = ip, port or free_ports(ip)
         self._voice_port = free_ports(LOOPBACK) + 2
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_told_to_stop = False
 
     def call(
         self,
@@ -89,6 +93,12 @@ class Sipp:
             assert time.monotonic() < until, self.complaint(until)
             time.sleep(0.02)
 
+    def stop_calling(self) -> None:
+        """Begin no more calls; those that stand go on to their end."""
+        assert self._process is not None
+        self._is_told_to_stop = True
+        self._process.send_signal(signal.SIGUSR1)
+
     def complaint(self, until: float) -> str:
         """Wait for its end, until a moment of the monotonic clock; give what went wrong, or nothing."""
         assert self._process is not None
@@ -98,11 +108,15 @@ class Sipp:
             self._process.kill()
             self._process.wait()
             code = -1
-        if code == 0:
+        if code == 0 or (code == STOPPED and self._is_told_to_stop and not self._has_errors()):
             return ""
         files = [self._folder / name for name in ("errors", "messages", "said")]
         told = [file.read_text(errors="replace")[-6000:] for file in files if file.exists()]
         return f"sipp {self._scenario} over {self._transport}: {code}\n" + "\n".join(told)
+
+    def _has_errors(self) -> bool:
+        errors = self._folder / "errors"
+        return errors.exists() and errors.stat().st_size > 0
 
     def messages(self) -> str:
         """Give all messages that passed."""

@@ -23,7 +23,8 @@ pytestmark = [
     pytest.mark.skipif(SIPP is None, reason="sipp is not installed (Debian: sip-tester)"),
 ]
 CALLS_PER_S = 8
-SECONDS = 24
+MOST_S = 170
+"""Long enough for a busy machine to start a node anew; the calls end when all has happened."""
 PROBES_S = 3.0
 """The proxy asks each second; it has done so when this is over."""
 LONGEST_SETUP_S = 5.0
@@ -83,7 +84,7 @@ def nodes(tmp_path: Path) -> Iterator[tuple[Product, Product]]:
         for name in ("one", "two"):
             product = Product(tmp_path / name, speech__workers=0, sip__port=free_port())
             found.append(product)
-            product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+            product.appoint()
             product.start()
         yield found[0], found[1]
     finally:
@@ -100,9 +101,8 @@ def test_no_call_set_up_fails_while_one_node_drains_and_the_other_dies(
 ) -> None:
     one, two = nodes
     proxy = before(one.sip_port, two.sip_port)
-    calls = CALLS_PER_S * SECONDS
     load = Sipp(tmp_path / "load", "shared_out", "udp", "-trace_rtt", "-rtt_freq", "1")
-    load.call(proxy.port, "96156", calls=calls, per_s=CALLS_PER_S, patience_s=SECONDS + 40)
+    load.call(proxy.port, "96156", calls=CALLS_PER_S * MOST_S, per_s=CALLS_PER_S, patience_s=MOST_S)
     wait_until(lambda: answered(one) > 3 and answered(two) > 3, "calls on both nodes")
 
     one.run("drain", "--no-wait")
@@ -115,17 +115,19 @@ def test_no_call_set_up_fails_while_one_node_drains_and_the_other_dies(
     wait_until(lambda: answered(one) > before_return, "calls on the node that came back")
 
     two.kill()
-    complaint = load.complaint(time.monotonic() + SECONDS + 45)
+    alone = answered(one)
+    wait_until(lambda: answered(one) > alone + 10 * CALLS_PER_S, "calls on the node that is left")
+    load.stop_calling()
+    complaint = load.complaint(time.monotonic() + 60)
     assert not complaint, complaint
     setups = setup_times_s(tmp_path / "load")
-    assert len(setups) == calls
+    calls = len(setups)
     assert max(setups) < LONGEST_SETUP_S, sorted(setups)[-10:]
     assert sorted(setups)[calls // 2] < 0.2
     wait_until(lambda: not rows(one, "select 1 from calls where ended_at is null"), "the end of all calls")
     written = [len(rows(product, "select call_id from calls")) for product in nodes]
     unwritten = 2  # answered within a tenth of a second before the kill, at 8 calls a second (decision 107)
     assert sum(written) >= calls - unwritten, "a call has its record, even on the node that died"
-    assert answered(one) > before_return + 10
 
 
 def test_an_idle_node_that_drains_costs_the_next_calls_no_second(
