@@ -105,6 +105,8 @@ EVENTS: Final[Mapping[str, str]] = {
     record.CALL_OFFERED: N_("The call came in"),
     record.CALL_ANSWERED: N_("The call was answered"),
     record.CALL_ENDED: N_("The call ended"),
+    record.CALL_GUEST_CAME: N_("Somebody came to the talk"),
+    record.CALL_GUEST_LEFT: N_("Somebody left the talk"),
     record.CALL_VOICE_MISSING: N_("Nothing could be heard on the line"),
     record.CALL_VOICE_FOUND: N_("The voice could be heard again"),
     record.RECORDING_CLOSED: N_("The message was recorded"),
@@ -127,6 +129,12 @@ EVENTS: Final[Mapping[str, str]] = {
     record.NOTICE_DELAYED: N_("The e-mail is delayed"),
     record.NOTICE_FAILED: N_("The e-mail failed"),
 }
+TALK_PARTS: Final[Mapping[str, str]] = {
+    "monitor": N_("Listen"),
+    "whisper": N_("Whisper to the agent"),
+    "barge": N_("Barge in"),
+    "member": N_("Takes part"),
+}
 REFUSALS: Final[Mapping[str, str]] = {
     "login": N_(
         "User name or password is wrong, or there were too many attempts. "
@@ -137,6 +145,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     "stale": N_("It was changed meanwhile."),
     "missing": N_("There is no such page, or it is not for you."),
     "input": N_("Something is missing or not valid."),
+    "phone": N_("You have no telephone of your own yet; an administrator gives you one."),
 }
 REFUSAL_STATUS: Final[Mapping[str, int]] = {
     "login": 422,
@@ -145,6 +154,7 @@ REFUSAL_STATUS: Final[Mapping[str, int]] = {
     "stale": 409,
     "missing": 404,
     "input": 422,
+    "phone": 409,
 }
 BROWSER_WORDS: Final[Mapping[str, str]] = {
     "live": N_("Live"),

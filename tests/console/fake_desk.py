@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from hotline.desk.desk import Desk
+from hotline.desk.live_talks import LiveTalks
 from hotline.desk.search import Searches
 from hotline.desk.views import (
     Actor,
@@ -147,6 +148,7 @@ class FakeDesk(Desk):
         self.talks: set[str] = set()
         """Numbers of requests whose recordings hold both sides."""
         self.mail_error = ""
+        self.live_talks = LiveTalks()
         self.searches = Searches(_FakeSearch(self))
 
     # -- what tests do --------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import { onKeys, refresh, showWaits, swap } from './page.js'
 import { listen } from './live.js'
 import './talk.js'
+import './guests.js'
 
 const MANY = 15 // more lines than this are read as a list, not one by one
 const list = document.getElementById('queue')

@@ -5,6 +5,7 @@ import { choose, setUpCombos } from './combo.js'
 import { currentPlayer, setUpPlayers, skip, toggle } from './player.js'
 import { listen } from './live.js'
 import './talk.js'
+import './guests.js'
 
 const NAMES = { kind: 'kind_code', region: 'region_code', place: 'place', unit: 'unit_code' }
 const number = document.getElementById('request').dataset.number

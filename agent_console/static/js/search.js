@@ -3,6 +3,7 @@
 import { onKeys, showWaits } from './page.js'
 import { listen } from './live.js'
 import './talk.js'
+import './guests.js'
 
 const rows = () => [...document.querySelectorAll('#queue tr[data-number]')]
 

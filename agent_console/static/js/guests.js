@@ -1,0 +1,32 @@
+// Who came to the talk that this person is in, and a third whom she calls in.
+
+import { refresh, say, tell } from './page.js'
+
+const EVERY_MS = 3000
+const place = document.getElementById('talk-guests')
+
+function show(text) {
+  if (place.innerHTML !== text) place.innerHTML = text
+}
+
+function look() {
+  if (!document.hidden && !place.contains(document.activeElement)) refresh('guests', '/talk/guests', show)
+}
+
+if (place) {
+  place.addEventListener('submit', async event => {
+    event.preventDefault()
+    const form = event.target
+    const answer = await fetch(form.action, {
+      method: 'POST', body: new URLSearchParams(new FormData(form)), credentials: 'same-origin', headers: { 'HX-Request': 'true' },
+    })
+    if (answer.ok) show(await answer.text())
+    else {
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+      tell(page.body.textContent.trim() || say('failed'))
+    }
+  })
+  document.addEventListener('visibilitychange', look)
+  setInterval(look, EVERY_MS)
+  look()
+}
