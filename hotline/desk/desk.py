@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from hotline.desk.neighbours import Neighbours
 from hotline.desk.live_talks import LiveTalks
 from hotline.desk.passwords import MOST_LENGTH, LoginLimit, check_password
 from hotline.desk.policy import Action, demand, may, role_of, scope, shown_caller
@@ -91,6 +92,7 @@ class Desk:
         self._at = at
         self._limit = LoginLimit()
         self.searches = Searches(store, area_code=area_code)
+        self.neighbours = Neighbours(store)
         self.live_talks = LiveTalks()
         self.talks: Talks | None = None
         """The talks of now, once the telephone side runs."""

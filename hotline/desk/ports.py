@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from hotline.desk.neighbours import NeighbourStore
 from hotline.desk.search import SearchStore
 from hotline.desk.views import (
     Actor,
@@ -88,7 +89,7 @@ class Talks(Protocol):
         ...
 
 
-class DeskStore(SearchStore, Protocol):
+class DeskStore(SearchStore, NeighbourStore, Protocol):
     """The store, as the desk sees it.
 
     Views come with callers' numbers in full (empty when withheld); the desk masks them. ``unit``

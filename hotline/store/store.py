@@ -9,6 +9,7 @@ from hotline.store.desk_writes import SqlDeskWrites
 from hotline.store.guests import SqlGuests
 from hotline.store.journal import SqlJournal
 from hotline.store.legs import SqlLegs
+from hotline.store.neighbours import SqlNeighbours
 from hotline.store.notices import SqlNotices
 from hotline.store.outbox import SqlOutbox
 from hotline.store.phones import SqlPhones
@@ -41,6 +42,7 @@ class Store(
     SqlDeskWrites,
     SqlDecisions,
     SqlSearch,
+    SqlNeighbours,
 ):
     """Everything durable. Fills Journal, Transcripts, Notices, Remains, Outbox and DeskStore.
 
