@@ -74,7 +74,8 @@ class PortPool:
         groups = [group for group in range(len(self._ips)) for _ in self._ports]
         self._seats = Seats(groups, calls_per_port)
         self._freed_at: dict[int, float] = {}
-        self._room = len(groups) * calls_per_port
+        self._room = self.size = len(groups) * calls_per_port
+        """How many calls it has room for, in all."""
 
     @property
     def free(self) -> int:

@@ -24,6 +24,7 @@ from hotline.sip.registrar import Registrar
 from hotline.sip.trunk_calls import TrunkCalls
 from hotline.wire.control import Answer, ControlSocket, Question, Send
 from hotline.wire.control_client import as_json
+from hotline.wire.media_planes import MediaPlanes
 from hotline.wire.metrics import Metrics
 from hotline.wire.reactor import Clock
 from hotline.wire.signalling import Signalling
@@ -156,6 +157,21 @@ class Lookout:
             edge.taps.append(self._signalling.tap)
         metrics.measure()
         self.state = "serving"
+
+    def watch_media(self, planes: MediaPlanes) -> None:
+        """Look at the media planes from now on."""
+        self.answers["media"] = lambda _question: planes.views()
+        self.metrics.gauges |= {
+            "media_adrift": lambda: planes.adrift,
+            "media_deaths": lambda: sum(plane.deaths for plane in planes.planes),
+        }
+        self.metrics.labelled |= {
+            "media_legs": lambda: {str(one.number): planes.legs_of(one.number) for one in planes.planes},
+            "media_ports_free": lambda: {str(one.number): one.free_ports for one in planes.planes},
+            "media_late_p50_seconds": lambda: planes.lateness_s(0.5),
+            "media_late_p99_seconds": lambda: planes.lateness_s(0.99),
+            "media_dropped": planes.dropped,
+        }
 
     async def stop(self) -> None:
         """Close everything; what passed so far is kept."""

@@ -45,6 +45,7 @@ from hotline.wire.media_messages import (
     PlaneMessage,
     PlaneReady,
     PlaneRefused,
+    PlaneStatus,
     read_message,
     write_message,
 )
@@ -56,6 +57,9 @@ START_WAIT_S: Final = 15.0
 STOP_WAIT_S: Final = 6.0
 BACK_OFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # after the n-th death in a row; then the last
 STEADY_S: Final = 30.0  # a plane that lived so long has made good its predecessors' deaths
+SILENT_S: Final = 6.0
+"""A plane tells every second how it is; one that says nothing for so long hangs, and is killed."""
+MINUTE: Final = 60
 READ_AT_ONCE: Final = 500
 AWAY: Final = "the media plane is being restarted"
 DIED: Final = "the media plane died"
@@ -125,6 +129,16 @@ class MediaPlane:
         self._is_ready = self._is_stopping = False
         self._ready_at = 0.0
         self._deaths = 0
+        self.deaths = 0
+        """How often it died, in all."""
+        self._heard_at = 0.0
+        self._watch: Delayed | None = None
+        self.ready: PlaneReady | None = None
+        """What it told when it began."""
+        self.status: PlaneStatus | None = None
+        """How it is, as told last."""
+        self.minute: deque[PlaneStatus] = deque(maxlen=MINUTE)
+        """What it told in the last minute."""
         self._respawn: Delayed | None = None
         self._pool = self._new_pool()
         self._open: dict[CallId, Seat] = {}
@@ -149,6 +163,11 @@ class MediaPlane:
     def free_ports(self) -> int:
         """How many more calls may have a port; 0 while there is no plane."""
         return self._pool.free if self._is_ready else 0
+
+    @property
+    def ports(self) -> int:
+        """How many calls may have a port at a time."""
+        return self._pool.size
 
     @property
     def backlog(self) -> int:
@@ -228,8 +247,9 @@ class MediaPlane:
         RecordingClosed events still come while this waits.
         """
         self._is_stopping, self._is_ready = True, False
-        if self._respawn is not None and self._respawn.active():
-            self._respawn.cancel()
+        for timer in (self._respawn, self._watch):
+            if timer is not None and timer.active():
+                timer.cancel()
         process = self._process
         if process is None or self._loop is None:
             return
@@ -275,6 +295,7 @@ class MediaPlane:
             if not datagram:
                 self._died()
                 return
+            self._heard_at = self._reactor.seconds()
             self._hear(read_message(datagram))
 
     def _hear(self, message: PlaneMessage) -> None:
@@ -284,13 +305,19 @@ class MediaPlane:
             self._on_event(message)
         elif isinstance(message, Complained):
             _log.warning("media.complained", call_id=message.call_id, text=message.text)
+        elif isinstance(message, PlaneStatus):
+            self.status = message
+            self.minute.append(message)
         elif isinstance(message, PlaneReady):
             self._is_ready, self._ready_at = not self._is_stopping, self._reactor.seconds()
+            self.ready = message
+            self._look_after()
             _log.info(
                 "media.ready",
                 plane=self.number,
                 ports=message.ports,
                 prompts=message.prompts,
+                scheduling=message.scheduling,
                 refused=message.refused,
             )
             is_first = self._is_first_answer_due
@@ -306,6 +333,19 @@ class MediaPlane:
         else:
             raise LocalProtocolError(f"a media plane does not send {type(message).__name__}")
 
+    def _look_after(self) -> None:
+        """Kill a plane that hangs; then it is replaced as one that died."""
+        now = self._reactor.seconds()
+        if not self._is_ready or self._process is None:
+            return
+        if now - self._heard_at > SILENT_S:
+            _log.error(
+                "media.hangs", plane=self.number, pid=self.pid, silent_s=round(now - self._heard_at, 1)
+            )
+            self._process.kill()
+            return
+        self._watch = self._reactor.callLater(SILENT_S / 4, self._look_after)
+
     @property
     def _is_first_answer_due(self) -> bool:
         return self._first_answer is not None and not self._first_answer.done()
@@ -319,7 +359,10 @@ class MediaPlane:
         self._lose_end()
         if self._is_ready and self._reactor.seconds() - self._ready_at > STEADY_S:
             self._deaths = 0
-        self._is_ready = False
+        self._is_ready, self.status = False, None
+        if self._watch is not None and self._watch.active():
+            self._watch.cancel()
+        self.minute.clear()
         lost = set(self._recording.values())
         if not self._is_stopping:  # else whoever stops us has done with the calls; not with their recordings
             lost.update(self._open)
@@ -335,6 +378,7 @@ class MediaPlane:
         if not self._is_stopping:
             wait_s = BACK_OFF_S[min(self._deaths, len(BACK_OFF_S) - 1)]
             self._deaths += 1
+            self.deaths += 1
             _log.error("media.died", plane=self.number, pid=self.pid, calls=len(lost), restart_in_s=wait_s)
             self._respawn = self._reactor.callLater(wait_s, self._start_again)
         if self._on_died is not None and not self._is_stopping:

@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 
 from hotline.errors import LocalProtocolError
+from hotline.media.lateness import Lateness
 from hotline.media.packets import Batch
 from hotline.media.plan import MediaCommand, MediaFailed, OpenPort, Record
 from hotline.media.plane import Plane
@@ -33,17 +34,20 @@ from hotline.wire.media_messages import (
     PlaneMessage,
     PlaneReady,
     PlaneRefused,
+    PlaneStatus,
     read_message,
     write_message,
 )
 from hotline.wire.mmsg import Receiver, Sender, SendList, release
 from hotline.wire.recorder import Recorder
 from hotline.wire.report_sockets import ReportSockets
+from hotline.wire.tap_sockets import TapSender
 
 STEP_S: Final = FRAME_MS / 1000 / PHASES
 LONGEST_LAG: Final = 0.2  # seconds behind the grid after which it begins anew
 IDLE_WAIT_S: Final = 1.0
 COMMANDS_AT_ONCE: Final = 256  # of one step
+STATUS_EVERY_S: Final = 1.0
 FAULTS_TOLD: Final = 100  # different ones, of one plane
 LONGEST_UNTOLD: Final = 100_000  # messages kept for a product that does not read
 
@@ -131,6 +135,9 @@ class MediaLoop:
         self.without_reports = self._reports.missing
         """Ports whose neighbour, which RTCP needs, somebody else has."""
         self._told: set[str] = set()
+        self._taps = TapSender()
+        self._lateness = Lateness()
+        self._status_due = 0.0
         self.skipped_s = 0.0
         """Time that the grid was moved by, in all."""
 
@@ -144,16 +151,22 @@ class MediaLoop:
             self._reports.send()
             self._reports.close()
             self._eager.close()
+            self._taps.close()
 
     def _run_until_over(self, seconds: Callable[[], float]) -> None:
         due, phase = seconds(), 0
         while not self._control.is_over:
             self.step(phase)
             phase = (phase + 1) % PHASES
+            now = seconds()
+            if now >= self._status_due:
+                self._status_due = now + STATUS_EVERY_S
+                self._tell_status()
             if self._plane.is_idle() and self._recorder.is_idle:
                 select.select([self._control], [], [], IDLE_WAIT_S)
                 due = seconds()
                 continue
+            self._lateness.note((now - due) * 1000)
             due += STEP_S
             lag = seconds() - due
             if lag < 0:
@@ -162,6 +175,19 @@ class MediaLoop:
                 self.skipped_s += lag
                 self._control.tell(Complained("", f"the media plane was held up for {lag * 1000:.0f} ms"))
                 due = seconds()
+
+    def _tell_status(self) -> None:
+        steps, most_late_ms = self._lateness.take()
+        self._control.tell(
+            PlaneStatus(
+                sum(len(self._plane.roster.open(phase)) for phase in range(self._plane.roster.phases)),
+                steps,
+                round(most_late_ms, 3),
+                {reason: count for reason, count in self._plane.counts.items() if count},
+                self._recorder.backlog_bytes,
+                round(self.skipped_s, 3),
+            )
+        )
 
     def step(self, phase: int) -> None:
         """Do everything once; the calls of one phase move on by 20 ms."""
@@ -224,9 +250,9 @@ class MediaLoop:
         if isinstance(message, Record) and self._recorder.is_short_of_space:
             self._control.tell(MediaFailed(message.call_id, "the disk of the recordings is nearly full"))
             return
-        if isinstance(message, Configure | PlaneReady | PlaneRefused | Complained) or not isinstance(
-            message, MediaCommand
-        ):
+        if isinstance(
+            message, Configure | PlaneReady | PlaneRefused | PlaneStatus | Complained
+        ) or not isinstance(message, MediaCommand):
             raise LocalProtocolError(f"{type(message).__name__} is no command for a media plane")
         try:
             self._plane.command(message)
@@ -306,6 +332,8 @@ class MediaLoop:
         return str(ipaddress.IPv4Address(peer & 0xFFFFFFFF))
 
     def _hand_over(self) -> None:
+        for subscriber in self._taps.send(self._plane.take_blocks()):
+            self._plane.forget_subscriber(subscriber)
         for order in self._plane.take_orders():
             self._recorder.submit(order)
         for event in self._plane.take_events():

@@ -46,6 +46,7 @@ from hotline.media.plan import (
     Srtp,
     StopPlaying,
     StopRecording,
+    Tap,
     Unbridge,
     VoiceFound,
     VoiceMissing,
@@ -80,6 +81,8 @@ class PlaneReady:
 
     ports: int
     prompts: int
+    scheduling: str
+    """How the system lets it run: ``SCHED_RR 10``, or ``nice -15``."""
     refused: tuple[str, ...]
     """What the system did not allow (real-time priority, locked memory), in words."""
 
@@ -93,6 +96,22 @@ class PlaneRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaneStatus:
+    """How the plane is, every second; where none comes for long, it hangs."""
+
+    legs: int
+    steps: tuple[int, ...]
+    """Of the last second that had work to do, by how late their packets left (``media.lateness``)."""
+    most_late_ms: float
+    dropped: dict[str, int]
+    """Packets that were not heard since the plane began, by reason."""
+    unwritten_bytes: int
+    """Of recordings, waiting for the disk."""
+    held_up_s: float
+    """How long in all the plane was not let run at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Complained:
     """Something for the log."""
 
@@ -100,18 +119,18 @@ class Complained:
     text: str
 
 
-PlaneMessage = MediaCommand | MediaEvent | Configure | PlaneReady | PlaneRefused | Complained
+PlaneMessage = MediaCommand | MediaEvent | Configure | PlaneReady | PlaneRefused | PlaneStatus | Complained
 
 _KINDS: Final[dict[str, type[PlaneMessage]]] = {
     kind.__name__: kind
     for kind in (
-        OpenPort, Aim, ExpectVoice, Bridge, Mix, Unbridge, Play, NoteKey, WatchLevel, StopPlaying, ClosePort,
+        OpenPort, Aim, ExpectVoice, Bridge, Mix, Unbridge, Play, NoteKey, WatchLevel, Tap, StopPlaying, ClosePort,
         Record, FinishRecording, StopRecording, PauseRecording, ResumeRecording,
         RecordingPaused, RecordingResumed,
         PortOpened, PortMoved, PromptEnded, DigitPressed, KeyUnsent, LevelHeard, SpeechStarted, SpeechEnded,
         LegQuality, VoiceMissing, VoiceFound,
         RecordingClosed, MediaFailed,
-        Configure, PlaneReady, PlaneRefused, Complained,
+        Configure, PlaneReady, PlaneRefused, PlaneStatus, Complained,
     )
 }  # fmt: skip
 

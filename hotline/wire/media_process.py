@@ -84,7 +84,7 @@ def main() -> int:
     if loop.without_reports:
         refused.append(f"RTCP at {loop.without_reports} ports: the one above each is taken")
     refused += [f"{name}: its library is missing" for name in CODECS if name not in available_codecs()]
-    control.tell(PlaneReady(len(sockets), prompts, tuple(refused)))
+    control.tell(PlaneReady(len(sockets), prompts, _scheduling(), tuple(refused)))
     try:
         loop.run_blocking()
     finally:  # whatever happened: what was said is sealed
@@ -206,6 +206,13 @@ def _open_port(listen_ip: str, port: int) -> socket.socket:
         end.close()
         raise
     return end
+
+
+def _scheduling() -> str:
+    """Tell what was allowed."""
+    if os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR:
+        return f"SCHED_RR {os.sched_getparam(0).sched_priority}"
+    return f"nice {os.getpriority(os.PRIO_PROCESS, 0)}"
 
 
 def _ask_for_priority() -> list[str]:

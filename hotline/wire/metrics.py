@@ -62,11 +62,24 @@ GAUGES: Final[Mapping[str, str]] = {
     "phones_registered": "Accounts that have a telephone registered.",
     "calls": "Calls in progress.",
     "voices_missing": "Sides of answered calls that should send voice and do not, now.",
+    "media_adrift": "Legs whose media plane is away: they wait for another, or for its return.",
+    "media_deaths": "How many times a media plane died or hung.",
 }
 LABELLED: Final[Mapping[str, tuple[str, str]]] = {
     "trunk_up": ("trunk", "1: the carrier answers (and has registered us, where it must); 0: it does not."),
     "trunk_calls": ("trunk", "Calls that stand on the trunk."),
     "trunk_alarms": ("trunk", "Things about the trunk that a person must look at (`hotline trunk status`)."),
+    "media_legs": ("plane", "Legs that have a port of the media plane."),
+    "media_ports_free": ("plane", "Legs that the media plane still has room for; 0 while it is away."),
+    "media_late_p50_seconds": (
+        "plane",
+        "How late half of the last minute's packets left the media plane at most.",
+    ),
+    "media_late_p99_seconds": (
+        "plane",
+        "The same for 99 of 100: above 0.005 the machine has too much to do for its voices.",
+    ),
+    "media_dropped": ("reason", "Packets that the media planes heard nothing of since they began."),
     "jobs_waiting": ("topic", "Jobs of the outbox that are not done: `transcribe`, `mail`."),
 }
 """Gauges with a label: name of the label, and help."""

@@ -82,11 +82,18 @@ async def kill_while_they_talk(product: Product) -> tuple[list[Caller], list[Cal
     await asyncio.sleep(3)
     killed_pids = planes(product)[:1]
     killed = time.monotonic()
+    for caller in speakers:
+        caller.said_until_killed = caller.said
     for pid in killed_pids:
         os.kill(pid, signal.SIGKILL)
-    await until_all(
-        callers, lambda caller: any(at > killed + 0.1 for at in caller.packet_times), "hear something again"
-    )
+    while not (went := [line for line in product.log if line["event"] == "media.goes_on"]):
+        assert time.monotonic() < killed + RETURN_S, "another plane takes them"
+        await asyncio.sleep(0.02)
+    while len(told := [caller for caller in callers if caller.offers]) < went[0]["legs"]:
+        assert time.monotonic() < killed + RETURN_S, f"{len(told)} were told where their voices are expected"
+        await asyncio.sleep(0.02)
+    for caller in speakers:
+        caller.said_at_return = caller.said + 12  # what is on its way
     await asyncio.sleep(3)
     for caller in speakers:
         caller.is_talking = False
@@ -135,23 +142,26 @@ def test_callers_go_on_when_their_plane_is_killed_and_nothing_recorded_is_lost(p
 
 
 def check_recording(caller: Caller, recorded: list[bytes]) -> None:
-    """Compare a caller's recording with what she said: it is exact but for the time without a plane."""
+    """Compare a caller's recording with what she said, frame by frame.
+
+    Whatever is no frame of hers, in order, is silence; of what she said before and after only so much is
+    missing as a dying plane may lose, and what a busy machine did not deliver.
+    """
     (data,) = [one for one in recorded if caller.noise(0, 5) in one]
-    begin = data.index(caller.noise(0, 5))
-    assert set(data[:begin]) <= {0xD5}
-    whole = caller.noise(0, caller.said)
-    same = 0
-    while same < len(whole) and data[begin + same : begin + same + FRAME] == whole[same : same + FRAME]:
-        same += FRAME
-    assert same >= (3 - LOST_S - 0.5) * 8000, "what she said before is there"
-    if same >= len(whole):
+    found: list[int] = []
+    place = 0
+    for number in range(caller.said):
+        at = data.find(caller.noise(number, number + 1), place)
+        if at >= 0:
+            assert set(data[place:at]) <= {0xD5}, f"what is between the frames before {number} is silence"
+            found.append(number)
+            place = at + FRAME
+    assert set(data[place:]) <= {0xD5}
+    before = [number for number in found if number < caller.said_until_killed]
+    assert len(before) >= 0.95 * (caller.said_until_killed - LOST_S * 50), "what she said before is there"
+    if not caller.offers:
+        assert len(found) >= 0.95 * caller.said
         return  # her plane lived
-    end = data.index(caller.noise(caller.said - 5, caller.said)) + 5 * FRAME
-    back = 0
-    while (
-        back < len(whole)
-        and data[end - back - FRAME : end - back] == whole[len(whole) - back - FRAME : len(whole) - back]
-    ):
-        back += FRAME
-    assert back >= 1.5 * 8000, "and what she said after it"
-    assert set(data[begin + same : end - back]) <= {0xD5}, "and silence in between"
+    after = [number for number in found if number >= caller.said_at_return]
+    assert after, "and what she said after it"
+    assert len(after) >= 0.95 * (caller.said - caller.said_at_return)

@@ -150,7 +150,7 @@ def test_a_packet_that_makes_our_code_fail_ends_nobodys_call(
 
 
 def test_what_is_no_command_is_our_own_bug(bench: Bench) -> None:
-    bench.say(PlaneReady(1, 1, ()))
+    bench.say(PlaneReady(1, 1, "nice 0", ()))
     with pytest.raises(LocalProtocolError, match="no command"):
         bench.loop.step(0)
 

@@ -28,7 +28,7 @@ from hotline.media.plan import (
     RecordingClosed,
     StopRecording,
 )
-from hotline.wire import media_planes
+from hotline.wire import media_link, media_planes
 from hotline.wire.media_planes import MediaPlanes, share_ports
 
 C1, LEG = CallId("c1"), CallId("c1-leg1")
@@ -200,6 +200,42 @@ async def test_a_leg_of_another_plane_goes_over_to_whom_it_shall_hear(rig: Rig) 
     rig.plane.send(StopRecording(C1))
     closed = await rig.until(RecordingClosed)
     assert holds((rig.recordings / closed.path).read_bytes(), said)
+
+
+@on_planes
+async def test_a_plane_tells_how_it_is(rig: Rig) -> None:
+    phone = await a_phone()
+    port = await rig.open("c1", phone)
+    rig.plane.send(Play(C1, ["zh/greeting"], 1))
+    async with asyncio.timeout(LONG_S):
+        while (view := rig.plane.views()[0])["late_p99_ms"] is None or not view["dropped"]:
+            phone.say(port, 0, bytes(FRAME), payload_type=3)  # nobody agreed to that
+            await asyncio.sleep(0.1)
+    assert view["state"] == "ready"
+    assert (view["legs"], view["ports"], view["ports_free"]) == (1, 8, 7)
+    assert view["dropped"].keys() == {"ignored"}
+    assert 0 < view["late_p50_ms"] <= view["late_p99_ms"] <= view["late_most_ms"] * 1.15
+    assert view["scheduling"].startswith(("SCHED_RR", "nice"))
+    assert rig.plane.lateness_s(0.99) == {"0": pytest.approx(view["late_p99_ms"] / 1000, rel=5)}
+
+
+def test_a_plane_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media_link, "SILENT_S", 3.0)
+
+    async def body() -> None:
+        rig = Rig(tmp_path, kind=MediaPlanes)
+        await rig.plane.start()
+        try:
+            await rig.open("c1", await a_phone())
+            first = rig.plane.planes[0].pid
+            assert first is not None
+            os.kill(first, signal.SIGSTOP)
+            await moved(rig)
+            assert rig.plane.planes[0].pid != first
+        finally:
+            await rig.plane.stop()
+
+    asyncio.run(body())
 
 
 def test_who_waits_too_long_for_a_plane_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
