@@ -132,7 +132,7 @@ class Hotline:
             exchange.switchboard.recorded_call_of,
             lambda user_name: [phone.user for phone in phones if phone.user_name == user_name],
         )
-        live = self._start_live_calls(exchange, store, desk, phones)
+        live = self._start_live_calls(exchange, media, store, desk, phones)
         watch = PhoneWatch(store, phones, settings.phones.realm, exchange.forget_phones)
         self._stops.append(watch.stop)
         await watch.start()
@@ -242,13 +242,14 @@ class Hotline:
             self._exchange.on_media(event)
 
     def _start_live_calls(
-        self, exchange: Exchange, store: Store, desk: Desk, phones: PhoneBook
+        self, exchange: Exchange, media: MediaPlanes, store: Store, desk: Desk, phones: PhoneBook
     ) -> LiveCallsOf:
         live = LiveCallsOf(
             exchange.switchboard,
             store,
             lambda user_name: [phone.user for phone in phones if phone.user_name == user_name],
             tone=self.settings.supervision.tone,
+            send=media.send,
         )
         exchange.switchboard.on_guest = live.note
         desk.live_talks.calls = live

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -11,6 +15,13 @@ from hotline.cli.call import app as app
 from hotline.cli.console import DEFAULT_CONFIG, ConfigOption, load_settings, out
 from hotline.cli.shown import put, table
 from hotline.desk.live_talks import shown_name
+from hotline.errors import OutsideError, Refused
+from hotline.media.plan import Codec
+
+if TYPE_CHECKING:
+    from hotline.wire.tap_sockets import TapReceiver
+
+RATE_HZ: Final = 8000
 
 PhoneOption = Annotated[
     str, typer.Option("--phone", help="The supervisor's telephone; it answers by itself.")
@@ -72,6 +83,83 @@ def call_dismiss(call: str, name: str, config: ConfigOption = DEFAULT_CONFIG) ->
     """Let a guest leave a talk: the telephone or number as `hotline call talks` shows it."""
     _ask(config, "send_away", call=call, name=name)
     out.print(f"{name} leaves {call}", markup=False)
+
+
+@app.command("listen")
+def call_listen(
+    call: str,
+    seconds: Annotated[float, typer.Option(help="Listen for so long.", min=0.5)] = 10.0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write the voices into, one file a leg, G.711 without a head."),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Take the voices of a call as they are said, each leg apart, as a recogniser would; events say so.
+
+    Prints for each leg how much came, how much was lost on the way, and how loud it was.
+    """
+    from hotline.wire.control_client import ControlClient
+    from hotline.wire.tap_sockets import TapReceiver
+
+    with ControlClient(load_settings(config).site.data_dir) as client:
+
+        async def listen() -> tuple[list[tuple[str, str]], dict[str, Heard]]:
+            heard: dict[str, Heard] = {}
+            async with TapReceiver() as blocks:
+                legs = client.ask("tap", call=call, path=blocks.path)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await _collect(blocks, heard, len(legs))
+                with contextlib.suppress(OutsideError, Refused):  # the call may be over
+                    client.ask("tap", call=call, path=blocks.path, on=False)
+            return legs, heard
+
+        legs, heard = asyncio.run(listen())
+    rows = []
+    for number, (leg, name) in enumerate(legs):
+        one = heard.get(leg) or Heard()
+        file = ""
+        if output is not None and one.data:
+            output.mkdir(parents=True, exist_ok=True)
+            path = output / f"{call}-{number}{one.codec.suffix}"
+            path.write_bytes(one.data)
+            file = str(path)
+        rows.append(
+            (leg, shown_name(name), f"{len(one.data) / RATE_HZ:.1f} s", f"{one.lost}", one.level, file)
+        )
+    put(table(("leg", "who", "voice", "blocks lost", "level", "file"), rows))
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came of one leg."""
+
+    codec: Codec = Codec.PCMA
+    data: bytearray = field(default_factory=bytearray)
+    lost: int = 0
+
+    @property
+    def level(self) -> str:
+        """How loud it was, in decibels below overload."""
+        import numpy as np
+
+        from hotline.media.g711 import decode
+
+        samples = decode(np.frombuffer(bytes(self.data), np.uint8), self.codec).astype(np.float64)
+        power = float(np.mean(samples**2)) if len(samples) else 0.0
+        return f"{10 * math.log10(power / 32768**2):.0f} dBov" if power > 1 else "silent"
+
+
+async def _collect(blocks: TapReceiver, heard: dict[str, Heard], legs: int) -> None:
+    """Take blocks until all legs have ended."""
+    async for block in blocks:
+        one = heard.setdefault(block.call_id, Heard(block.codec))
+        one.data += block.data
+        one.lost += block.lost
+        legs -= block.is_last
+        if legs == 0:
+            return
 
 
 def _supervise(config: Path, call: str, phone: str, part: str) -> None:

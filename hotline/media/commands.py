@@ -27,13 +27,14 @@ from hotline.media.plan import (
     ResumeRecording,
     StopPlaying,
     StopRecording,
+    Tap,
     Unbridge,
     WatchLevel,
 )
 from hotline.media.playing import Playing
 
 MAY_BE_LATE: Final = (
-    NoteKey, WatchLevel, StopPlaying, PauseRecording, ResumeRecording, StopRecording, Unbridge, ClosePort,
+    NoteKey, WatchLevel, Tap, StopPlaying, PauseRecording, ResumeRecording, StopRecording, Unbridge, ClosePort,
     ExpectVoice,
 )  # fmt: skip
 """Commands that a call without a port has no use for."""
@@ -63,7 +64,7 @@ class Commands:
                 self._connect(call, command)
             case Play():
                 self._playing.play(call, command)
-            case NoteKey() | WatchLevel() | ExpectVoice():
+            case NoteKey() | WatchLevel() | ExpectVoice() | Tap():
                 self._hear(call, command)
             case StopPlaying():
                 self._playing.stop(call)
@@ -74,9 +75,12 @@ class Commands:
             case _:
                 assert_never(command)
 
-    def _hear(self, call: Leg, command: NoteKey | WatchLevel | ExpectVoice) -> None:
+    def _hear(self, call: Leg, command: NoteKey | WatchLevel | ExpectVoice | Tap) -> None:
         if isinstance(command, ExpectVoice):
             self._parts.reports.answer(call)
+            return
+        if isinstance(command, Tap):
+            self._tap(call, command)
             return
         if isinstance(command, WatchLevel):
             self._parts.levels.watch(call.slot, command.is_on)
@@ -85,10 +89,18 @@ class Commands:
         else:
             self._parts.fail(call.call_id, f"there is no key {command.digit!r} on a telephone")
 
+    def _tap(self, call: Leg, command: Tap) -> None:
+        parts = self._parts
+        if not command.is_on:
+            parts.taps.end(call, command.subscriber)
+        elif not parts.taps.begin(call, command.subscriber):
+            parts.complaints.append((call.call_id, "too many listen along; one more is refused"))
+
     def close_port(self, call: Leg) -> None:
         """End a call's media, closing its recording."""
         parts = self._parts
         parts.recordings.end(call)
+        parts.taps.leave(call)
         parts.conferences.leave(call)
         parts.reports.close(call)
         parts.out.stop(call.slot)

@@ -20,6 +20,7 @@ from hotline.media.recordings import Recordings
 from hotline.media.relay import Relay
 from hotline.media.reports import NewToken, Reports
 from hotline.media.roster import Roster
+from hotline.media.taps import Taps
 from hotline.media.timelines import Timelines
 from hotline.media.tones import ToneKeys
 from hotline.media.vad import VoiceActivity
@@ -47,6 +48,7 @@ class Parts:
         self.relay = Relay(self.roster, self.out)
         self.bridges = Bridges(self.relay, self.out, slots)
         self.recordings = Recordings(self.lines, self.legs.by_slot)
+        self.taps = Taps(self.lines)
         self.mixing = Mixing(self.roster, self.lines, self.out)
         self.conferences = Conferences(self.bridges, self.mixing, self.out, self.recordings)
         self.reports = Reports(self.roster, self.out, Arrivals(slots), new_token)

@@ -166,10 +166,20 @@ class NoteKey:
 
 @dataclass(frozen=True, slots=True)
 class WatchLevel:
-    """Tell once a second how loud a call is (LevelHeard), or no longer."""
+    """Tell five times a second how loud a call is (LevelHeard), or no longer."""
 
     call_id: CallId
     is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """Send a call's voice to a subscriber as it comes (``hotline.media.taps``), or no longer."""
+
+    call_id: CallId
+    subscriber: str
+    """Path of a unix datagram socket; one that has gone is sent nothing more."""
+    is_on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +261,7 @@ MediaCommand = (
     | Play
     | NoteKey
     | WatchLevel
+    | Tap
     | StopPlaying
     | Record
     | FinishRecording

@@ -36,6 +36,7 @@ from hotline.media.prompts import PromptBank
 from hotline.media.protection import MakeProtection
 from hotline.media.recording import RecorderOrder
 from hotline.media.relayed import Relayed
+from hotline.media.taps import TapBlock
 
 Slots = NDArray[np.int64]
 
@@ -77,6 +78,7 @@ class Plane:
         """Packets that were not heard, by reason: also ``stranger``, ``malformed``, ``flood``, ``forged``."""
         self._legs, self._out, self._relay = parts.legs, parts.out, parts.relay
         self._recordings, self._mixing = parts.recordings, parts.mixing
+        self._taps = parts.taps
         self._reception, self._playing = parts.reception, Playing(parts)
         self._hearing = Hearing(parts, self._playing)
         self._finishing = Finishing(parts)
@@ -110,6 +112,8 @@ class Plane:
         if self._legs.coded:
             self._reception.tick(slots)
         self._hearing.tick(slots)
+        if self._taps.is_on:
+            self._taps.tick(slots)
         self._recordings.tick(slots)
         resting = self.roster.resting(phase)
         if len(resting):
@@ -177,6 +181,14 @@ class Plane:
     def take_orders(self) -> list[RecorderOrder]:
         """Take what the recorder is to do, in order."""
         return self._recordings.take_orders()
+
+    def take_blocks(self) -> list[tuple[str, TapBlock]]:
+        """Take what subscribers are to have, and whose each is."""
+        return self._taps.take_blocks()
+
+    def forget_subscriber(self, subscriber: str) -> None:
+        """Tap nothing more for a subscriber who has gone."""
+        self._taps.forget(subscriber)
 
     def take_complaints(self) -> list[tuple[CallId, str]]:
         """Take what went wrong without harm to the call, for the log."""

@@ -33,4 +33,8 @@ def answers_of(live: LiveCallsOf) -> Mapping[str, Answer]:
         live.send_away(str(question.get("call", "")), str(question.get("name", "")))
         return True
 
-    return {"talks": talks, "supervise": supervise, "invite": invite, "send_away": send_away}
+    def tap(question: Question) -> list[tuple[str, str]]:
+        path, is_on = str(question.get("path", "")), bool(question.get("on", True))
+        return [*live.tap(str(question.get("call", "")), path, is_on=is_on)]
+
+    return {"tap": tap, "talks": talks, "supervise": supervise, "invite": invite, "send_away": send_away}

@@ -18,9 +18,12 @@ from hotline.call.messages import GuestAsked, GuestChanged, GuestDismissed, Gues
 from hotline.desk.live_talks import LiveTalk, TalkGuest, shown_name
 from hotline.errors import OutsideError, Refused
 from hotline.events.ids import CallId
+from hotline.media.plan import MediaCommand, Tap
 from hotline.sip.events import CallArrived
 
 COMMAND_LINE: Final = "command line"
+TAP: Final = "tap"
+"""Part, in events, of who has the voices sent to a program."""
 
 log = structlog.get_logger()
 
@@ -52,6 +55,7 @@ class LiveCallsOf:
     """The talks of a switchboard.
 
     :param phones_of: tells the telephones of a person.
+    :param send: hands a command to the media planes.
     :param tone: whoever is supervised hears a tone when it begins.
     """
 
@@ -62,7 +66,9 @@ class LiveCallsOf:
         phones_of: Callable[[str], Collection[str]],
         *,
         tone: bool,
+        send: Callable[[MediaCommand], None],
     ) -> None:
+        self._send = send
         self._calls, self._notes, self._phones_of, self._tone = calls, notes, phones_of, tone
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -163,6 +169,22 @@ class LiveCallsOf:
         raise Refused(
             f"{name} cannot come to this talk: there or called already, or no place is left", code="state"
         )
+
+    def tap(self, call_id: str, subscriber: str, *, is_on: bool) -> list[tuple[CallId, str]]:
+        """Send the voices of a call's legs to a unix socket, or no longer; events say who listens.
+
+        :returns: the legs and who is at the end of each, the caller first.
+        """
+        for arrived, call in self._calls.calls_now:
+            if call.call_id == call_id:
+                legs = call.leg_ids
+                for leg in legs:
+                    self._send(Tap(leg, subscriber, is_on=is_on))
+                self.note(
+                    NoteGuest(call.call_id, call.call_id, COMMAND_LINE, TAP, COMMAND_LINE, has_left=not is_on)
+                )
+                return [(leg, call.peer_of(leg) or arrived.caller) for leg in legs]
+        raise Refused(f"call {call_id} is over, or never was", code="missing")
 
     # -- what came of it ------------------------------------------------------------------------------
 

@@ -124,7 +124,8 @@ PlaneMessage = MediaCommand | MediaEvent | Configure | PlaneReady | PlaneRefused
 _KINDS: Final[dict[str, type[PlaneMessage]]] = {
     kind.__name__: kind
     for kind in (
-        OpenPort, Aim, ExpectVoice, Bridge, Mix, Unbridge, Play, NoteKey, WatchLevel, Tap, StopPlaying, ClosePort,
+        OpenPort, Aim, ExpectVoice, Bridge, Mix, Unbridge, Play, NoteKey, WatchLevel, Tap,
+        StopPlaying, ClosePort,
         Record, FinishRecording, StopRecording, PauseRecording, ResumeRecording,
         RecordingPaused, RecordingResumed,
         PortOpened, PortMoved, PromptEnded, DigitPressed, KeyUnsent, LevelHeard, SpeechStarted, SpeechEnded,

@@ -13,6 +13,7 @@ from hotline.call.messages import GuestEvent
 from hotline.desk.live_talks import LiveTalk
 from hotline.errors import OutsideError, Refused
 from hotline.events.ids import CallId
+from hotline.media.plan import MediaCommand, Tap
 from hotline.sip.events import CallArrived
 from hotline.wire.live_answers import answers_of
 from hotline.wire.live_calls import LiveCallsOf
@@ -53,7 +54,14 @@ class World:
     def __init__(self) -> None:
         self.house = House(FLOW, users=("1001", "1009", "1010"), trunks=("unicom",))
         self.notes = Notes()
-        self.live = LiveCallsOf(Board(self.house), self.notes, lambda user: PHONES.get(user, []), tone=True)
+        self.sent: list[MediaCommand] = []
+        self.live = LiveCallsOf(
+            Board(self.house),
+            self.notes,
+            lambda user: PHONES.get(user, []),
+            tone=True,
+            send=self.sent.append,
+        )
         self.caller, self.agent = talking(self.house)
 
     def come(self, name: str) -> CallId:
@@ -166,6 +174,24 @@ def test_the_command_line_is_answered(world: World) -> None:
     assert world.house.wishes[-1].acting == "1001", "the agent's telephone is what may call out"
     assert answers["send_away"]({"call": world.caller, "name": "1009"})
     assert boss in world.house.hung_up
+
+
+def test_a_program_is_sent_both_voices_and_that_is_written() -> None:
+    async def body() -> None:
+        world = World()
+        answers = answers_of(world.live)
+        legs = answers["tap"]({"call": world.caller, "path": "/run/x"})
+        assert [leg for leg, _ in legs] == [world.caller, world.agent]
+        assert [name for _, name in legs][1] == "1001"
+        answers["tap"]({"call": world.caller, "path": "/run/x", "on": False})
+        await world.live.idle()
+        wanted = [Tap(leg, "/run/x", is_on=on) for on in (True, False) for leg in (world.caller, world.agent)]
+        assert world.sent == wanted
+        assert [(note[3], note[5]) for note in world.notes.written] == [("tap", False), ("tap", True)]
+        with pytest.raises(Refused, match="is over"):
+            answers["tap"]({"call": "none", "path": "/run/x"})
+
+    asyncio.run(body())
 
 
 @pytest.mark.parametrize(
