@@ -43,6 +43,7 @@ from hotline.speech.model_files import find_model_blocking
 from hotline.speech.service import TranscriptionService
 from hotline.store import Store
 from hotline.store.expiry import Expiry
+from hotline.store.hotspot_watch import HotspotWatch
 from hotline.store.kind_files import MODEL_FILE
 from hotline.store.kind_learning import KindLearning
 from hotline.store.passwords import Argon2Passwords
@@ -108,6 +109,9 @@ class Hotline:
         look = SecondLook(store)
         self._stops.append(look.stop)
         look.start()
+        hotspots = HotspotWatch(store)
+        self._stops.append(hotspots.stop)
+        hotspots.start()
         keep_days = settings.recordings.keep_days
         expiry = Expiry(store, keep_days, wall_now, time_zone=settings.site.time_zone)
         self._stops.append(expiry.stop)

@@ -30,7 +30,17 @@ async def queue(
     """Show the queue, or the part of it that follows a number."""
     position = await console.desk.newest_position()  # read first, so that nothing falls between
     values = await _lines(console, actor, state, before)
-    return console.page(request, "desk.html", position=position, before=before, **values)
+    hotspots = await console.desk.neighbours.hotspots(actor)
+    return console.page(
+        request, "desk.html", position=position, before=before, hotspots=hotspots, **values
+    )
+
+
+@router.get("/desk/hotspots")
+async def hotspots(request: Request, console: SharedConsole, actor: SignedIn) -> Response:
+    """Get the strip of hotspots anew."""
+    found = await console.desk.neighbours.hotspots(actor)
+    return console.page(request, "parts/hotspots.html", hotspots=found)
 
 
 @router.get("/desk/lines")

@@ -209,6 +209,7 @@ async def _values(
     for suggestion in page.suggestions:
         suggestions[suggestion.field].append(suggestion)
     return {
+        "similar": await console.desk.neighbours.similar(actor, page.line.number),
         "page": page,
         "line": page.line,
         "lead": lead_order(page),

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from hotline.desk.desk import Desk
 from hotline.desk.live_talks import LiveTalks
+from hotline.desk.neighbours import Hotspot, Neighbours, SimilarRequest
 from hotline.desk.search import Searches
 from hotline.desk.views import (
     Actor,
@@ -133,6 +134,24 @@ class _FakeSearch:
         return found[:limit]
 
 
+class _FakeNeighbours:
+    """What the store finds: requests of the same kind; hotspots that a test has put there."""
+
+    def __init__(self, desk: FakeDesk) -> None:
+        self.desk = desk
+
+    async def similar_requests(self, unit: str | None, number: str) -> Sequence[SimilarRequest]:
+        own = self.desk.requests.get(number)
+        return [
+            SimilarRequest(request.line, 0.8, "同类诉求；同一天")
+            for other, request in sorted(self.desk.requests.items())
+            if own and unit is None and other != number and request.kind_code == own.kind_code != ""
+        ][:3]
+
+    async def hotspots(self, *, limit: int) -> Sequence[Hotspot]:
+        return self.desk.hotspots[:limit]
+
+
 class FakeDesk(Desk):
     """The desk's actions on dictionaries."""
 
@@ -150,6 +169,8 @@ class FakeDesk(Desk):
         self.mail_error = ""
         self.live_talks = LiveTalks()
         self.searches = Searches(_FakeSearch(self))
+        self.neighbours = Neighbours(_FakeNeighbours(self))
+        self.hotspots: list[Hotspot] = []
 
     # -- what tests do --------------------------------------------------------------------------
     def add_user(

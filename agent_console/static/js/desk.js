@@ -56,7 +56,12 @@ function readList() {
   })
 }
 
+function readHotspots() {
+  refresh('hotspots', '/desk/hotspots', text => swap(text, document.getElementById('hotspots'), 'innerHTML'))
+}
+
 listen(events => {
+  if (events.some(event => event.kind.startsWith('hotspot.'))) readHotspots()
   const numbers = new Map()
   for (const event of events) {
     if (!event.number || event.kind === 'recording.played') continue
@@ -64,7 +69,10 @@ listen(events => {
   }
   if (numbers.size > MANY) readList()
   else for (const [number, isNew] of numbers) readLine(number, isNew && !before)
-}, readList)
+}, () => {
+  readList()
+  readHotspots()
+})
 
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return
