@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,36 +18,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from examples.ports import free_port, free_port_range
+
+__all__ = ["PORTS", "ROOT", "Product", "free_port", "free_port_range"]
+
 ROOT = Path(__file__).parent.parent
 START_S = 60.0
 """A cold machine under load starts the product in a few seconds; this is when we give up."""
 PORTS = 128
 """RTP and RTCP of 64 legs, so of 32 calls that come in."""
 
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """Find a loopback port that nobody has at the moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def free_port_range(count: int) -> tuple[int, int]:
-    """Find an even UDP port with ``count`` free ones above it.
-
-    By chance, as several tests look at the same time, and below the ports that Linux gives to clients.
-    """
-    for _ in range(200):
-        first = random.randrange(10_000, 32_000 - count, 2)
-        with contextlib.ExitStack() as stack:
-            try:
-                for port in range(first, first + count):
-                    probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                    probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first, first + count - 1
-    raise RuntimeError("no free range of UDP ports")
+STORE = "hotline.sqlite3"
+_STORES: dict[str, bytes] = {}
+"""A store with an administrator, by his password."""
 
 
 class Product:
@@ -80,7 +61,9 @@ class Product:
     @property
     def environment(self) -> dict[str, str]:
         """The environment that carries the settings of this site."""
-        return os.environ | {f"HOTLINE__{name.upper()}": str(value) for name, value in self._settings.items()}
+        # What is compiled is kept, whatever the shell says: a suite starts the product hundreds of times.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return inherited | {f"HOTLINE__{name.upper()}": str(value) for name, value in self._settings.items()}
 
     def set(self, **settings: object) -> None:
         """Change settings before the next start."""
@@ -104,6 +87,19 @@ class Product:
         if done.returncode:
             raise RuntimeError(f"{words}: {done.stdout}{done.stderr}")
         return done.stdout
+
+    def appoint(self, password: str = "long-enough-for-a-test") -> None:
+        """Give a new site its store and its administrator, ``boss``.
+
+        By command the first time; later sites of this process begin with a copy of that store.
+        """
+        made = _STORES.get(password)
+        if made is None:
+            self.run("user", "add", "boss", "--role", "admin", text_in=password + "\n")
+            _STORES[password] = (self.data_dir / STORE).read_bytes()
+        else:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            (self.data_dir / STORE).write_bytes(made)
 
     def start(self) -> None:
         """Start and wait until calls are taken."""

@@ -85,7 +85,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             metrics__listen=f"127.0.0.1:{page}",
             sip__hep_address=f"127.0.0.1:{server.getsockname()[1]}",
         )
-        product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+        product.appoint()
         product.start()
         phone = UdpPhone(("127.0.0.1", product.sip_port))
         lookers = [watch(product), watch(product, "--raw", "--method", "bye")]
@@ -229,7 +229,7 @@ def test_it_tells_that_it_runs(night: Night) -> None:
 
 def test_draining_lets_a_call_end_and_then_nothing_runs(tmp_path: Path) -> None:
     product = Product(tmp_path, speech__workers=0)
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     product.start()
     phone = UdpPhone(("127.0.0.1", product.sip_port))
     try:

@@ -90,7 +90,7 @@ def test_both_legs_stand_in_one_ladder_by_their_names(tmp_path: Path) -> None:
     config = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
     (config / "trunks.toml").write_text('[trunks.unicom]\nnetworks = ["127.0.0.2/32"]\n')
     product = Product(tmp_path, speech__workers=0, site__config_dir=config)
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     password = re.findall(r"^password: (\S+)$", product.run("phone", "add", "1001"), re.MULTILINE)[0]
     product.start()
     server = ("127.0.0.1", product.sip_port)

@@ -33,7 +33,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with an administrator, to be copied."""
     site = tmp_path_factory.mktemp("base")
     product = Product(site)
-    product.run("user", "add", "boss", "--role", "admin", text_in=PASSWORD + "\n")
+    product.appoint(PASSWORD)
     return product.data_dir
 
 

@@ -34,7 +34,7 @@ def test_a_call_is_kept_and_the_product_stops_although_its_log_is_lost(
 ) -> None:
     alaw = through_alaw(np.concatenate([read_wav(DATA / f"aishell_{n}.wav") for n in (1, 2)]))[0][:24000]
     product = Product(tmp_path / "site", sip__port=free_port(), speech__workers=0)
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     log = open_log()
     process = subprocess.Popen(
         product.command("serve", "--log", "json"),

@@ -23,7 +23,7 @@ WITHIN_S = 36.0
 def test_each_call_completes_once_over_a_lossy_path(seed: int, tmp_path: Path) -> None:
     low, high = free_port_range(4 * CALLS)  # two ports a leg, room for two legs a call
     product = Product(tmp_path / "site", speech__workers=0, media__port_low=low, media__port_high=high)
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     product.start()
     proxy = LossyProxy(("127.0.0.1", product.sip_port), seed).start()
     phone = UdpPhone(proxy.address)

@@ -38,7 +38,7 @@ def test_what_was_said_becomes_a_request_without_a_restart(tmp_path: Path) -> No
     alaw = through_alaw(np.concatenate([read_wav(DATA / f"aishell_{n}.wav") for n in (1, 2)]))[0]
     alaw = alaw[: SPOKEN_S * 8000]
     product = Product(tmp_path / "site", speech__workers=0)
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     product.start()
     phone = UdpPhone(("127.0.0.1", product.sip_port))
     try:

@@ -26,7 +26,7 @@ def test_what_was_said_until_a_second_before_the_kill_becomes_a_request(tmp_path
     alaw, sound = through_alaw(human)
     speech = write_wav(tmp_path / "speech.wav", sound)
     product = Product(tmp_path / "site")
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     product.start()
     phone = subprocess.Popen(
         [

@@ -36,7 +36,7 @@ def ask(product: Product, method: str) -> bytes:
 @pytest.mark.slow
 def test_the_second_signal_ends_a_call_and_keeps_its_record(tmp_path: Path) -> None:
     product = Product(tmp_path, speech__workers=0)
-    product.run("user", "add", "boss", "--role", "admin", text_in=PASSWORD + "\n")
+    product.appoint(PASSWORD)
     product.start()
     process = product.process
     assert process is not None

@@ -58,7 +58,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     shutil.copytree(ROOT / "config", config)
     (config / "trunks.toml").write_text(TRUNKS)
     product = Product(folder, site__config_dir=config, speech__workers=0)
-    product.run("user", "add", "boss", "--role", "admin", text_in=PASSWORD + "\n")
+    product.appoint(PASSWORD)
     product.start()
     yield product
     product.stop()

@@ -35,7 +35,7 @@ def held(product: Product) -> Iterator[None]:
 def test_words_and_calls_wait_for_the_store(tmp_path: Path) -> None:
     alaw = through_alaw(np.concatenate([read_wav(DATA / f"aishell_{n}.wav") for n in (1, 2)]))[0][:16000]
     product = Product(tmp_path / "site", speech__workers=0)
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     product.start()
     phone = UdpPhone(("127.0.0.1", product.sip_port))
     try:

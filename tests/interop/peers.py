@@ -118,7 +118,7 @@ def a_site(folder: Path, trunks: str = TRUNKS, flow: str = RECORDS, **settings: 
         }
         | settings,
     )
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     return Site(product, authority.file, f"127.0.0.1:{port}", f"[::1]:{port6}", f"127.0.0.1:{tls}")
 
 

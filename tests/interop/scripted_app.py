@@ -64,6 +64,8 @@ class Application:
             lambda: secrets.token_hex(8),
         )
         self.edge = SipEdge(reactor, self.agent, both_at("127.0.0.1", 0), self.on_event)
+        # A hundred programs that start at once make a busy machine: how overload is met is no matter here.
+        self.agent.sheds = lambda _method, _now: False
         self._stands: dict[CallId, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -54,7 +54,7 @@ def test_it_is_heard_and_costs_nothing_where_the_trunk_allows_that(tmp_path: Pat
         media__prompts_dir=prompts,
         ivr__flow=tmp_path / "closed.toml",
     )
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     product.start()
     try:
         written = run(

@@ -47,7 +47,7 @@ UNDERSTOOD = 0.6
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     folder = tmp_path_factory.mktemp("site")
     product = Product(folder)
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     product.start()
     yield product
     product.stop()

@@ -36,7 +36,7 @@ def a_site(folder: Path, **settings: object) -> Product:
     shutil.copytree(ROOT / "config", config)
     (config / "trunks.toml").write_text(TRUNKS)
     product = Product(folder / "site", speech__workers=0, site__config_dir=config, **settings)
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     return product
 
 

@@ -104,7 +104,7 @@ def product(
         phones__digest="MD5",
         ivr__flow=folder / "office.toml",
     )
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     product.start()
     yield product
     product.stop()

@@ -69,7 +69,7 @@ def line(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Line]:
         "register_expires_s = 600\n"
     )
     product = Product(tmp_path / "site", speech__workers=0, site__config_dir=config)
-    product.run("user", "add", "boss", "--role", "admin", text_in="long-enough-for-a-test\n")
+    product.appoint()
     try:
         first.start()
         second.start()
