@@ -26,6 +26,7 @@ from hotline.media.plan import (
     DigitPressed,
     MediaFailed,
     OpenPort,
+    PortMoved,
     PortOpened,
     PromptEnded,
     Record,
@@ -33,6 +34,8 @@ from hotline.media.plan import (
     SpeechStarted,
     StopRecording,
 )
+from hotline.sip.events import MediaMoved, ReofferFailed
+from hotline.sip.voice_terms import VoiceTerms
 from tests.call.call_rig import CALL, FLOW, Bench, a_recording
 
 LIVE = (S.TALKING, S.CLOSING, S.SETTLING)
@@ -40,6 +43,9 @@ MOVES = st.one_of(
     st.sampled_from(["written", "port", "ack", "end", "end", "timer", "speak", "hush", "stored", "stored"]),
     st.sampled_from(
         ["not written", "write failed", "media failed", "bye", "cancel", "no_ack", "signed", "missing"]
+    ),
+    st.sampled_from(
+        ["moved", "back", "followed", "not followed"]  # another media plane
     ),
     st.sampled_from([f"key {key}" for key in "0123456789*#"]),
     st.sampled_from([f"file {ms}" for ms in (0, 300, 999, 1000, 45000)]),
@@ -87,6 +93,10 @@ class World(Bench):
                     "media failed": MediaFailed(CALL, "gone"),
                     "signed": StatusFound(CALL, RequestNumber("261123000017"), "signed", ""),
                     "missing": StatusMissing(CALL),
+                    "moved": PortMoved(CALL, "198.51.100.1", 18000),
+                    "back": PortMoved(CALL, "198.51.100.1", 16000),
+                    "followed": MediaMoved(CALL, VoiceTerms("192.0.2.7", 40000, "PCMA", 8, 101)),
+                    "not followed": ReofferFailed(CALL, 488),
                 }[what]
             )
 

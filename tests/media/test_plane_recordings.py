@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from voice_rig import CALLER, FRAME, Rig, audio, frame_of, rtp
 
-from hotline.events.ids import CallId
+from hotline.events.ids import CallId, RecordingId
 from hotline.media.g711 import CODECS, transcode
 from hotline.media.plan import (
     Aim,
     ClosePort,
     Codec,
+    FinishRecording,
     MediaFailed,
     Record,
     RecordingClosed,
@@ -21,6 +22,7 @@ from hotline.media.plan import (
     SpeechStarted,
     StopRecording,
 )
+from hotline.media.recording import AppendSamples, SealRecording
 
 SILENCE = {Codec.PCMA: b"\xd5", Codec.PCMU: b"\xff"}
 C1 = CallId("c1")
@@ -407,3 +409,49 @@ def test_calls_do_not_mix() -> None:
     rig.collect()
     assert all(rig.disk[f"r{n}"] == sounds[n] for n in range(200))
     assert len(set(ports)) == 200
+
+
+def resumed(rig: Rig) -> list[AppendSamples]:
+    return [order for order in rig.plane.take_orders() if isinstance(order, AppendSamples)]
+
+
+def test_a_resumed_recording_tells_where_its_samples_belong() -> None:
+    rig, sound = Rig(), audio(60)
+    rig.open()
+    rig.plane.command(Record(C1, RecordingId("r"), 60.0, resumed_s=10.0, spoken_ms=700))
+    orders = []
+    for k in range(60):
+        if k >= 5:  # a re-INVITE takes its time
+            rig.bring(rtp(k, k * FRAME, frame_of(sound, k)))
+        for phase in range(rig.plane.roster.phases):
+            rig.plane.tick(phase)
+        orders += resumed(rig)
+    rig.plane.command(StopRecording(C1))
+    *rest, seal = rig.plane.take_orders()
+    orders += [order for order in rest if isinstance(order, AppendSamples)]
+    assert orders[0].at is not None
+    assert abs(orders[0].at - (10 * 8000 + 5 * FRAME)) <= 3 * FRAME
+    assert {order.at for order in orders[1:]} == {None}
+    assert {order.lead for order in orders} == {0}
+    assert b"".join(order.data for order in orders) == sound[5 * FRAME :]
+    assert isinstance(seal, SealRecording)
+    assert seal.is_resumed
+    assert seal.speech_ms >= 700
+
+
+def test_a_resumed_recording_ends_when_it_would_have_ended() -> None:
+    rig, sound = Rig(), audio(200)
+    rig.open()
+    rig.plane.command(Record(C1, RecordingId("r"), 12.0, resumed_s=10.0))
+    for k in range(200):
+        rig.bring(rtp(k, k * FRAME, frame_of(sound, k)))
+        rig.turn()
+        if rig.sealed:
+            break
+    assert abs(k - 100) <= 2
+
+
+def test_a_recording_that_another_plane_left_is_sealed_without_a_leg() -> None:
+    rig = Rig()
+    rig.plane.command(FinishRecording(C1, RecordingId("r"), Codec.PCMU, 1234))
+    assert rig.plane.take_orders() == [SealRecording(C1, RecordingId("r"), Codec.PCMU, 1234, is_resumed=True)]

@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hotline.events.ids import CallId, RecordingId
+from hotline.media.g711 import transcode
 from hotline.media.peaks import measure, read_peaks
 from hotline.media.plan import Codec, FarSide, MediaEvent, MediaFailed, RecordingClosed
 from hotline.media.recording import AppendSamples, SealRecording, Side
@@ -31,8 +33,9 @@ def append(
     codec: Codec = Codec.PCMA,
     side: Side = Side.NEAR,
     lead: int = 0,
+    at: int | None = None,
 ) -> None:
-    recorder.submit(AppendSamples(CallId("c1"), RecordingId(name), codec, data, side, lead))
+    recorder.submit(AppendSamples(CallId("c1"), RecordingId(name), codec, data, side, lead, at))
 
 
 def until(condition: Callable[[], object], within_s: float = 10.0) -> None:
@@ -42,8 +45,15 @@ def until(condition: Callable[[], object], within_s: float = 10.0) -> None:
         time.sleep(0.005)
 
 
-def seal(recorder: Recorder, name: str = "c1-1", codec: Codec = Codec.PCMA, speech_ms: int = 0) -> None:
-    recorder.submit(SealRecording(CallId("c1"), RecordingId(name), codec, speech_ms))
+def seal(
+    recorder: Recorder,
+    name: str = "c1-1",
+    codec: Codec = Codec.PCMA,
+    speech_ms: int = 0,
+    *,
+    is_resumed: bool = False,
+) -> None:
+    recorder.submit(SealRecording(CallId("c1"), RecordingId(name), codec, speech_ms, is_resumed))
 
 
 def finish(recorder: Recorder) -> list[MediaEvent]:
@@ -115,6 +125,91 @@ def test_a_part_file_of_a_crashed_plane_is_never_written_on(tmp_path: Path) -> N
         "told once, and closed as empty"
     )
     assert (tmp_path / DAY / "c1-1.alaw.part").read_bytes() == b"old"
+
+
+def left(folder: Path, data: bytes, name: str = "c1-1.alaw.part", day: str = DAY) -> Path:
+    """Leave a file as a plane does that was killed."""
+    (folder / day).mkdir(exist_ok=True)
+    (folder / day / name).write_bytes(data)
+    return folder / day / name
+
+
+@pytest.mark.parametrize("day", [DAY, "2026-11-22"])
+def test_a_recording_goes_on_behind_what_a_dead_plane_wrote(tmp_path: Path, day: str) -> None:
+    old, new, more = os.urandom(3000), os.urandom(1600), os.urandom(800)
+    part = left(tmp_path, old, day=day)
+    recorder = a_recorder(tmp_path)
+    append(recorder, new, at=5000)
+    append(recorder, more)
+    seal(recorder, speech_ms=300, is_resumed=True)
+    (event,) = finish(recorder)
+    assert isinstance(event, RecordingClosed)
+    whole = old + b"\xd5" * 2000 + new + more
+    assert (tmp_path / event.path).read_bytes() == whole
+    assert event.sha256 == hashlib.sha256(whole).hexdigest()
+    assert (event.path, event.length_samples) == (f"{day}/c1-1.alaw", len(whole))
+    assert not part.exists()
+
+
+def test_what_is_there_already_is_never_written_over(tmp_path: Path) -> None:
+    left(tmp_path, b"old" * 1000)
+    recorder = a_recorder(tmp_path)
+    append(recorder, b"new", at=100)
+    seal(recorder, is_resumed=True)
+    (event,) = finish(recorder)
+    assert isinstance(event, RecordingClosed)
+    assert (tmp_path / event.path).read_bytes() == b"old" * 1000 + b"new"
+
+
+def test_a_recording_goes_on_in_the_law_that_it_began_in(tmp_path: Path) -> None:
+    left(tmp_path, b"\x10" * 160, "c1-1.ulaw.part")
+    new = os.urandom(1600)
+    recorder = a_recorder(tmp_path)
+    append(recorder, new, at=160)
+    seal(recorder, is_resumed=True)
+    (event,) = finish(recorder)
+    assert isinstance(event, RecordingClosed)
+    recoded = transcode(np.frombuffer(new, np.uint8), Codec.PCMA, Codec.PCMU).tobytes()
+    assert (tmp_path / event.path).read_bytes() == b"\x10" * 160 + recoded
+    assert event.codec is Codec.PCMU
+
+
+def test_what_a_dead_plane_left_is_closed_with_both_sides(tmp_path: Path) -> None:
+    near, far = os.urandom(3200), os.urandom(4800)
+    left(tmp_path, near)
+    left(tmp_path, far, "c1-1.far.ulaw.part")
+    recorder = a_recorder(tmp_path)
+    seal(recorder, speech_ms=120, is_resumed=True)
+    (event,) = finish(recorder)
+    assert isinstance(event, RecordingClosed)
+    assert event.speech_ms == 120
+    assert (tmp_path / event.path).read_bytes() == near
+    assert event.far == FarSide(f"{DAY}/c1-1.far.ulaw", Codec.PCMU, len(far), hashlib.sha256(far).hexdigest())
+    assert not list(tmp_path.glob("*/*.part"))
+
+
+def test_what_a_dead_plane_had_closed_and_not_told_is_told(tmp_path: Path) -> None:
+    left(tmp_path, b"old" * 100, "c1-1.alaw")
+    recorder = a_recorder(tmp_path)
+    seal(recorder, is_resumed=True)
+    (event,) = finish(recorder)
+    assert isinstance(event, RecordingClosed)
+    assert (event.path, event.length_samples) == (f"{DAY}/c1-1.alaw", 300)
+    assert event.sha256 == hashlib.sha256(b"old" * 100).hexdigest()
+
+
+def test_a_recording_of_which_nothing_was_written_begins_with_the_silence_of_that_time(
+    tmp_path: Path,
+) -> None:
+    recorder = a_recorder(tmp_path)
+    append(recorder, b"new", at=800)
+    seal(recorder, is_resumed=True)
+    seal(recorder, "c2-1", is_resumed=True)
+    first, second = sorted(finish(recorder), key=lambda event: event.recording_id)  # type: ignore[union-attr]
+    assert isinstance(first, RecordingClosed)
+    assert (tmp_path / first.path).read_bytes() == b"\xd5" * 800 + b"new"
+    assert isinstance(second, RecordingClosed)
+    assert (second.path, second.length_samples) == ("", 0)
 
 
 def test_a_full_disk_is_told_once_and_what_was_written_is_kept(tmp_path: Path) -> None:
