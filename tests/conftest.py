@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 HERE: Final = Path(__file__).parent
+TELL_EVERY_S: Final = 30.0
 SECONDS: Final = HERE / "seconds.txt"
 """How long the long files took, one a line: seconds and file. Files that are not named are quick."""
 
@@ -20,10 +23,39 @@ settings.register_profile(
 settings.load_profile("house")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    is_worker = hasattr(config, "workerinput")
+    if os.environ.get("CI") and not is_worker:
+        config.pluginmanager.register(Progress(config))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts what goes on in the background so, and every program that a test starts inherits it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Progress:
+    """Says every half a minute how far a run without a terminal is; dots come by rows."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._began = self._told = time.monotonic()
+        self._done: set[str] = set()
+        self._failed = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._failed += report.failed
+        if report.when == "teardown":
+            self._done.add(report.nodeid)
+        now = time.monotonic()
+        if now - self._told < TELL_EVERY_S:
+            return
+        self._told = now
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(
+                f"\n{now - self._began:.0f} s: {len(self._done)} tests done, {self._failed} failed, "
+                f"last {report.nodeid}",
+                flush=True,
+            )
 
 
 def long_files() -> dict[Path, float]:
