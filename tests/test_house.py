@@ -91,3 +91,10 @@ def test_a_mistake_ends_with_one_sentence_and_code_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "did you mean 'port'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_each_long_test_file_is_there() -> None:
+    rows = [line.split() for line in (ROOT / "tests" / "seconds.txt").read_text().splitlines()[1:]]
+    assert len(rows) > 20
+    assert [name for _, name in rows if not (ROOT / "tests" / name).exists()] == []
+    assert [float(seconds) for seconds, _ in rows] == sorted((float(row[0]) for row in rows), reverse=True)
