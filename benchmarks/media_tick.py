@@ -64,6 +64,22 @@ WARM_UP_S = 1.0
 CYCLE = 64  # frames of noise that a caller repeats
 
 
+class Timer:
+    """What the reactor gives for a call that is to come."""
+
+    def __init__(self, handle: asyncio.TimerHandle) -> None:
+        self._handle = handle
+
+    def active(self) -> bool:
+        """Tell whether it is still to come."""
+        is_over = self._handle.cancelled() or self._handle.when() <= asyncio.get_running_loop().time()
+        return not is_over
+
+    def cancel(self) -> None:
+        """Let it not come."""
+        self._handle.cancel()
+
+
 class Clock:
     """The part of the reactor that the link needs."""
 
@@ -71,9 +87,9 @@ class Clock:
         """Monotonic seconds."""
         return time.monotonic()
 
-    def callLater(self, delay: float, call: Callable[..., None], *args: object) -> asyncio.TimerHandle:  # noqa: N802
+    def callLater(self, delay: float, call: Callable[..., None], *args: object) -> Timer:  # noqa: N802
         """Call something later."""
-        return asyncio.get_running_loop().call_later(delay, call, *args)
+        return Timer(asyncio.get_running_loop().call_later(delay, call, *args))
 
 
 def noise(caller: int) -> np.ndarray:

@@ -18,7 +18,10 @@ from hotline.media.demux import STRANGER, Demux, Seats
 from hotline.media.packets import Batch
 
 PHASES: Final = 4
-FILL_FIRST: Final = 128  # calls of one phase before the next is begun: a tick has a fixed cost
+TURNS: Final = (0, 2, 1, 3)
+"""Which phase each step of 5 ms moves on: so that two phases, where there are no more, are 10 ms apart."""
+FILL_FIRST: Final = 512
+"""Calls of one phase before the next is begun: a tick has a fixed cost, that of some 120 calls."""
 
 Slots = NDArray[np.int64]
 Address = tuple[int, int]

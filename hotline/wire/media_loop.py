@@ -25,7 +25,7 @@ from hotline.media.lateness import Lateness
 from hotline.media.packets import Batch
 from hotline.media.plan import MediaCommand, MediaFailed, OpenPort, Record
 from hotline.media.plane import Plane
-from hotline.media.roster import PHASES, Address
+from hotline.media.roster import PHASES, TURNS, Address
 from hotline.media.rtp import FRAME_MS
 from hotline.wire.media_messages import (
     LONGEST_MESSAGE,
@@ -154,10 +154,10 @@ class MediaLoop:
             self._taps.close()
 
     def _run_until_over(self, seconds: Callable[[], float]) -> None:
-        due, phase = seconds(), 0
+        due, turn = seconds(), 0
         while not self._control.is_over:
-            self.step(phase)
-            phase = (phase + 1) % PHASES
+            self.step(TURNS[turn])
+            turn = (turn + 1) % PHASES
             now = seconds()
             if now >= self._status_due:
                 self._status_due = now + STATUS_EVERY_S
