@@ -290,6 +290,8 @@ class Call(CallFrame[S, I, A]):
         self._answer(self._questions.found(state), now)
 
     def _from_her_side(self, event: MediaMoved | TransferAsked, now: float) -> None:
+        if self.state not in (S.OPENING_MEDIA, S.ANSWERING, S.TALKING):
+            return  # it crossed our BYE, or hers
         if isinstance(event, TransferAsked):  # a caller is in her flow, and stays there
             self._commands.append(ReportTransfer(self.call_id, FORBIDDEN))
             return

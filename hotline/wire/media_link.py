@@ -10,11 +10,6 @@ that ask for a port get MediaFailed at once, so that they can be refused politel
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import socket
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,7 +18,6 @@ from typing import Final
 
 import structlog
 
-import hotline
 from hotline.errors import ConfigError, LocalProtocolError, OutsideError, RemoteProtocolError
 from hotline.events.ids import CallId, RecordingId
 from hotline.media.commands import MAY_BE_LATE
@@ -38,29 +32,25 @@ from hotline.media.plan import (
     RecordingClosed,
 )
 from hotline.media.ports import PortPool, Seat, even_ports
+from hotline.wire.media_end import PlaneEnd
 from hotline.wire.media_messages import (
-    LONGEST_MESSAGE,
     Complained,
     Configure,
     PlaneMessage,
     PlaneReady,
     PlaneRefused,
     PlaneStatus,
-    read_message,
-    write_message,
 )
 from hotline.wire.reactor import Clock, Delayed
 from hotline.wire.recorder import RESERVE_BYTES
 
 LOCK_WAIT_S: Final = 5.0
 START_WAIT_S: Final = 15.0
-STOP_WAIT_S: Final = 6.0
 BACK_OFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # after the n-th death in a row; then the last
 STEADY_S: Final = 30.0  # a plane that lived so long has made good its predecessors' deaths
 SILENT_S: Final = 6.0
 """A plane tells every second how it is; one that says nothing for so long hangs, and is killed."""
 MINUTE: Final = 60
-READ_AT_ONCE: Final = 500
 AWAY: Final = "the media plane is being restarted"
 DIED: Final = "the media plane died"
 
@@ -120,12 +110,8 @@ class MediaPlane:
             hears_tones,
             number,
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._end: socket.socket | None = None
-        self._unsent: deque[bytes] = deque()
+        self._end = PlaneEnd(self._hear, self._died)
         self._first_answer: asyncio.Future[PlaneReady | PlaneRefused] | None = None
-        self._ended: asyncio.Future[None] | None = None
         self._is_ready = self._is_stopping = False
         self._ready_at = 0.0
         self._deaths = 0
@@ -147,7 +133,7 @@ class MediaPlane:
     @property
     def pid(self) -> int | None:
         """Process id of the plane; None while there is none."""
-        return self._process.pid if self._process else None
+        return self._end.pid
 
     @property
     def number(self) -> int:
@@ -172,7 +158,7 @@ class MediaPlane:
     @property
     def backlog(self) -> int:
         """How many messages the plane has not taken yet; above 0 it does not keep up."""
-        return len(self._unsent)
+        return self._end.backlog
 
     async def start(self) -> PlaneReady:
         """Start the plane and wait until its ports are open.
@@ -181,9 +167,8 @@ class MediaPlane:
             holds the recordings folder; with the remedy.
         :raises OutsideError: when the process dies or says nothing.
         """
-        self._loop = asyncio.get_running_loop()
-        self._first_answer = self._loop.create_future()
-        self._spawn()
+        self._first_answer = asyncio.get_running_loop().create_future()
+        self._end.start(self._configure)
         try:
             answer = await asyncio.wait_for(self._first_answer, START_WAIT_S)
         except TimeoutError:
@@ -219,7 +204,7 @@ class MediaPlane:
         except (LocalProtocolError, RemoteProtocolError) as error:
             return MediaFailed(call_id, str(error))
         self._open[call_id] = seat
-        self._write(replace(command, local_port=seat.port))
+        self._end.write(replace(command, local_port=seat.port))
         return PortOpened(call_id, local_ip, seat.port)
 
     def send(self, command: MediaCommand) -> None:
@@ -239,7 +224,7 @@ class MediaPlane:
             self._recording[command.recording_id] = command.call_id
         elif isinstance(command, ClosePort) and (seat := self._open.pop(command.call_id, None)) is not None:
             self._pool.give_back(seat, self._reactor.seconds())
-        self._write(command)
+        self._end.write(command)
 
     async def stop(self) -> None:
         """End all calls' media, seal all recordings, and wait for the process to end.
@@ -250,55 +235,12 @@ class MediaPlane:
         for timer in (self._respawn, self._watch):
             if timer is not None and timer.active():
                 timer.cancel()
-        process = self._process
-        if process is None or self._loop is None:
-            return
-        self._ended = self._loop.create_future()
-        if self._end is None:
-            self._ended.set_result(None)
-        else:
-            with contextlib.suppress(OSError):
-                self._end.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended, STOP_WAIT_S)
-        await self._loop.run_in_executor(None, _reap_blocking, process)
-        self._lose_end()
-        self._process = None
+        await self._end.stop()
 
     # -- the process --------------------------------------------------------------------------------
 
-    def _spawn(self) -> None:
-        assert self._loop is not None
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            ours.setblocking(False)
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "hotline.wire.media_process", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env=_environment(),
-            )
-        self._end = ours
-        self._loop.add_reader(ours, self._read)
-        self._write(self._configure)
-
-    def _read(self) -> None:
-        for _ in range(READ_AT_ONCE):
-            if self._end is None:
-                return
-            try:
-                datagram = self._end.recv(LONGEST_MESSAGE)
-            except BlockingIOError:
-                return
-            except OSError:
-                datagram = b""
-            if not datagram:
-                self._died()
-                return
-            self._heard_at = self._reactor.seconds()
-            self._hear(read_message(datagram))
-
     def _hear(self, message: PlaneMessage) -> None:
+        self._heard_at = self._reactor.seconds()
         if isinstance(message, MediaEvent):
             if isinstance(message, RecordingClosed):
                 self._recording.pop(message.recording_id, None)
@@ -336,13 +278,13 @@ class MediaPlane:
     def _look_after(self) -> None:
         """Kill a plane that hangs; then it is replaced as one that died."""
         now = self._reactor.seconds()
-        if not self._is_ready or self._process is None:
+        if not self._is_ready:
             return
         if now - self._heard_at > SILENT_S:
             _log.error(
                 "media.hangs", plane=self.number, pid=self.pid, silent_s=round(now - self._heard_at, 1)
             )
-            self._process.kill()
+            self._end.kill()
             return
         self._watch = self._reactor.callLater(SILENT_S / 4, self._look_after)
 
@@ -356,7 +298,6 @@ class MediaPlane:
 
     def _died(self) -> None:
         """Clean up after the plane: the stream from it has ended."""
-        self._lose_end()
         if self._is_ready and self._reactor.seconds() - self._ready_at > STEADY_S:
             self._deaths = 0
         self._is_ready, self.status = False, None
@@ -369,8 +310,6 @@ class MediaPlane:
         self._open.clear()
         self._pool = self._new_pool()  # the next plane opens all of them anew
         self._recording.clear()
-        if self._ended is not None and not self._ended.done():
-            self._ended.set_result(None)
         if self._first_answer is not None and not self._first_answer.done():
             reason = "the media plane ended while it was starting; its last words are in the log"
             self._first_answer.set_exception(OutsideError(reason))
@@ -388,59 +327,8 @@ class MediaPlane:
             self._on_event(MediaFailed(call_id, DIED))
 
     def _start_again(self) -> None:
-        if self._loop is not None and self._process is not None:
-            self._loop.run_in_executor(None, _reap_blocking, self._process)
-        self._spawn()
-
-    def _lose_end(self) -> None:
-        if self._end is not None and self._loop is not None:
-            self._loop.remove_reader(self._end)
-            self._loop.remove_writer(self._end)
-            self._end.close()
-        self._end = None
-        self._unsent.clear()
+        self._end.start(self._configure)
 
     def _new_pool(self) -> PortPool:
         ours = self._configure
         return PortPool(ours.listen_ips, even_ports(ours.port_low, ours.port_high), ours.calls_per_port)
-
-    # -- writing ------------------------------------------------------------------------------------
-
-    def _write(self, message: PlaneMessage) -> None:
-        self._unsent.append(write_message(message))
-        if len(self._unsent) == 1 and not self._pump() and self._loop is not None and self._end is not None:
-            self._loop.add_writer(self._end, self._pump_on)
-
-    def _pump_on(self) -> None:
-        """Go on when the socket takes more."""
-        if self._pump() and self._loop is not None and self._end is not None:
-            self._loop.remove_writer(self._end)
-
-    def _pump(self) -> bool:
-        """Send what waits; False when the socket is full before all is sent."""
-        while self._unsent and self._end is not None:
-            try:
-                self._end.send(self._unsent[0])
-            except BlockingIOError:
-                return False
-            except OSError:  # the plane is gone; the reader will see it and clean up
-                self._unsent.clear()
-                break
-            self._unsent.popleft()
-        return True
-
-
-def _environment() -> dict[str, str]:
-    """Give the plane the package that we are, from wherever we were started, and one thread of arithmetic."""
-    root = str(Path(hotline.__file__).parents[1])
-    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
-    return os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
-def _reap_blocking(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end of a process whose stream has ended; kill it when it does not come."""
-    try:
-        process.wait(STOP_WAIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
