@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from hotline.cli.console import DEFAULT_CONFIG, ConfigOption, err, load_settings
+from hotline.cli.dispatch import routing_check, routing_dry_run, routing_precision
 from hotline.cli.shown import put, table
 from hotline.routing.samples import KIND_COLUMN, TEXT_COLUMN
 
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from hotline.routing.model_file import Knowledge
     from hotline.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Suggestions of kinds: how good they are, and teaching them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Suggestions of kinds and units: how good they are, and teaching them."
+)
+app.command("check")(routing_check)
+app.command("dry-run")(routing_dry_run)
+app.command("precision")(routing_precision)
 
 NOT_BETTER: Final = 1
 """Exit code of a training whose model is no better than the catalogue alone."""

@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hotline.errors import ConfigError
 from hotline.routing.dispatch import STREET_OFFICE as STREET_OFFICE  # a word of the catalogue as well
 from hotline.routing.dispatch import DispatchRule, OwnerWord
-from hotline.routing.dispatch_file import known_of, read_owners, read_rules
+from hotline.routing.dispatch_file import Known, known_of, read_owners, read_rules
 from hotline.routing.lines import CONTROL, csv_rows, line_of, words_of
 from hotline.routing.lines import Rejected as Rejected  # part of what this module gives out
 
@@ -175,11 +175,7 @@ def read_district(texts: Mapping[str, str]) -> tuple[District, tuple[Rejected, .
         if kind.default_department not in names
     )
     urgent, bad_urgent = read_urgent(texts[URGENT_FILE], URGENT_FILE)
-    known = known_of(
-        (kind.code for kind in kinds),
-        ((row.code, row.name) for row in regions),
-        ((unit.code, unit.name) for unit in units),
-    )
+    known = _known(kinds, regions, units)
     rules, bad_rules = (
         read_rules(texts[DISPATCH_FILE], DISPATCH_FILE, known) if DISPATCH_FILE in texts else ((), ())
     )
@@ -189,6 +185,24 @@ def read_district(texts: Mapping[str, str]) -> tuple[District, tuple[Rejected, .
     district = District(kinds, regions, units, places, urgent, rules, owners)
     bad = (*bad_kinds, *lost, *bad_regions, *bad_units, *bad_places, *bad_urgent, *bad_rules, *bad_owners)
     return district, bad
+
+
+def with_rules(district: District, text: str, file: str) -> tuple[District, tuple[Rejected, ...]]:
+    """Put another table of dispatch rules into a district, to try it out.
+
+    :raises ConfigError: when a column is missing or the text is no CSV.
+    """
+    known = _known(district.kinds, district.regions, district.units)
+    rules, bad = read_rules(text, file, known)
+    return replace(district, rules=rules), bad
+
+
+def _known(kinds: Sequence[KindRow], regions: Sequence[RegionRow], units: Sequence[UnitRow]) -> Known:
+    return known_of(
+        (kind.code for kind in kinds),
+        ((row.code, row.name) for row in regions),
+        ((unit.code, unit.name) for unit in units),
+    )
 
 
 def read_catalogue(text: str, file: str) -> tuple[tuple[KindRow, ...], tuple[Rejected, ...]]:

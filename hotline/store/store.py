@@ -7,6 +7,7 @@ from hotline.store.decisions import SqlDecisions
 from hotline.store.desk_reads import SqlDeskReads
 from hotline.store.desk_writes import SqlDeskWrites
 from hotline.store.guests import SqlGuests
+from hotline.store.dispatches import SqlDispatches
 from hotline.store.journal import SqlJournal
 from hotline.store.legs import SqlLegs
 from hotline.store.neighbours import SqlNeighbours
@@ -43,6 +44,7 @@ class Store(
     SqlDecisions,
     SqlSearch,
     SqlNeighbours,
+    SqlDispatches,
 ):
     """Everything durable. Fills Journal, Transcripts, Notices, Remains, Outbox and DeskStore.
 

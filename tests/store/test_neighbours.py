@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, select
-from store_world import COMMUNITY, MORNING, STREET, World, a_transcript
+from store_world import COMMUNITY, DEPARTMENT, MORNING, STREET, World, a_transcript
 
 from hotline.events.record import HOTSPOT_COOLED, HOTSPOT_GREW, HOTSPOT_RAISED
-from hotline.routing.suggestion import KIND, PLACE, REGION, Suggestion
+from hotline.routing.suggestion import KIND, PLACE, REGION, UNIT, Suggestion
 from hotline.store import Store
 from hotline.store.search_index import IndexRow
+from hotline.store.tables import RequestRow
 from hotline.store.traits import NAME, HeatRow, TraitRow
 
 RUBBISH, HEAP = "0201", "0102"
@@ -198,5 +199,29 @@ def test_nothing_at_all_is_quiet(world: World, days: int) -> None:
     async def story(store: Store) -> None:
         world.clock.now = MORNING + timedelta(days=days)
         assert await store.look_for_hotspots() == 0
+
+    world.run(story)
+
+
+def test_dispatched_request_is_read_back_with_what_was_suggested(world: World) -> None:
+    async def story(store: Store) -> None:
+        number = await world.a_request(store)
+        unit = Suggestion(UNIT, DEPARTMENT, "区环卫中心", 0.8, "服务目录")
+        await store.save_transcript(1, number, a_transcript(), [*suggestions(), unit])
+        assert await store.past_dispatches(limit=5) == []
+
+        def dispatch(writing) -> None:
+            row = writing.session.get(RequestRow, number)
+            row.kind_code, row.region_code, row.lead_unit = RUBBISH, STREET, STREET
+
+        await store.write(dispatch)
+        (one,) = await store.past_dispatches(limit=5)
+        assert (one.number, one.kind, one.lead, one.suggested, one.score) == (
+            number,
+            RUBBISH,
+            STREET,
+            DEPARTMENT,
+            0.8,
+        )
 
     world.run(story)
