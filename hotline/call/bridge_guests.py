@@ -111,7 +111,7 @@ class BridgeGuests(BridgeMoves):
     def _sound_tone(self) -> None:
         far = self._parties.far
         assert far is not None, "it is a talk"
-        for leg in coached((self.near, far)):
+        for leg in coached(self.near, far, is_served=self.keeps_near):
             if not self._parties.holds:  # music is a sign of its own
                 self._commands.append(Play(leg.leg_id, (self._beep,), TONE_TAG))
 

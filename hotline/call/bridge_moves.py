@@ -20,7 +20,7 @@ from hotline.call.bridge_states import (
     I,
 )
 from hotline.call.destinations import Shown
-from hotline.call.guests import Guests, Hears, hears, listeners_to_music
+from hotline.call.guests import Guests, Hears, coached, hears, listeners_to_music
 from hotline.call.hearing import Hearing
 from hotline.call.legs import I as LegInput
 from hotline.call.legs import L, Leg
@@ -240,7 +240,8 @@ class BridgeMoves:
             talkers = (near, far)
             three = [*talkers, *(one.leg for one in self._guests if one.is_there and not one.part.supervises)]
             music = listeners_to_music([leg for leg in three if leg is not None])
-            return hears(talkers, tuple(self._guests)), music
+            house = coached(near, far, is_served=self.keeps_near)
+            return hears(talkers, house, tuple(self._guests)), music
         if self.state in (B.CALLING, B.TRANSFERRING) and self._has_talked:
             return (), {near.leg_id}
         if self.state is B.CALLING and self._early is not None:

@@ -147,16 +147,22 @@ class Guests:
         return None
 
 
-def coached(talkers: Sequence[Leg]) -> list[Leg]:
-    """Give whom a whisper is for: of those who talk the house's own telephones, the caller of two of them."""
-    ours = [leg for leg in talkers if leg.kind is PHONE]
-    return ours[:1] if len(ours) == len(talkers) else ours
+def coached(near: Leg, far: Leg, *, is_served: bool) -> list[Leg]:
+    """Give whom a whisper and the tone are for: the house's side of a talk.
+
+    :param is_served: near is a caller in a flow, whatever telephone she has; else the house's own
+        telephones count, and of two of them the one that called.
+    """
+    if is_served:
+        return [far]
+    return [leg for leg in (near, far) if leg.kind is PHONE][:1]
 
 
-def hears(talkers: Sequence[Leg], guests: Collection[Guest]) -> Hears:
+def hears(talkers: Sequence[Leg], coached: Sequence[Leg], guests: Collection[Guest]) -> Hears:
     """Work out who hears whom; the first two who talk stand first.
 
     :param talkers: the two, who are connected.
+    :param coached: whom a whisper is for.
     :param guests: those of them who are connected count.
     """
     there = [(guest.leg, guest.part) for guest in guests if guest.leg is not None and guest.leg.is_there]
@@ -164,9 +170,7 @@ def hears(talkers: Sequence[Leg], guests: Collection[Guest]) -> Hears:
     quiet = [(leg, part) for leg, part in there if part in (Part.MONITOR, Part.WHISPER)]
     table = [(one.leg_id, other.leg_id) for one in all_talk for other in all_talk if one is not other]
     table += [(leg.leg_id, other.leg_id) for leg, _ in quiet for other in all_talk]
-    table += [
-        (one.leg_id, leg.leg_id) for leg, part in quiet if part is Part.WHISPER for one in coached(talkers)
-    ]
+    table += [(one.leg_id, leg.leg_id) for leg, part in quiet if part is Part.WHISPER for one in coached]
     return tuple(table)
 
 

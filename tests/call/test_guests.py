@@ -8,6 +8,7 @@ from hotline.call.guests import GUEST_WAIT_S, MOST_GUESTS
 from hotline.call.messages import GuestAsked, GuestChanged, GuestDismissed
 from hotline.events.ids import CallId
 from hotline.media.plan import Bridge, MediaFailed, Mix, Play, Unbridge
+from hotline.sip.admission import Origin, OriginKind
 from tests.call.bridge_rig import House
 from tests.call.test_bridge import FLOW, path_of, talking
 
@@ -42,6 +43,17 @@ def test_each_part_is_heard_by_whom_it_is_for(
     assert hears(house, guest) == {caller, agent}
     assert hears(house, caller) == {agent, guest} if caller_hears_her else {agent}
     assert hears(house, agent) == ({caller, guest} if agent_hears_her else {caller})
+
+
+def test_a_whisper_is_never_for_the_caller_though_she_has_a_telephone_of_the_house(house: House) -> None:
+    caller = house.resident(1, caller="1013", origin=Origin(OriginKind.PHONE, "1013"))
+    agent = house.leg_to("1001")
+    house.answer(agent)
+    boss = joined(house, caller, "1009", "whisper", tone=True)
+    assert hears(house, caller) == {agent}
+    assert hears(house, agent) == {caller, boss}
+    tones = [one for one in house.commands if isinstance(one, Play) and one.prompts == ("zh/beep",)]
+    assert [tone.call_id for tone in tones] == [agent]
 
 
 def test_a_supervisors_telephone_answers_by_itself_and_a_third_ones_rings(house: House) -> None:

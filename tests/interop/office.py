@@ -86,6 +86,18 @@ class Phone:
                 return
             assert time.monotonic() < until, f"{self.user} hears {heard} on {call}, not {hz} Hz"
 
+    def hears_all(self, call: int, *users: str, within_s: float = 12.0) -> None:
+        """Wait until the tones of these telephones, and of no others, are heard together on a call."""
+        until = time.monotonic() + within_s
+        while True:
+            self.do("tones", call, 0.6, *TONES.values())
+            told = self.wait("tones", call=call)["heard"]
+            heard = {user for user, hz in TONES.items() if told[str(hz)] > 1500}
+            silent = {user for user, hz in TONES.items() if told[str(hz)] < 400}
+            if heard == set(users) and heard | silent == set(TONES):
+                return
+            assert time.monotonic() < until, f"{self.user} hears {told} on {call}, not {users}"
+
     def close(self) -> None:
         assert self._process.stdin is not None
         try:

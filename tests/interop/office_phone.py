@@ -5,6 +5,7 @@ command a line on stdin, a JSON object a line on stdout; calls are numbered from
 
     dial NUMBER          answer N        hang-up N      hold N      resume N
     press N KEYS         transfer N URI  join N M (attended: N's peer and M's)     hear N SECONDS
+    tones N SECONDS HZ...
 
     python -m tests.interop.office_phone --server 127.0.0.1:5060 --user 1001 --password X --tone 700
 """
@@ -75,6 +76,28 @@ def level_of(samples: np.ndarray) -> dict[str, float]:
     }
 
 
+def tones_in(samples: np.ndarray, pitches: list[str]) -> dict[str, float]:
+    """Tell how loud each of these tones is: its amplitude, the median of tenths of a second."""
+    tenth = RATE_HZ // 10
+    pieces = [samples[at : at + tenth].astype(float) for at in range(0, len(samples) - tenth + 1, tenth)]
+    times = np.arange(tenth) / RATE_HZ
+    return {
+        pitch: round(
+            float(
+                np.median(
+                    [
+                        2 * abs((one * np.exp(-2j * np.pi * float(pitch) * times)).sum()) / tenth
+                        for one in pieces
+                    ]
+                    or [0.0]
+                )
+            ),
+            1,
+        )
+        for pitch in pitches
+    }
+
+
 class Desk:
     """The telephone and its lines."""
 
@@ -125,6 +148,14 @@ class Desk:
             line.heard.clear()
             await asyncio.sleep(float(rest[1]))
             say(event="heard", call=line.number, **level_of(np.frombuffer(bytes(line.heard), np.int16)))
+        elif verb == "tones":
+            line.heard.clear()
+            await asyncio.sleep(float(rest[1]))
+            say(
+                event="tones",
+                call=line.number,
+                heard=tones_in(np.frombuffer(bytes(line.heard), np.int16), rest[2:]),
+            )
         elif verb == "press":
             await line.call.send_dtmf(rest[1])
         elif verb == "transfer":

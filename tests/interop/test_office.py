@@ -194,3 +194,54 @@ def test_nobody_at_the_desk_leaves_her_a_message(product: Product, phone: Callab
     product.wait_for("call.nobody", to=["1001"])
     resident.do("hang-up", 1)
     assert json.loads(the_call(product)["path"])[1:] == ["ring", "message"]
+
+
+def test_a_supervisor_listens_whispers_and_barges_in_and_a_third_takes_part(
+    product: Product, phone: Callable[..., Phone]
+) -> None:
+    resident, agent = connected(phone)
+    boss, clerk = phone("1003", "--codec", "opus"), phone("1002", "--codec", "g722")
+    (row,) = [line for line in product.run("call", "talks").splitlines() if "1001" in line]
+    call_id = row.split()[0]
+    product.run("call", "monitor", call_id, "--phone", "1003")
+    boss.wait("incoming", call=1)
+    boss.do("answer", 1)
+    boss.hears_all(1, "2001", "1001")
+    resident.hears_all(1, "1001")
+    agent.hears_all(1, "2001")
+    product.run("call", "whisper", call_id, "--phone", "1003")
+    agent.hears_all(1, "2001", "1003")
+    resident.hears_all(1, "1001")
+    product.run("call", "barge", call_id, "--phone", "1003")
+    resident.hears_all(1, "1001", "1003")
+    boss.do("hang-up", 1)
+    resident.hears_all(1, "1001")
+    agent.hears_all(1, "2001")
+    product.run("call", "invite", call_id, "1002")
+    clerk.wait("incoming", call=1)
+    clerk.do("answer", 1)
+    resident.hears_all(1, "1001", "1002")
+    clerk.hears_all(1, "1001", "2001")
+    heard = product.run("call", "listen", call_id, "--seconds", "2")
+    assert len(re.findall(r"-\d+ dBov", heard)) == 3, heard
+    agent.do("hang-up", 1)
+    resident.hears_all(1, "1002")
+    clerk.hears_all(1, "2001")
+    resident.do("hang-up", 1)
+    call = the_call(product)
+    kinds = [
+        (event["kind"], json.loads(event["payload"])["part"])
+        for event in rows(
+            product,
+            "select * from events where call_id = ? and kind like 'call.guest%' order by position",
+            call["call_id"],
+        )
+    ]
+    assert kinds[:4] == [
+        ("call.guest_came", "monitor"),
+        ("call.guest_came", "whisper"),
+        ("call.guest_came", "barge"),
+        ("call.guest_left", "barge"),
+    ]
+    assert ("call.guest_came", "member") in kinds
+    assert ("call.guest_left", "tap") in kinds
