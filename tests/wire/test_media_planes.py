@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from media_rig import FRAME, Rig, a_phone, holds
+from media_rig import A_STEP_S, FRAME, Rig, a_phone, holds
 from test_media_process import on_a_plane, parts, record
 
 from hotline.errors import ConfigError
 from hotline.events.ids import CallId, RecordingId
+from hotline.media.anchors import Anchors
 from hotline.media.plan import (
     Bridge,
     ClosePort,
@@ -32,6 +33,7 @@ from hotline.wire import media_link, media_planes
 from hotline.wire.media_planes import MediaPlanes, share_ports
 
 C1, LEG = CallId("c1"), CallId("c1-leg1")
+PORTS, TURNS, RECORDED = 100, 100, 10
 LONG_S = 20.0
 """For a process to start on a busy machine."""
 
@@ -200,6 +202,67 @@ async def test_a_leg_of_another_plane_goes_over_to_whom_it_shall_hear(rig: Rig) 
     rig.plane.send(StopRecording(C1))
     closed = await rig.until(RecordingClosed)
     assert holds((rig.recordings / closed.path).read_bytes(), said)
+
+
+def held_by(rig: Rig) -> list[tuple[int, int]]:
+    """Open files and kilobytes of memory of each plane."""
+    return [(len(list(Path(f"/proc/{one.pid}/fd").iterdir())), rss_kb(one.pid)) for one in rig.plane.planes]
+
+
+async def take_calls(rig: Rig, phone: Any, number: int) -> None:
+    """Open as many calls as there are ports, give them all to do, and close them."""
+    names = [CallId(f"c{number}-{n}") for n in range(PORTS)]
+    recorded = names[:: PORTS // RECORDED]
+    ports = []
+    for name in names:
+        answer = rig.plane.open_port(OpenPort(name, "127.0.0.1", phone.port, Codec.PCMA, 101))
+        assert isinstance(answer, PortOpened), answer
+        ports.append(answer.local_port)
+        rig.plane.send(Play(name, ["zh/greeting"], 1))
+    for first, second in zip(names[::2], names[1::2], strict=True):
+        rig.plane.send(Bridge(first, second))
+    for name in recorded:
+        rig.plane.send(Record(name, RecordingId(f"{name}-1"), 60.0))
+    for port in ports[:: PORTS // RECORDED]:
+        phone.say(port, 0, bytes(FRAME))
+    for name in names:
+        rig.plane.send(ClosePort(name))
+    for _ in recorded:
+        await rig.until(RecordingClosed, within_s=LONG_S)
+    rig.events.clear()
+
+
+@on_planes(ports=PORTS, workers=2)
+async def test_ten_thousand_calls_leave_nothing_behind(rig: Rig) -> None:
+    phone = await a_phone()
+    planes = rig.plane.planes
+    await asyncio.sleep(A_STEP_S)
+
+    for number in range(10):  # what is made once, is made
+        await take_calls(rig, phone, number)
+    before = held_by(rig)
+    for number in range(10, TURNS):
+        await take_calls(rig, phone, number)
+    assert rig.plane.open_legs == rig.plane.adrift == 0
+    assert rig.plane.free_ports == PORTS
+    assert rig.plane._anchors == Anchors()
+    async with asyncio.timeout(LONG_S):
+        while any(one.status is None or one.status.legs for one in planes):
+            await asyncio.sleep(0.1)
+    after = held_by(rig)
+    assert [files for files, _ in after] == [files for files, _ in before]
+    grown_kb = max(now - then for (_, now), (_, then) in zip(after, before, strict=True))
+    assert grown_kb < 100 * PORTS, "less than some legs' columns"
+    assert not parts(rig)
+    for n in range(PORTS):  # each port and each row of the arrays is free again
+        await rig.open(f"last-{n}", phone, is_quick=True)
+    await asyncio.sleep(A_STEP_S)
+    assert not [event for event in rig.events if isinstance(event, MediaFailed)]
+
+
+def rss_kb(pid: int | None) -> int:
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("VmRSS:")[2].split()[0])
 
 
 @on_planes
