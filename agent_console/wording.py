@@ -29,14 +29,20 @@ class Sign:
 
 
 REQUEST_STATES: Final[Mapping[str, Sign]] = {
-    "draft": Sign(N_("Draft"), "ring-dashed", "quiet"),
+    "draft": Sign(N_("To decide"), "ring-dashed", "wait"),
+    "refusal_proposed": Sign(N_("Refusal proposed"), "triangle", "wait"),
     "accepted": Sign(N_("To route"), "ring", "wait"),
     "dispatched": Sign(N_("Routed"), "half", "info"),
     "signed": Sign(N_("Signed for"), "three-quarters", "info"),
     "in_progress": Sign(N_("In progress"), "three-quarters", "info"),
     "replied": Sign(N_("Replied"), "disc", "good"),
+    "arbitration": Sign(N_("In arbitration"), "triangle", "wait"),
+    "waiting": Sign(N_("Waiting for the caller"), "triangle", "wait"),
+    "extension_requested": Sign(N_("Extension asked for"), "triangle", "wait"),
+    "suspension_requested": Sign(N_("Suspension asked for"), "triangle", "wait"),
+    "unsolved": Sign(N_("Not solved, says the caller"), "triangle", "bad"),
     "verifying": Sign(N_("Being verified"), "disc", "info"),
-    "callback": Sign(N_("Follow-up call"), "disc", "info"),
+    "follow_up": Sign(N_("Follow-up call"), "disc", "info"),
     "closed": Sign(N_("Closed"), "check", "quiet"),
     "answered": Sign(N_("Answered directly"), "check", "quiet"),
     "merged": Sign(N_("Merged"), "check", "quiet"),
@@ -44,9 +50,8 @@ REQUEST_STATES: Final[Mapping[str, Sign]] = {
     "withdrawn": Sign(N_("Withdrawn"), "cross", "quiet"),
     "return_requested": Sign(N_("Return asked for"), "triangle", "wait"),
     "suspended": Sign(N_("Suspended"), "triangle", "wait"),
-    "reopened": Sign(N_("Reopened"), "triangle", "wait"),
 }
-FILTERS: Final = ("accepted", "dispatched", "signed", "replied", "closed")
+FILTERS: Final = ("draft", "accepted", "dispatched", "signed", "replied", "closed")
 """States that the queue can be narrowed to, in the order of a request's life."""
 
 ORDER_STATES: Final[Mapping[str, Sign]] = {
@@ -83,8 +88,11 @@ PRIORITIES: Final[Mapping[str, Sign]] = {
 }
 ROLES: Final[Mapping[str, str]] = {
     "agent": N_("Agent"),
+    "shift_leader": N_("Shift leader"),
+    "reviewer": N_("Reviewer"),
     "supervisor": N_("Supervisor"),
     "unit": N_("Handling unit"),
+    "unit_leader": N_("Leader of a handling unit"),
     "admin": N_("Administrator"),
 }
 PARTS: Final[Mapping[str, str]] = {"lead": N_("lead"), "co": N_("supporting")}
@@ -124,6 +132,10 @@ EVENTS: Final[Mapping[str, str]] = {
     record.REQUEST_NOT_TRANSCRIBED: N_("The recording could not be transcribed"),
     record.REQUEST_EDITED: N_("Kind, place or wording were decided"),
     record.REQUEST_ROUTED: N_("Routed"),
+    record.REQUEST_MOVED: N_("Moved"),
+    record.REQUEST_ESCALATED: N_("It is late"),
+    record.ORDER_MOVED: N_("A work order moved"),
+    record.CLOCK_STEPPED_BACK: N_("The machine's clock stepped back"),
     record.ORDER_SIGNED: N_("The unit signed for it"),
     record.ORDER_RETURNED: N_("Taken back from the unit"),
     record.ORDER_REPLIED: N_("The unit replied"),
@@ -138,6 +150,72 @@ TALK_PARTS: Final[Mapping[str, str]] = {
     "barge": N_("Barge in"),
     "member": N_("Takes part"),
 }
+OUTCOMES: Final[Mapping[str, str]] = {
+    "solved": N_("Solved"),
+    "partly": N_("Solved in part"),
+    "explained": N_("Explained"),
+    "planned": N_("Planned for later"),
+    "not_possible": N_("Cannot be solved"),
+}
+MOVES: Final[Mapping[str, str]] = {
+    "accept": N_("Accept"),
+    "propose_refusal": N_("Propose not to accept it"),
+    "confirm_refusal": N_("Confirm: not accepted"),
+    "reject_refusal": N_("Do accept it"),
+    "answer": N_("Answered directly"),
+    "merge": N_("Merge into another request"),
+    "split": N_("Take out of the other request"),
+    "release": N_("Released from the other request"),
+    "follow_parent": N_("Ended with the other request"),
+    "request_return": N_("Send back"),
+    "appeal_return": N_("Send back, to arbitration"),
+    "grant_return": N_("Take back from the unit"),
+    "reject_return": N_("Refuse the return"),
+    "rule_other_unit": N_("Rule: another unit"),
+    "rule_same_unit": N_("Rule: this unit"),
+    "contact": N_("The caller was contacted"),
+    "wait_for_caller": N_("Wait for the caller"),
+    "resume": N_("Go on"),
+    "request_extension": N_("Ask for more time"),
+    "grant_extension": N_("Grant more time"),
+    "reject_extension": N_("Refuse more time"),
+    "request_suspension": N_("Ask to suspend it"),
+    "grant_suspension": N_("Suspend it"),
+    "reject_suspension": N_("Refuse to suspend it"),
+    "send_to_verify": N_("Have it checked on site"),
+    "approve": N_("Approve"),
+    "rework": N_("Have it done again"),
+    "miss_caller": N_("The caller was not reached"),
+    "refer_unsolved": N_("Not solved: to supervision"),
+    "close": N_("Close"),
+    "reopen": N_("Open again"),
+    "withdraw": N_("Withdrawn by the caller"),
+    "urge": N_("Urge"),
+    "supplement": N_("Add what the caller says"),
+    "order_supervision": N_("Order of supervision"),
+    "begin": N_("The caller was contacted"),
+    "finish": N_("Reply"),
+    "sign": N_("Sign for it"),
+    "excuse": N_("Let it out"),
+    "return": N_("Taken back"),
+}
+TIMERS: Final[Mapping[str, str]] = {
+    "work_draft": N_("Decide"),
+    "confirm_refusal": N_("Decide on the refusal"),
+    "dispatch": N_("Route"),
+    "sign": N_("Sign for it"),
+    "decide_return": N_("Decide on the return"),
+    "contact": N_("Speak with the caller"),
+    "handle": N_("Handle it"),
+    "decide_extension": N_("Decide on more time"),
+    "decide_suspension": N_("Decide on the suspension"),
+    "wait": N_("Wait for the caller"),
+    "review_suspension": N_("Look at the suspension"),
+    "review": N_("Look at the reply"),
+    "verify": N_("Check on site"),
+    "follow_up": N_("Ask the caller"),
+    "decide_unsolved": N_("Decide what is next"),
+}
 REFUSALS: Final[Mapping[str, str]] = {
     "login": N_(
         "User name or password is wrong, or there were too many attempts. "
@@ -146,11 +224,13 @@ REFUSALS: Final[Mapping[str, str]] = {
     "role": N_("Your role does not allow this."),
     "state": N_("This is not possible in the present state."),
     "stale": N_("It was changed meanwhile."),
+    "duty": N_("You acted on the other side of this request: supervision stands apart."),
     "missing": N_("There is no such page, or it is not for you."),
     "input": N_("Something is missing or not valid."),
     "phone": N_("You have no telephone of your own yet; an administrator gives you one."),
 }
 REFUSAL_STATUS: Final[Mapping[str, int]] = {
+    "duty": 409,
     "login": 422,
     "role": 403,
     "state": 409,
@@ -167,6 +247,7 @@ BROWSER_WORDS: Final[Mapping[str, str]] = {
     "hours": N_("%(h)s h %(m)s min"),
     "nothing": N_("Nothing matches"),
     "failed": N_("The server could not be reached. Nothing was lost; try again."),
+    "incomplete": N_("Choose a kind and write down what is wanted first."),
     "choose": N_("Choose a street or department first."),
     "unsaved": N_("Not saved yet"),
     "play": N_("Play"),

@@ -217,6 +217,7 @@ class RequestPage(HTMLParser):
         self.words = ""
         self.fields: dict[str, str] = {}
         self.units: list[tuple[str, str]] = []
+        self.kinds: list[str] = []
         self._is_spoken = False
         self.feed(page)
 
@@ -229,6 +230,8 @@ class RequestPage(HTMLParser):
             self._is_spoken = False  # what was heard before place names were corrected
         elif tag == "input" and values.get("name"):
             self.fields.setdefault(values["name"], values.get("value", ""))
+        elif values.get("data-field") == "kind":
+            self.kinds.append(values["data-value"])
         elif values.get("data-field") == "unit":
             self.units.append((values["data-value"], values["data-label"]))
 
@@ -263,7 +266,9 @@ def story(product: Product, mail: MailCatcher, options: argparse.Namespace, pass
         if not page.units:
             raise DemoError(f"the page of request {number} suggests no unit to route to")
         unit, name = page.units[0]
-        browser.post(f"/requests/{number}/route", **{**page.fields, "unit_code": unit, "note": ""})
+        kind = page.kinds[0] if page.kinds else "0102"
+        decided = {"kind_code": kind, "unit_code": unit, "note": ""}
+        browser.post(f"/requests/{number}/route", **{**page.fields, **decided})
         follow.wait("request.routed")
         step("➤", f"an agent routed it to the unit suggested first, [bold]{name}[/]")
         letter = mail.wait()

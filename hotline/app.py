@@ -50,6 +50,11 @@ from hotline.store.passwords import Argon2Passwords
 from hotline.store.phone_watch import PhoneWatch
 from hotline.store.playback import read_concealed_blocking, read_peaks_blocking
 from hotline.store.second_look import SecondLook, tell
+from hotline.tickets.calendar import WallClock
+from hotline.tickets.calendar_file import CALENDAR_FILE, parse_calendar
+from hotline.tickets.conditions import Site
+from hotline.tickets.limits import Clocks
+from hotline.tickets.limits_file import LIMITS_FILE, parse_limits
 from hotline.wire.backlogs import PLANE_USUAL_S, STORE_USUAL_S, CommandsWaiting, NotesWaiting
 from hotline.wire.live_answers import answers_of
 from hotline.wire.live_calls import LiveCallsOf
@@ -96,6 +101,7 @@ class Hotline:
             number: read_flow(path, settings.media.prompts_dir) for number, path in settings.ivr.flows.items()
         }
         district, rejected = read_district(settings)
+        check_rules(read_rules(settings), district, settings)
         lookout = await self._start_lookout()
         store, desk = await self._start_store(district, rejected)
         if await desk.needs_set_up():
@@ -135,6 +141,9 @@ class Hotline:
             store,
             exchange.switchboard.recorded_call_of,
             lambda user_name: [phone.user for phone in phones if phone.user_name == user_name],
+            legs_of=exchange.switchboard.legs_of,
+            quality_of=voices.latest.get,
+            is_missing=voices.missing.__contains__,
         )
         live = self._start_live_calls(exchange, media, store, desk, phones)
         watch = PhoneWatch(store, phones, settings.phones.realm, exchange.forget_phones)
@@ -237,11 +246,13 @@ class Hotline:
         )
         self._stops.append(planes.stop)
         await planes.start()
+        if self._lookout is not None:
+            self._lookout.watch_media(planes)
         return planes
 
     def _on_media(self, event: MediaEvent) -> None:
-        if self._talks is not None:
-            self._talks.hear(event)
+        if self._talks is not None and self._talks.hear(event):
+            return
         if not self._voices.hear(event) and self._exchange is not None:
             self._exchange.on_media(event)
 
@@ -342,7 +353,41 @@ def make_store(settings: Settings, on_committed: Callable[[int], None]) -> Store
             "on a local disk that this user may write"
         ) from error
     url = settings.store.url or f"sqlite:///{data_dir.absolute() / 'hotline.sqlite3'}"
-    return Store(url, recordings_dir(settings), wall_now, on_committed, time_zone=settings.site.time_zone)
+    return Store(
+        url,
+        recordings_dir(settings),
+        wall_now,
+        on_committed,
+        rules=lambda: read_rules(settings),
+        time_zone=settings.site.time_zone,
+    )
+
+
+def read_rules(settings: Settings) -> Site:
+    """Read the calendar and the limits of the site.
+
+    :raises ConfigError: naming file, line, key and remedy.
+    """
+    folder = settings.site.config_dir
+    calendar_file, limits_file = folder / CALENDAR_FILE, folder / LIMITS_FILE
+    calendar = parse_calendar(read_text(calendar_file, "the calendar"), file=str(calendar_file))
+    limits = parse_limits(read_text(limits_file, "the limits"), calendar, file=str(limits_file))
+    return Site(limits, Clocks(WallClock(), calendar))
+
+
+def check_rules(rules: Site, district: District, settings: Settings) -> None:
+    """Check the limits against what else the site says: its units and its kinds.
+
+    :raises ConfigError: naming file, key and remedy.
+    """
+    file = str(settings.site.config_dir / LIMITS_FILE)
+    limits = rules.limits
+    if limits.backstop and limits.backstop not in {unit.code for unit in district.units}:
+        raise ConfigError(f"backstop: there is no unit {limits.backstop!r}; name one of this site", file=file)
+    codes = [kind.code for kind in district.kinds]
+    for prefix in limits.site_checks:
+        if not any(code.startswith(prefix) for code in codes):
+            raise ConfigError(f"site_checks: no kind of the catalogue begins with {prefix!r}", file=file)
 
 
 async def _open(store: Store, district: District | None = None, rejected: Sequence[Rejected] = ()) -> None:

@@ -14,7 +14,8 @@ import typer
 from hotline import errors
 from hotline.cli import app
 from hotline.events import record
-from hotline.tickets.lifecycle import OrderState, RequestState
+from hotline.tickets.order_moves import OrderState
+from hotline.tickets.request_moves import RequestState
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = ROOT / "docs" / "commands.md"

@@ -68,6 +68,24 @@ async def sign(
     return await _done(request, console, actor, unit, next)
 
 
+@router.post("/orders/{order_id}/begin")
+async def begin(
+    *,
+    request: Request,
+    console: SharedConsole,
+    actor: SignedIn,
+    order_id: int,
+    unit: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/inbox",
+) -> Response:
+    """Note that the unit has spoken with the caller (联系来电人)."""
+    try:
+        await console.desk.begin(actor, order_id)
+    except Refused as error:
+        return await _refused(request, console, actor, unit, error=error, typed={})
+    return await _done(request, console, actor, unit, next)
+
+
 @router.post("/orders/{order_id}/reply")
 async def reply(
     *,
@@ -76,6 +94,7 @@ async def reply(
     actor: SignedIn,
     order_id: int,
     text: Annotated[str, Form(max_length=5000)] = "",
+    outcome: Annotated[str, Form(max_length=40)] = "solved",
     unit: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "/inbox",
 ) -> Response:
@@ -84,7 +103,7 @@ async def reply(
     try:
         if not words:
             raise Refused("the reply is empty", code="input")
-        await console.desk.reply(actor, order_id, words)
+        await console.desk.reply(actor, order_id, words, outcome)
     except Refused as error:
         return await _refused(request, console, actor, unit, error=error, typed={order_id: text})
     return await _done(request, console, actor, unit, next)

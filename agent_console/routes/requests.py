@@ -151,6 +151,8 @@ async def _refused(
     status, words, detail = reason_of(error)
     if error.code == "input" and is_routing and not decision.unit_code:
         words, detail = wording.BROWSER_WORDS["choose"], ""
+    elif error.code == "input" and is_routing and not (page.kind_code and (page.text or page.edited_text)):
+        words, detail = wording.BROWSER_WORDS["incomplete"], ""
     changes: list[Change] = []
     if error.code == "stale":
         label = _labels(await _choices(console, actor), page)

@@ -17,17 +17,21 @@ app = typer.Typer(no_args_is_help=True, help="The settings of this site.")
 def config_check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Say whether the settings, the flow and the district's data are right."""
     settings = load_settings(config)
-    from hotline.app import check_site, read_district
+    from hotline.app import check_rules, check_site, read_district, read_rules
     from hotline.flows import read_flow
 
     flow = read_flow(settings.ivr.flow, settings.media.prompts_dir)
     district, rejected = read_district(settings)
+    rules = read_rules(settings)
+    check_rules(rules, district, settings)
     check_site(settings)
     for line in rejected:
         err.print(f"left out: {line}", markup=False)
     out.print(
         f"{config}: right; flow {flow.name} with {len(flow.steps)} steps, "
-        f"{len(district.units)} units, {len(district.kinds)} kinds of demand",
+        f"{len(district.units)} units, {len(district.kinds)} kinds of demand, "
+        f"limits {rules.limits.version} with holidays of "
+        f"{', '.join(map(str, sorted(rules.clocks.working.years)))}",
         markup=False,
     )
 

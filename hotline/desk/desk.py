@@ -16,11 +16,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from hotline.desk.neighbours import Neighbours
 from hotline.desk.live_talks import LiveTalks
+from hotline.desk.neighbours import Neighbours
+from hotline.desk.offers import with_offers
 from hotline.desk.passwords import MOST_LENGTH, LoginLimit, check_password
-from hotline.desk.policy import Action, demand, may, role_of, scope, shown_caller
-from hotline.desk.ports import Decision, DeskStore, NewUser, PasswordHasher, Talks
+from hotline.desk.policy import Action, demand, may, scope, shown_caller
+from hotline.desk.ports import Decision, DeskStore, NewUser, PasswordHasher, TalkMeter, Talks
 from hotline.desk.search import Searches
 from hotline.desk.views import (
     Actor,
@@ -34,18 +35,13 @@ from hotline.desk.views import (
 )
 from hotline.errors import OutsideError, Refused
 from hotline.events.record import Event
-from hotline.tickets.lifecycle import (
-    OrderMove,
-    OrderState,
-    RequestMove,
-    RequestState,
-    can_move_order,
-    can_move_request,
-    routing_move,
-)
 from hotline.tickets.masking import mask
 from hotline.tickets.number import read_number
+from hotline.tickets.order_moves import OrderMove
+from hotline.tickets.outcomes import Outcome
+from hotline.tickets.request_moves import RequestState
 from hotline.tickets.roles import UNIT_ROLES, Role
+from hotline.tickets.service_request import NOTHING_GIVEN, Given
 
 SHIFT: Final = timedelta(hours=12)
 IDLE: Final = timedelta(hours=8)
@@ -272,13 +268,14 @@ class Desk:
         page = await self._store.request_page(scope(actor), known) if known else None
         if page is None:
             raise _missing(number)
-        caller = shown_caller(actor, page.line.caller, page.line.state, _own_states(actor, page))
-        return replace(
+        own = [order.state for order in page.orders if order.unit_code == actor.unit_code]
+        caller = shown_caller(actor, page.line.caller, page.line.state, own)
+        shown = replace(
             page,
             line=replace(page.line, caller=caller),
             earlier=[_masked(line) for line in page.earlier],
-            may=_allowed(actor, page),
         )
+        return with_offers(actor, shown, self._at(), self._store.rules)
 
     async def edit(
         self,
@@ -301,11 +298,35 @@ class Desk:
         )
         await self._store.edit_request(actor, _known(number), version, decision)
 
-    async def route(self, actor: Actor, number: str, version: int, unit_code: str, note: str) -> None:
-        """Dispatch the request to a unit: work order, events and letter in one transaction."""
+    async def route(
+        self,
+        actor: Actor,
+        number: str,
+        version: int,
+        unit_code: str,
+        note: str,
+        co_units: Sequence[str] = (),
+    ) -> None:
+        """Dispatch the request to a unit: work orders, events and letters in one transaction.
+
+        A draft is accepted first, which needs kind and words.
+
+        :param co_units: units that help; each gets an order with clocks of its own.
+        """
         demand(actor, Action.ROUTE)
         note = _text("the note", note, LONGEST_NOTE)
-        await self._store.route_request(actor, _known(number), version, _code(unit_code), note)
+        helping = tuple(_code(code) for code in co_units if code.strip())
+        await self._store.route_request(actor, _known(number), version, _code(unit_code), note, helping)
+
+    async def move(
+        self, actor: Actor, number: str, version: int, move: str, given: Given = NOTHING_GIVEN
+    ) -> None:
+        """Make another move of the request's table; what ``given`` must hold, the table says.
+
+        :raises Refused: ``state``, ``role``, ``duty``, ``input`` as the tables say; ``stale``, ``missing``.
+        """
+        demand(actor, Action.MOVE)
+        await self._store.move_request(actor, _known(number), version, move, _given(given))
 
     async def units(self, actor: Actor) -> Sequence[UnitChoice]:
         """List the units that a request can be routed to."""
@@ -346,6 +367,12 @@ class Desk:
             return None
         return self.talks.talk_of(actor.user_name)
 
+    def follow_talk(self, actor: Actor) -> TalkMeter | None:
+        """Begin to look at how loud this person's talk is; None when she is in none."""
+        if not may(actor, Action.PLAY) or self.talks is None:
+            return None
+        return self.talks.follow(actor.user_name)
+
     def pause_recording(self, actor: Actor, reason: str) -> None:
         """Have silence recorded in place of what is said in this person's talk from now on."""
         demand(actor, Action.PLAY)
@@ -372,15 +399,29 @@ class Desk:
     async def sign(self, actor: Actor, order_id: int) -> None:
         """Take a work order over for the unit (签收)."""
         demand(actor, Action.SIGN)
-        await self._store.sign_order(actor, _order(order_id))
+        await self._store.move_order(actor, _order(order_id), OrderMove.SIGN, NOTHING_GIVEN)
 
-    async def reply(self, actor: Actor, order_id: int, text: str) -> None:
+    async def begin(self, actor: Actor, order_id: int) -> None:
+        """Note that the unit has spoken with the caller and begins (联系来电人)."""
+        demand(actor, Action.SIGN)
+        await self._store.move_order(actor, _order(order_id), OrderMove.BEGIN, NOTHING_GIVEN)
+
+    async def reply(self, actor: Actor, order_id: int, text: str, outcome: str = Outcome.SOLVED) -> None:
         """Report back what was done (反馈)."""
         demand(actor, Action.REPLY)
         text = _text("the reply", text, LONGEST_TEXT)
         if not text:
             raise Refused("say what was done", code="input")
-        await self._store.reply_order(actor, _order(order_id), text)
+        if outcome not in set(Outcome):
+            raise Refused(f"there is no outcome {outcome[:40]!r}", code="input")
+        given = Given(outcome=outcome, text=text)
+        await self._store.move_order(actor, _order(order_id), OrderMove.FINISH, given)
+
+    async def excuse(self, actor: Actor, order_id: int, reason: str) -> None:
+        """Let a co-handler out: its part is not needed after all."""
+        demand(actor, Action.ROUTE)
+        given = Given(reason=_text("the reason", reason, LONGEST_NOTE))
+        await self._store.move_order(actor, _order(order_id), OrderMove.EXCUSE, given)
 
     # -- what changed ---------------------------------------------------------------------------
     async def events_after(self, actor: Actor, position: int, limit: int = 200) -> Sequence[Event]:
@@ -438,21 +479,16 @@ def _order(order_id: int) -> int:
     return order_id
 
 
-def _own_states(actor: Actor, page: RequestPage) -> list[OrderState]:
-    return [OrderState(order.state) for order in page.orders if order.unit_code == actor.unit_code]
-
-
-def _allowed(actor: Actor, page: RequestPage) -> frozenset[str]:
-    """Tell what an actor may do with a request now: policy and state together."""
-    role, state = role_of(actor), RequestState(page.line.state)
-    own = _own_states(actor, page)
-    allowed = {
-        Action.EDIT: can_move_request(state, RequestMove.EDIT, role),
-        Action.ROUTE: can_move_request(state, routing_move(state), role),
-        Action.PLAY: bool(page.recordings),
-        Action.SIGN: any(can_move_order(order, OrderMove.SIGN, role) for order in own),
-        Action.REPLY: any(can_move_order(order, OrderMove.REPLY, role) for order in own),
-    }
-    return frozenset(
-        str(action) for action, is_possible in allowed.items() if is_possible and may(actor, action)
+def _given(given: Given) -> Given:
+    """Take what a person said with a move; what she cannot know, the store fills in."""
+    return Given(
+        reason=_text("the reason", given.reason, LONGEST_NOTE),
+        unit=_code(given.unit),
+        outcome=_code(given.outcome),
+        text=_text("the text", given.text, LONGEST_TEXT),
+        source=_text("the source", given.source, LONGEST_PLACE),
+        parent=read_number(given.parent) or "",
+        review_at=given.review_at,
+        extension=given.extension,
+        solved=given.solved,
     )

@@ -16,10 +16,13 @@ from hotline.desk.views import (
     RecordingFile,
     RequestLine,
     RequestPage,
+    TalkLevels,
     TalkView,
     UnitChoice,
 )
 from hotline.events.record import Event
+from hotline.tickets.conditions import Site
+from hotline.tickets.service_request import Given
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,27 @@ class PasswordHasher(Protocol):
         ...
 
 
+class TalkMeter(Protocol):
+    """A look at how loud the sides of a talk are."""
+
+    async def levels(self) -> TalkLevels | None:
+        """Wait for the next reading, five a second at most; None when the talk is over."""
+        ...
+
+    def close(self) -> None:
+        """Look no more."""
+        ...
+
+
 class Talks(Protocol):
     """The recorded talks of now."""
 
     def talk_of(self, user_name: str) -> TalkView | None:
         """Tell in which one a person is; None when in none."""
+        ...
+
+    def follow(self, user_name: str) -> TalkMeter | None:
+        """Begin to look at how loud a person's talk is; None when she is in none."""
         ...
 
     def pause(self, user_name: str, reason: str) -> bool:
@@ -97,6 +116,11 @@ class DeskStore(SearchStore, NeighbourStore, Protocol):
     commits before it returns, checks states by the tables of ``hotline.tickets`` within its
     transaction, and raises Refused (``missing``, ``state``, ``stale``, ``input``, ``role``).
     """
+
+    @property
+    def rules(self) -> Site:
+        """Limits and clocks of the site."""
+        ...
 
     # -- people ---------------------------------------------------------------------------------
     async def has_admin(self) -> bool:
@@ -164,8 +188,20 @@ class DeskStore(SearchStore, NeighbourStore, Protocol):
         """Decide kind, region, place and wording."""
         ...
 
-    async def route_request(self, actor: Actor, number: str, version: int, unit_code: str, note: str) -> None:
-        """Dispatch to a unit."""
+    async def route_request(
+        self,
+        actor: Actor,
+        number: str,
+        version: int,
+        unit_code: str,
+        note: str,
+        co_units: Sequence[str] = (),
+    ) -> None:
+        """Dispatch to a unit, and to others that help; a draft that is complete is accepted first."""
+        ...
+
+    async def move_request(self, actor: Actor, number: str, version: int, move: str, given: Given) -> None:
+        """Make any other move of a request."""
         ...
 
     async def unit_choices(self) -> Sequence[UnitChoice]:
@@ -187,12 +223,8 @@ class DeskStore(SearchStore, NeighbourStore, Protocol):
         """List work orders, open ones first, newest first within each."""
         ...
 
-    async def sign_order(self, actor: Actor, order_id: int) -> None:
-        """Take a work order over."""
-        ...
-
-    async def reply_order(self, actor: Actor, order_id: int, text: str) -> None:
-        """Report back."""
+    async def move_order(self, actor: Actor, order_id: int, move: str, given: Given) -> None:
+        """Move a work order; the lead's moves its request along."""
         ...
 
     # -- events ---------------------------------------------------------------------------------

@@ -7,6 +7,34 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hotline.routing.suggestion import Suggestion
+from hotline.tickets.service_request import ALONE, Around, ServiceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class MoveOffer:
+    """A move that is open to a person now."""
+
+    move: str
+    asks: frozenset[str] = frozenset()
+    """What she has to say with it: ``reason``, ``unit``, ``any_unit`` (one, or none fits), ``source``,
+    ``parent``, ``extension``, ``review_day``, ``outcome``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """One thing that is waited for."""
+
+    kind: str
+    """Kind of timer of ``hotline.tickets.limits``."""
+    clock: str
+    """``wall`` or ``working``."""
+    due_at: datetime | None
+    """None while it stands still."""
+    left_s: int
+    """On its clock; negative when late."""
+    share_pct: int
+    """Of what is allowed, spent."""
+    pause_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +76,10 @@ class RequestLine:
     """True when the caller had asked for a person."""
     version: int
     """Grows with every change; an action must name the one it was decided on."""
+    due_at: datetime | None = None
+    """When the first of what is waited for is late; None when nothing is, or its clock stands."""
+    level: int = 0
+    """How far its lateness was told, L0 to L4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +138,12 @@ class OrderView:
     routed_at: datetime
     routed_by: str
     notices: Sequence[NoticeView]
+    outcome: str = ""
+    """Code of ``hotline.tickets.outcomes``; empty before the reply."""
+    due_at: datetime | None = None
+    """Of a co-handler's part; the lead's clocks are the request's."""
+    moves: Sequence[MoveOffer] = ()
+    """What this person may do with it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +155,8 @@ class HistoryLine:
     actor: str
     """Display name of the person, ``caller`` or ``system``."""
     payload: Mapping[str, object]
+    said: str = ""
+    """Reason or words that were given with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +181,17 @@ class RequestPage:
     called: str
     language: str
     may: frozenset[str]
-    """Actions that this person may take now: ``route``, ``edit``, ``sign``, ``reply``, ``play``."""
+    """Actions that this person may take now: ``route``, ``edit``, ``sign``, ``contact``, ``reply``,
+    ``play``."""
+    moves: Sequence[MoveOffer] = ()
+    """Other moves of the request that are open to her."""
+    clocks: Sequence[ClockView] = ()
+    """What is waited for, the most pressing first."""
+    life: ServiceRequest | None = None
+    """The request as the tables know it; None once the desk has read it."""
+    around: Around = ALONE
+    is_complete: bool = False
+    """It can be accepted: kind and words are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +217,38 @@ class KindChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceView:
+    """How good the voice of one side of a call is, in its worse direction."""
+
+    who: str
+    """``caller`` or ``other``."""
+    grade: str
+    """``very_good``, ``good``, ``fair``, ``poor``, ``bad``, ``unheard``, or ``unknown`` as yet."""
+    mos: float | None
+    """1 to 4.5 (ITU-T G.107)."""
+    loss: float
+    """Part of the packets that could not be heard, 0 to 1."""
+    is_missing: bool
+    """Nothing comes from this side though it should; of a call that is over: at some time."""
+
+
+@dataclass(frozen=True, slots=True)
 class TalkView:
     """A recorded talk that a person is in now."""
 
     call_id: str
     is_paused: bool
     """Its recording holds silence at present."""
+    voices: Sequence[VoiceView] = ()
+    """The caller's first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkLevels:
+    """How loud the sides of a talk were in the last fifth of a second, in dBov; None: nothing came."""
+
+    caller: float | None
+    other: float | None
 
 
 @dataclass(frozen=True, slots=True)

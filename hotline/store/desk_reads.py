@@ -30,12 +30,15 @@ from hotline.events.record import (
 )
 from hotline.intake.path import excerpt
 from hotline.routing.suggestion import KIND, PLACE, Suggestion
+from hotline.store.chain import as_row
+from hotline.store.lives import around, is_complete, peek
 from hotline.store.phones import OF_PHONES
 from hotline.store.retention import expired_of
 from hotline.store.tables import (
     CallRow,
     EventRow,
     KindRow,
+    LedgerRow,
     NoticeRow,
     OrderRow,
     OrganisationRow,
@@ -46,7 +49,9 @@ from hotline.store.tables import (
     UserRow,
 )
 from hotline.store.work import Work
-from hotline.tickets.lifecycle import OPEN_ORDER_STATES, OrderState
+from hotline.tickets.conditions import Site
+from hotline.tickets.ledger import STEP, read_step
+from hotline.tickets.order_moves import OPEN_ORDER_STATES, OrderState
 
 RATE_HZ: Final = 8000
 HISTORY_LIMIT: Final = 500
@@ -70,7 +75,7 @@ class SqlDeskReads(Work):
 
     async def request_page(self, unit: str | None, number: str) -> RequestPage | None:
         """Get a whole request; ``may`` is empty."""
-        return await self.read(lambda session: _page(session, unit, number))
+        return await self.read(lambda session: _page(session, unit, number, self._at(), self.rules))
 
     async def unit_choices(self) -> Sequence[UnitChoice]:
         """List active units: streets, departments, communities."""
@@ -157,6 +162,8 @@ def _to_lines(session: Session, query: Select[RequestRow, CallRow, str, str]) ->
             transcript_state=request.transcript_state,
             for_agent=request.for_agent,
             version=request.version,
+            due_at=request.due_at,
+            level=request.level,
         )
         for request, call, unit_name, kind_label in found
     ]
@@ -174,7 +181,7 @@ def _best_labels(session: Session, numbers: Sequence[str]) -> Mapping[tuple[str,
 
 
 # -- one request --------------------------------------------------------------------------------------
-def _page(session: Session, unit: str | None, number: str) -> RequestPage | None:
+def _page(session: Session, unit: str | None, number: str, at: datetime, site: Site) -> RequestPage | None:
     line = _line(session, unit, number)
     request = session.get(RequestRow, number)
     if line is None or request is None:
@@ -195,6 +202,9 @@ def _page(session: Session, unit: str | None, number: str) -> RequestPage | None
         called=call.called,
         language=request.language,
         may=frozenset(),
+        life=peek(session, request, at, site),
+        around=around(session, request, site),
+        is_complete=is_complete(request),
     )
 
 
@@ -237,7 +247,26 @@ def _history(session: Session, request: RequestRow, unit: str | None) -> list[Hi
         UserRow.user_name.in_({row.actor for row in rows})
     )
     names = {user_name: display_name for user_name, display_name in session.execute(users)}
-    return [HistoryLine(row.at, row.kind, names.get(row.actor, row.actor), row.payload) for row in rows]
+    said = _reasons(session, request.number)
+    return [
+        HistoryLine(
+            row.at,
+            row.kind,
+            names.get(row.actor, row.actor),
+            row.payload,
+            said.get(row.payload.get("row"), ""),
+        )
+        for row in rows
+    ]
+
+
+def _reasons(session: Session, number: str) -> Mapping[object, str]:
+    """Read the reasons that were given with steps, by their place in the ledger."""
+    rows = session.scalars(
+        select(LedgerRow).where(LedgerRow.number == number).order_by(LedgerRow.seq).limit(HISTORY_LIMIT)
+    )
+    steps = {row.seq: read_step(as_row(row)) for row in rows if row.kind == STEP}
+    return {seq: str(step.said.get("reason", "")) for seq, step in steps.items()}
 
 
 def _earlier(session: Session, call: CallRow, number: str, unit: str | None) -> list[RequestLine]:
@@ -294,6 +323,8 @@ def _to_orders(session: Session, query: Select[OrderRow, str, str]) -> list[Orde
             routed_at=order.routed_at,
             routed_by=routed_by,
             notices=notices.get(order.order_id, []),
+            outcome=order.outcome,
+            due_at=order.due_at,
         )
         for order, unit_name, routed_by in found
     ]

@@ -19,13 +19,17 @@ from hotline.intake.path import transcription_job
 from hotline.intake.ports import ClosedRecording, OfferedCall, RequestDraft, RequestStatus
 from hotline.media.plan import Codec, FarSide
 from hotline.store.call_notes import Answered, CallNote, Ended, offered_row, write_together
+from hotline.store.chain import add_digest
 from hotline.store.lane import Lane
+from hotline.store.lives import Sending, take
 from hotline.store.tables import CallRow, DayCounterRow, OrganisationRow, RecordingRow, RequestRow
 from hotline.store.work import Work, Writing
-from hotline.tickets.lifecycle import RequestMove, RequestState, move_request
+from hotline.tickets.deciding import open_request as open_draft
+from hotline.tickets.duties import SYSTEM
 from hotline.tickets.number import compose, read_number
 from hotline.tickets.priority import DEFAULT_PRIORITY
-from hotline.tickets.roles import Role
+from hotline.tickets.request_moves import RequestState
+from hotline.tickets.service_request import ServiceRequest
 
 
 class SqlJournal(Work):
@@ -126,28 +130,28 @@ def open_request(writing: Writing, draft: RequestDraft) -> RequestNumber:
         return RequestNumber(known)
     if not recording.path or recording.length_samples == 0:
         raise LocalProtocolError(f"recording {recording.recording_id} is empty: there is nothing to request")
-    add_recording(writing, recording)
     number = compose(writing.day, _next_count(writing))
-    state = move_request(RequestState.DRAFT, RequestMove.OPEN, Role.SYSTEM)
-    writing.session.add(
-        RequestRow(
-            number=number,
-            recording_id=recording.recording_id,
-            call_id=recording.call_id,
-            language=draft.language,
-            for_agent=draft.for_agent,
-            state=state,
-            priority=DEFAULT_PRIORITY,
-            opened_at=draft.at,
-            version=1,
-            place="",
-            edited_text="",
-            transcript_state="waiting",
-            text="",
-            confidence="none",
-            model="",
-        )
+    add_recording(writing, recording, number)
+    row = RequestRow(
+        number=number,
+        recording_id=recording.recording_id,
+        call_id=recording.call_id,
+        language=draft.language,
+        for_agent=draft.for_agent,
+        state=RequestState.DRAFT,
+        priority=DEFAULT_PRIORITY,
+        opened_at=draft.at,
+        version=1,
+        place="",
+        edited_text="",
+        transcript_state="waiting",
+        text="",
+        confidence="none",
+        model="",
     )
+    writing.session.add(row)
+    request = ServiceRequest(number)
+    take(writing, row, None, open_draft(request, SYSTEM, writing.at, writing.rules), Sending(""))
     writing.event(
         REQUEST_OPENED,
         call_id=recording.call_id,
@@ -164,8 +168,8 @@ def open_request(writing: Writing, draft: RequestDraft) -> RequestNumber:
     return number
 
 
-def add_recording(writing: Writing, recording: ClosedRecording) -> None:
-    """Write the row of a recording that is safe on disk, unless it is there."""
+def add_recording(writing: Writing, recording: ClosedRecording, number: str = "") -> None:
+    """Write the row of a recording that is safe on disk, unless it is there; its digest joins the ledger."""
     if writing.session.get(RecordingRow, recording.recording_id) is not None:
         return
     writing.session.add(
@@ -183,6 +187,9 @@ def add_recording(writing: Writing, recording: ClosedRecording) -> None:
         )
     )
     writing.session.flush()
+    add_digest(writing, recording.recording_id, number, recording.sha256, writing.at)
+    if recording.far is not None:
+        add_digest(writing, far_name(recording.recording_id), number, recording.far.sha256, writing.at)
     writing.event(
         RECORDING_CLOSED,
         call_id=recording.call_id,
@@ -193,6 +200,11 @@ def add_recording(writing: Writing, recording: ClosedRecording) -> None:
             "cut_short": recording.cut_short,
         },
     )
+
+
+def far_name(recording_id: str) -> str:
+    """Name the other side of a recording in the ledger."""
+    return f"{recording_id}/far"
 
 
 def closed_recording(row: RecordingRow) -> ClosedRecording:

@@ -27,7 +27,7 @@ from hotline.store.tables import (
     UserRow,
 )
 from hotline.store.work import Work, Writing
-from hotline.tickets.lifecycle import OrderState, Part
+from hotline.tickets.order_moves import OrderState, Part
 
 WANTED: Final = ("queued", "delayed")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from hotline.store.audit import SqlAudit
 from hotline.store.call_reads import SqlCallReads
+from hotline.store.chain import SqlChain
 from hotline.store.decisions import SqlDecisions
 from hotline.store.desk_reads import SqlDeskReads
 from hotline.store.desk_writes import SqlDeskWrites
-from hotline.store.guests import SqlGuests
 from hotline.store.dispatches import SqlDispatches
+from hotline.store.due import SqlDue
+from hotline.store.guests import SqlGuests
 from hotline.store.journal import SqlJournal
 from hotline.store.legs import SqlLegs
 from hotline.store.neighbours import SqlNeighbours
@@ -25,6 +28,8 @@ from hotline.store.users import SqlUsers
 
 
 class Store(
+    SqlChain,
+    SqlAudit,
     SqlJournal,
     SqlLegs,
     SqlGuests,
@@ -41,6 +46,7 @@ class Store(
     SqlCallReads,
     SqlDeskReads,
     SqlDeskWrites,
+    SqlDue,
     SqlDecisions,
     SqlSearch,
     SqlNeighbours,

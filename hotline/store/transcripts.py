@@ -13,12 +13,15 @@ from hotline.intake.path import understand
 from hotline.intake.ports import ClosedRecording, Transcript
 from hotline.routing.suggestion import Suggestion
 from hotline.store.journal import closed_recording
+from hotline.store.lives import Sending, life_of, take
 from hotline.store.outbox import finish
 from hotline.store.tables import KindRow, RecordingRow, RequestRow, SegmentRow, SuggestionRow
 from hotline.store.work import Work, Writing
-from hotline.tickets.lifecycle import RequestMove, RequestState, move_request
+from hotline.tickets.deciding import decide
+from hotline.tickets.duties import SYSTEM
 from hotline.tickets.priority import most_urgent
-from hotline.tickets.roles import Role
+from hotline.tickets.request_moves import RequestMove
+from hotline.tickets.service_request import Given
 
 
 class SqlTranscripts(Work):
@@ -53,6 +56,12 @@ def _the_request(writing: Writing, number: RequestNumber) -> RequestRow:
     return request
 
 
+def _transcribe(writing: Writing, row: RequestRow, given: Given) -> None:
+    before = life_of(writing, row)
+    step = decide(before, RequestMove.TRANSCRIBE, SYSTEM, writing.at, writing.rules, given=given)
+    take(writing, row, before, step, Sending(""), is_told=False)
+
+
 def _save(
     writing: Writing,
     job_id: int,
@@ -66,14 +75,13 @@ def _save(
         return
     kinds = {row.code: row.priority for row in writing.session.scalars(select(KindRow))}
     understood = understand(transcript, suggestions, kinds)
-    request.state = move_request(RequestState(request.state), RequestMove.TRANSCRIBE, Role.SYSTEM)
     request.transcript_state = "done"
     request.text, request.confidence, request.model = transcript.text, transcript.confidence, transcript.model
     if request.kind_code is None:
-        request.priority = understood.priority
+        priority = understood.priority
     else:  # a person was quicker than the recogniser; urgent words still count
-        request.priority = most_urgent(request.priority, understood.priority)
-    request.version += 1
+        priority = most_urgent(request.priority, understood.priority)
+    _transcribe(writing, request, Given(priority=priority))
     _write_segments(writing, request.recording_id, transcript)
     _write_suggestions(writing, number, understood.suggestions)
     writing.event(
@@ -133,7 +141,7 @@ def _fail(writing: Writing, job_id: int, number: RequestNumber, reason: str) -> 
     if request.transcript_state != "waiting":
         return
     request.transcript_state = "failed"
-    request.version += 1
+    _transcribe(writing, request, Given(reason="not transcribed"))
     writing.event(
         REQUEST_NOT_TRANSCRIBED,
         call_id=request.call_id,

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,10 +19,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hotline.errors import OutsideError
+from hotline.errors import LocalProtocolError, OutsideError
 from hotline.store.connection import ended_uncleanly, make_engines, outside_errors
 from hotline.store.schema import upgrade_blocking
 from hotline.store.tables import EventRow, OutboxRow
+from hotline.tickets.conditions import Site
+from hotline.tickets.ledger import Row
 
 T = TypeVar("T")
 READERS: Final = 2
@@ -31,8 +34,15 @@ READERS: Final = 2
 class Writing:
     """One write transaction, seen by the unit that runs in it."""
 
-    def __init__(self, session: Session, at: datetime, day: date) -> None:
+    def __init__(
+        self, session: Session, at: datetime, day: date, rules: Callable[[], Site] | None = None
+    ) -> None:
         self.session = session
+        self._rules = rules
+        self.head: Row | None = None
+        """Last row of the ledger; None until it was asked for, and while there is none."""
+        self.has_appended = False
+        """The ledger grew."""
         self.at = at
         """Wall time of the transaction; all its rows carry the same."""
         self.day = day
@@ -41,6 +51,14 @@ class Writing:
         """Of the last event appended; None when there was none."""
         self.topics: set[str] = set()
         """Topics that were given jobs."""
+
+    @property
+    def rules(self) -> Site:
+        """Limits and clocks of the site.
+
+        :raises ConfigError: when its files are wrong.
+        """
+        return _site(self._rules)
 
     def event(
         self,
@@ -90,6 +108,12 @@ class Writing:
         self.topics.add(topic)
 
 
+def _site(rules: Callable[[], Site] | None) -> Site:
+    if rules is None:
+        raise LocalProtocolError("this store was opened without the site's limits")
+    return rules()
+
+
 class Work:
     """Threads, engines and the telling after a commit.
 
@@ -98,6 +122,7 @@ class Work:
     :param at: asks the wall clock; the answer has a zone.
     :param on_committed: called on the event loop with the newest position after each commit that
         appended events.
+    :param rules: reads the site's limits and clocks, at most once; needed by whatever moves requests.
     :param time_zone: zone in which a day begins; the numbers of requests carry the day.
     :raises ConfigError: for a URL or a SQLite that cannot be used.
     """
@@ -109,11 +134,13 @@ class Work:
         at: Callable[[], datetime],
         on_committed: Callable[[int], None],
         *,
+        rules: Callable[[], Site] | None = None,
         time_zone: str = "Asia/Shanghai",
         readers: int = READERS,
     ) -> None:
         self.recordings_dir = recordings_dir
         self._at = at
+        self._rules = cache(rules) if rules is not None else None
         self._zone = ZoneInfo(time_zone)
         self._on_committed = on_committed
         self._wakes: dict[str, list[Callable[[], None]]] = {}
@@ -126,6 +153,14 @@ class Work:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: ThreadPoolExecutor | None = None
         self._reader: ThreadPoolExecutor | None = None
+
+    @property
+    def rules(self) -> Site:
+        """Limits and clocks of the site.
+
+        :raises ConfigError: when its files are wrong.
+        """
+        return _site(self._rules)
 
     # -- life -----------------------------------------------------------------------------------
     def migrate_blocking(self) -> None:
@@ -191,7 +226,7 @@ class Work:
             Session(self._write_engine, expire_on_commit=False) as session,
             session.begin(),
         ):
-            writing = Writing(session, at, at.astimezone(self._zone).date())
+            writing = Writing(session, at, at.astimezone(self._zone).date(), self._rules)
             result = unit(writing)
             self.finish(writing)
         self._tell(writing)

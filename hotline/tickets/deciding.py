@@ -7,7 +7,7 @@ after both have changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -124,6 +124,24 @@ def open_request(request: ServiceRequest, actor: Actor, at: datetime, site: Site
     return replace(step, origin="")
 
 
+def take_over(request: ServiceRequest, at: datetime, site: Site) -> Step:
+    """Tell the first step of a request that an older version left in the middle of its life.
+
+    Its clocks begin now, for nobody measured by them before.
+    """
+    at = utc(at)
+    kinds = [kind for kind in STATE_TIMERS.get(request.state, ()) if kind is not _T.REVIEW_SUSPENSION]
+    if request.state in _RETURNING:
+        kinds.append(_T.RETURN)
+    if request.state in HANDLING_STATES:
+        kinds.append(_T.HANDLE)
+    started = tuple(timers.start(kind, site.limits.of(kind, request.priority), at) for kind in kinds)
+    step = _step(
+        None, _stamped(replace(request, timers=started), SYSTEM, at), "open", SYSTEM, at, NOTHING_GIVEN
+    )
+    return replace(step, origin="", said={"taken_over": request.state.value})
+
+
 def apply(request: ServiceRequest | None, step: Step) -> ServiceRequest:
     """Make the next request of a step, and hold the step against the tables once more.
 
@@ -172,6 +190,9 @@ def next_timer(request: ServiceRequest, site: Site) -> datetime | None:
         if timer.kind not in SILENT and timer.kind not in request.told
         if (due := timers.due_at(timer, site.clocks)) is not None
     ]
+    found += [
+        due for _, timer in _unsigned(request) if (due := timers.due_at(timer, site.clocks)) is not None
+    ]
     handle = request.timer(_T.HANDLE)
     if handle is not None:
         climbs = timers.next_level_at(
@@ -193,7 +214,18 @@ def decide_due(request: ServiceRequest, at: datetime, site: Site) -> Step | None
     for timer in request.timers:
         if timer.kind in _ACTING and timers.is_due(timer, at, site.clocks):
             return decide(request, _ACTING[timer.kind], SYSTEM, at, site)
+    for order, timer in _unsigned(request):
+        if timers.is_due(timer, at, site.clocks):
+            return decide_order(request, order.unit, OrderMove.AUTO_SIGN, SYSTEM, at, site)
     return None
+
+
+def _unsigned(request: ServiceRequest) -> Iterator[tuple[WorkOrder, Timer]]:
+    """Find the co-handlers who have not signed, while they still may."""
+    if request.state in HANDLING_STATES | {_S.ACCEPTED}:
+        for order in request.orders:
+            if order.part is Part.CO and order.state is OrderState.DISPATCHED:
+                yield from ((order, timer) for timer in order.timers if timer.kind is _T.SIGN)
 
 
 def _not_before(request: ServiceRequest, at: datetime) -> datetime:

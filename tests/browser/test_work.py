@@ -101,6 +101,7 @@ def test_a_request_is_routed_by_keys_alone_and_everybody_sees_it(stand, open_bro
     street.get_by_role("button", name="签收").click()
     expect(street.locator("#orders")).to_contain_text("办理中")
     expect(wang.locator("#head")).to_contain_text("已签收")
+    street.get_by_role("button", name="已联系来电人").click()
     street.locator("textarea").fill("已清运完毕")
     street.get_by_role("button", name="反馈").click()
     expect(street.locator("#orders")).to_contain_text("没有待办工单")

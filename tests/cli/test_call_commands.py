@@ -18,6 +18,7 @@ from hotline.intake.ports import LegNote, OfferedCall
 from hotline.media.plan import Codec, LegQuality, VoiceMissing
 from hotline.store import Store
 from hotline.wire.signalling_files import KeptFiles
+from tests.rules import rules
 from tests.sip.seen import a_connected_call, request, response, seen
 
 Ask = Callable[..., str]
@@ -93,7 +94,7 @@ def test_the_voice_of_each_leg_is_told(ask: Ask, site: Path) -> None:
 
     async def write() -> None:
         store = Store(
-            f"sqlite:///{site / 'hotline.sqlite3'}", site / "recordings", lambda: at, lambda _: None
+            f"sqlite:///{site / 'hotline.sqlite3'}", site / "recordings", lambda: at, lambda _: None, rules=rules
         )
         await store.start()
         await store.open_call(call_record)

@@ -21,6 +21,7 @@ from hotline.events.ids import CallId, RecordingId
 from hotline.intake.ports import ClosedRecording, OfferedCall, RequestDraft
 from hotline.media.plan import Codec, FarSide
 from hotline.store import Store
+from tests.rules import rules
 
 NEAR, FAR = os.urandom(16_001), os.urandom(8_000)
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -33,7 +34,7 @@ def site(tmp_path: Path) -> Path:
 
     async def fill() -> None:
         store = Store(
-            f"sqlite:///{tmp_path / 'hotline.sqlite3'}", tmp_path / "recordings", lambda: AT, lambda _: None
+            f"sqlite:///{tmp_path / 'hotline.sqlite3'}", tmp_path / "recordings", lambda: AT, lambda _: None, rules=rules
         )
         await store.start()
         call = CallId("20261123-0900-ab")

@@ -328,7 +328,11 @@ class FakeDesk(Desk):
         request = self.requests.get(number)
         if request is None or not self._may_read(actor, request):
             raise Refused("no such request", code="missing")
-        may = {"agent": {"edit", "route", "play"}, "unit": {"sign", "reply"}, "supervisor": {"play"}}
+        may = {
+            "agent": {"edit", "route", "play"},
+            "unit": {"sign", "contact", "reply"},
+            "supervisor": {"play"},
+        }
         others = [
             r for r in self.requests.values() if r.caller == request.caller and r is not request and r.caller
         ]
@@ -480,8 +484,14 @@ class FakeDesk(Desk):
         self._change(request, state="signed")
         self._happened(record.ORDER_SIGNED, order.number, actor.user_name, order.unit_code)
 
-    async def reply(self, actor: Actor, order_id: int, text: str) -> None:
+    async def begin(self, actor: Actor, order_id: int) -> None:
         request, order = self._order(actor, order_id, "signed")
+        self._set_order(request, order, state="in_progress")
+        self._change(request, state="in_progress")
+        self._happened(record.REQUEST_MOVED, order.number, actor.user_name, order.unit_code)
+
+    async def reply(self, actor: Actor, order_id: int, text: str, outcome: str = "solved") -> None:
+        request, order = self._order(actor, order_id, "in_progress")
         self._set_order(request, order, state="done", reply=text)
         self._change(request, state="replied")
         self._happened(record.ORDER_REPLIED, order.number, actor.user_name, order.unit_code)

@@ -210,6 +210,7 @@ async def test_a_unit_signs_and_replies(visit, desk, number) -> None:
     unit = visit("street")
     assert (await unit.post("/orders/1/reply", data={"text": "太早"}, headers=FRAGMENT)).status_code == 409
     assert (await unit.post("/orders/1/sign", data={}, headers=FRAGMENT)).status_code == 200
+    assert (await unit.post("/orders/1/begin", data={}, headers=FRAGMENT)).status_code == 200
     empty = await unit.post("/orders/1/reply", data={"text": "  "}, headers=FRAGMENT)
     assert empty.status_code == 422
     answer = await unit.post("/orders/1/reply", data={"text": "已清运\r\n完毕"}, headers=FRAGMENT)

@@ -30,6 +30,7 @@ from hotline.routing.suggestion import KIND, PLACE, UNIT, Suggestion
 from hotline.store import Store
 from hotline.store.passwords import Argon2Passwords
 from hotline.store.playback import read_pcm16_blocking, read_peaks_blocking
+from tests.rules import rules
 
 pytestmark = pytest.mark.anyio
 CONFIG = Path(__file__).parents[2] / "config"
@@ -87,7 +88,13 @@ class House:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     bus = LocalBus()
-    store = Store(f"sqlite:///{tmp_path / 'hotline.sqlite3'}", tmp_path / "recordings", wall_now, bus.publish)
+    store = Store(
+        f"sqlite:///{tmp_path / 'hotline.sqlite3'}",
+        tmp_path / "recordings",
+        wall_now,
+        bus.publish,
+        rules=rules,
+    )
     await store.start()
     texts = {name: (CONFIG / name).read_text("utf-8") for name in DISTRICT_FILES}
     district, rejected = read_district(texts)
@@ -165,6 +172,7 @@ async def test_a_message_goes_from_the_caller_to_the_street_and_back(house: Hous
     assert (await unit.post(f"{order.group(1)}/sign", data={}, headers=FRAGMENT)).status_code == 200
     assert "13800138000" in (await unit.get(f"/requests/{number}")).text, "who handles it has to call back"
     assert (await unit.get(address.group(1))).status_code == 403
+    await unit.post(f"{order.group(1)}/begin", data={}, headers=FRAGMENT)
     done = await unit.post(f"{order.group(1)}/reply", data={"text": "已清运完毕"}, headers=FRAGMENT)
     assert "没有待办工单" in done.text
 

@@ -36,6 +36,9 @@ async def route(product: Product, number: str) -> None:
         assert agent is not None
         page = await desk.request(agent, number)
         assert page.line.caller.endswith(NUMBER)  # she has to call back
+        decided = {"kind_code": "0102", "region_code": "", "place": "", "text": "门口堆了砖头"}
+        await desk.edit(agent, number, page.line.version, **decided)
+        page = await desk.request(agent, number)
         unit = next(unit for unit in await desk.units(agent) if unit.email)
         await desk.route(agent, number, page.line.version, unit.code, f"call {NUMBER}")
 

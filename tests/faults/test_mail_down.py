@@ -45,7 +45,10 @@ def route(product: Product, number: str) -> None:
     browser.post("/login", user_name="agent", password=PASSWORD)
     page = RequestPage(browser.get(f"/requests/{number}"))
     (unit,) = rows(product, "select code from organisations where kind = 'street' and email != '' limit 1")
-    browser.post(f"/requests/{number}/route", **{**page.fields, "unit_code": unit["code"], "note": ""})
+    browser.post(
+        f"/requests/{number}/route",
+        **{**page.fields, "unit_code": unit["code"], "note": "", "kind_code": "0102", "text": "门口堆了砖头"},
+    )
 
 
 def test_the_letter_goes_out_once_when_the_mail_server_is_back(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from hotline.media.plan import Codec
 from hotline.notify import service as service_module
 from hotline.routing.district import DISTRICT_FILES, read_district
 from hotline.routing.suggest import Suggester
-from hotline.routing.suggestion import UNIT
+from hotline.routing.suggestion import KIND, UNIT
 from hotline.store import Store
 from hotline.wire.reactor import wall_now
+from tests.rules import rules
 
 CONFIG = Path(__file__).parents[2] / "config"
 AGENT = Actor("wang", "王芳", "agent", None, "zh")
@@ -50,6 +51,11 @@ async def a_routed_request(store, suggester):
     desk = Desk(store, PlainPasswords(), lambda: "token", wall_now)
     await desk.add_user(AGENT.user_name, AGENT.display_name, "correct horse 7 battery", AGENT.role, None)
     unit = next(one.value for one in suggestions if one.field == UNIT)
+    page = await desk.request(AGENT, number)
+    kind = next(one.value for one in suggestions if one.field == KIND)
+    await desk.edit(
+        AGENT, number, page.line.version, kind_code=kind, region_code="", place="", text=page.text
+    )
     version = (await desk.request(AGENT, number)).line.version
     await desk.route(AGENT, number, version, unit, "请先联系社区居委会。")
     return number, desk
@@ -71,7 +77,11 @@ def test_exactly_one_letter_arrives_at_the_street_after_an_outage(tmp_path, monk
     async def scenario():
         district, _ = read_district({name: (CONFIG / name).read_text("utf-8") for name in DISTRICT_FILES})
         store = Store(
-            f"sqlite:///{tmp_path}/h.sqlite3", tmp_path / "recordings", wall_now, lambda position: None
+            f"sqlite:///{tmp_path}/h.sqlite3",
+            tmp_path / "recordings",
+            wall_now,
+            lambda position: None,
+            rules=rules,
         )
         await store.start()
         try:

@@ -21,6 +21,11 @@ from hotline.media.plan import Codec
 from hotline.store import Store
 from hotline.store.recordings import seal_blocking, sha256_blocking
 from hotline.store.tables import RequestRow
+from hotline.tickets.calendar import WallClock
+from hotline.tickets.calendar_file import parse_calendar
+from hotline.tickets.conditions import Site
+from hotline.tickets.limits import Clocks
+from hotline.tickets.limits_file import parse_limits
 
 SOUND = bytes(range(256)) * 100
 
@@ -46,9 +51,16 @@ def at_commit_of_the_request(when: str) -> None:
     )
 
 
+def read_rules() -> Site:
+    config = Path(__file__).parents[2] / "config"
+    calendar = parse_calendar((config / "calendar.toml").read_text(encoding="utf-8"))
+    limits = parse_limits((config / "limits.toml").read_text(encoding="utf-8"), calendar)
+    return Site(limits, Clocks(WallClock(), calendar))
+
+
 async def one_call(url: str, folder: Path, point: str) -> None:
     now = datetime.now(UTC)  # noqa: TID251 - a process of its own, with the machine's clock
-    store = Store(url, folder, lambda: now, lambda _position: None)
+    store = Store(url, folder, lambda: now, lambda _position: None, rules=read_rules)
     await store.start()
     call_id = CallId("20261123-dead")
     await store.open_call(

@@ -16,6 +16,7 @@ from hotline.intake.ports import ClosedRecording, OfferedCall, RequestDraft, Seg
 from hotline.media.plan import Codec
 from hotline.routing.district import District, KindRow, RegionRow, UnitRow
 from hotline.store import Store
+from tests.rules import rules
 
 T = TypeVar("T")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -74,7 +75,7 @@ class World:
 
     def new_store(self) -> Store:
         """Open the same database once more, as another process would."""
-        store = Store(self.url, self.folder / "recordings", self.clock, self.positions.append)
+        store = Store(self.url, self.folder / "recordings", self.clock, self.positions.append, rules=rules)
         self.stores.append(store)
         return store
 

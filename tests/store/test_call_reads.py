@@ -51,7 +51,7 @@ def test_the_story_has_legs_requests_recordings_and_events(world: World) -> None
         assert found is not None
         assert (found.call.origin, found.call.direction, found.call.cause) == ("unicom", "in", "caller")
         assert [leg.sip_call_id for leg in found.legs] == ["leg@house"]
-        assert [(request.number, request.state) for request in found.requests] == [(number, "accepted")]
+        assert [(request.number, request.state) for request in found.requests] == [(number, "draft")]
         assert [one.length_samples for one in found.recordings] == [32_000]
         kinds = [event.kind for event in found.events]
         assert kinds[:2] == ["call.offered", "call.answered"]

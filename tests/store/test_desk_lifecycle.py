@@ -1,34 +1,23 @@
-"""Agents and units act in any order, on old pages and other people's orders too; the books stay in order."""
+"""Everybody acts in any order, on old pages and other people's orders too, while the clock stumbles.
+
+The real tables, the real store: no open request without owner and live timer, no forbidden step, the
+chain whole, and every request recomputed from its rows equal to the one that is stored.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-from collections.abc import Awaitable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
-from sqlalchemy import func, select
-from store_world import COMMUNITY, DEPARTMENT, STREET, World
-from test_desk_store import AGENT, NOTHING_DECIDED, OTHER_USER, PASSWORD, STREET_USER, SUPERVISOR, a_desk
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from store_walk import Walk
+from store_world import World
 
-from hotline.desk.views import Actor
-from hotline.errors import Refused
-from hotline.store import Store
-from hotline.store.tables import EventRow, NoticeRow, OrderRow, OutboxRow, RequestRow
-
-UNITS = (STREET, DEPARTMENT, COMMUNITY)
-USERS = {STREET: STREET_USER, DEPARTMENT: OTHER_USER}
+seeds = st.integers(0, 2**32 - 1)
 
 
 class DeskModel(RuleBasedStateMachine):
@@ -39,146 +28,72 @@ class DeskModel(RuleBasedStateMachine):
     def open_the_office(self) -> None:
         for leftover in self.world.folder.glob("hotline.sqlite3*"):
             leftover.unlink()
+        (self.world.folder / "ledger.head").unlink(missing_ok=True)
         shutil.copy(self.database, self.world.folder / "hotline.sqlite3")
-        self.store = Store(self.world.url, self.world.folder, self.world.clock, lambda _position: None)
-
-        # Units of work in this thread: starting threads for every example would be slow.
-        def in_writer(call: Any) -> Any:
-            done = asyncio.get_running_loop().create_future()
-            done.set_result(call())
-            return done
-
-        async def read(unit: Any) -> Any:
-            return self.store.read_blocking(unit)
-
-        self.store.in_writer, self.store.read = in_writer, read
-        self.desk = a_desk(self.world, self.store)
-        for person in (AGENT, SUPERVISOR, STREET_USER, OTHER_USER):
-            asyncio.run(
-                self.desk.add_user(
-                    person.user_name, person.display_name, PASSWORD, person.role, person.unit_code
-                )
-            )
-        self.state: dict[str, str] = {}
-        self.version: dict[str, int] = {}
-        self.lead: dict[str, str] = {}
-        self.orders: dict[int, tuple[str, str, str]] = {}  # number, unit, state
-        self.letters = 0
+        self.walk = Walk(self.world)
+        self.walk.open_office()
 
     def teardown(self) -> None:
-        if hasattr(self, "store"):
-            self.store.close_blocking()
+        if hasattr(self, "walk"):
+            self.walk.check_all()
+            self.walk.store.close_blocking()
 
-    def attempt(self, act: Awaitable[None]) -> bool:
-        """Do something; tells whether it was let through."""
+    @rule(seed=seeds)
+    def a_resident_calls(self, seed: int) -> None:
+        self.walk.call(Random(seed))
 
-        async def do() -> bool:
-            try:
-                await act
-            except Refused:
-                return False
-            return True
+    @rule(seed=seeds)
+    def people_act(self, seed: int) -> None:
+        rng = Random(seed)
+        for _ in range(8):
+            self.walk.act(rng)
 
-        return asyncio.run(do())
+    @rule(minutes=st.integers(1, 5000))
+    def time_passes(self, minutes: int) -> None:
+        self.walk.wait(minutes * 60)
+
+    @rule(minutes=st.integers(1, 300))
+    def the_clock_steps_back(self, minutes: int) -> None:
+        self.walk.wait(-minutes * 60)
 
     @rule()
-    def resident_calls(self) -> None:
-        number = asyncio.run(self.world.a_request(self.store))
-        assert number not in self.state
-        self.state[number], self.version[number] = "accepted", 1
-
-    @precondition(lambda self: self.state)
-    @rule(
-        data=st.data(),
-        actor=st.sampled_from([AGENT, SUPERVISOR, STREET_USER]),
-        unit=st.sampled_from(UNITS),
-        age=st.integers(0, 1),
-    )
-    def somebody_routes(self, data: st.DataObject, actor: Actor, unit: str, age: int) -> None:
-        number = data.draw(st.sampled_from(sorted(self.state)))
-        is_open = self.state[number] in {"dispatched", "signed"}
-        expected = actor is AGENT and age == 0 and not (is_open and self.lead[number] == unit)
-        assert self.attempt(self.desk.route(actor, number, self.version[number] - age, unit, "")) is expected
-        if not expected:
-            return
-        for order_id, (its_number, its_unit, state) in self.orders.items():
-            if its_number == number and state in {"dispatched", "signed"}:
-                self.orders[order_id] = (its_number, its_unit, "returned")
-        order_id = self.store.read_blocking(
-            lambda session: session.scalar(select(func.max(OrderRow.order_id)))
-        )
-        assert order_id not in self.orders
-        self.orders[order_id] = (number, unit, "dispatched")
-        self.state[number], self.lead[number] = "dispatched", unit
-        self.version[number] += 1
-        self.letters += unit != COMMUNITY  # which has no address
-
-    @precondition(lambda self: self.state)
-    @rule(data=st.data(), place=st.sampled_from(["", "和平里"]), age=st.integers(0, 1))
-    def agent_edits(self, data: st.DataObject, place: str, age: int) -> None:
-        number = data.draw(st.sampled_from(sorted(self.state)))
-        expected = age == 0 and self.state[number] in {"accepted", "dispatched"}
-        act = self.desk.edit(AGENT, number, self.version[number] - age, **{**NOTHING_DECIDED, "place": place})
-        assert self.attempt(act) is expected
-        line = asyncio.run(self.desk.line(AGENT, number))
-        if expected:
-            assert line.place == place
-        assert line.version in {self.version[number], self.version[number] + expected}
-        self.version[number] = line.version
-
-    @precondition(lambda self: self.orders)
-    @rule(data=st.data(), unit=st.sampled_from([STREET, DEPARTMENT]), move=st.sampled_from(["sign", "reply"]))
-    def unit_answers(self, data: st.DataObject, unit: str, move: str) -> None:
-        order_id = data.draw(st.sampled_from(sorted(self.orders)))
-        number, its_unit, state = self.orders[order_id]
-        needed, after, request_after = {
-            "sign": ("dispatched", "signed", "signed"),
-            "reply": ("signed", "done", "replied"),
-        }[move]
-        act = (
-            self.desk.sign(USERS[unit], order_id)
-            if move == "sign"
-            else self.desk.reply(USERS[unit], order_id, "好")
-        )
-        expected = unit == its_unit and state == needed
-        assert self.attempt(act) is expected
-        if expected:
-            self.orders[order_id] = (number, its_unit, after)
-            self.state[number] = request_after
-            self.version[number] += 1
+    def the_product_restarts(self) -> None:
+        self.walk.restart()
 
     @invariant()
-    def the_books_are_in_order(self) -> None:
-        if not hasattr(self, "store"):
-            return
-
-        def look(session: Any) -> None:
-            requests = {row.number: row for row in session.scalars(select(RequestRow))}
-            assert {number: row.state for number, row in requests.items()} == self.state
-            assert {number: row.version for number, row in requests.items()} == self.version
-            assert {n: row.lead_unit for n, row in requests.items() if row.lead_unit} == self.lead
-            orders = session.scalars(select(OrderRow)).all()
-            assert {row.order_id: (row.number, row.unit_code, row.state) for row in orders} == self.orders
-            assert session.scalar(select(func.count(NoticeRow.notice_id))) == len(orders)
-            letters = select(func.count(OutboxRow.id)).where(OutboxRow.topic == "mail")
-            assert session.scalar(letters) == self.letters
-            wanted = select(NoticeRow.order_id).where(NoticeRow.state == "queued")
-            for order_id in session.scalars(wanted):
-                assert self.orders[order_id][2] != "returned"
-            count, newest = session.execute(select(func.count(), func.max(EventRow.position))).one()
-            assert count == newest
-
-        self.store.read_blocking(look)
+    def nobody_is_forgotten(self) -> None:
+        if hasattr(self, "walk"):
+            self.walk.check_open()
 
 
-def test_books_stay_in_order_whoever_does_what(world: World, seeded_database: Path) -> None:
-    DeskModel.world, DeskModel.database = world, seeded_database
+def run(world: World, database: Path, **more: Any) -> None:
+    DeskModel.world, DeskModel.database = world, database
     run_state_machine_as_test(
         DeskModel,
         settings=settings(
-            max_examples=6,
-            stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+            **more,
         ),
     )
+
+
+def test_books_stay_in_order_whoever_does_what(world: World, seeded_database: Path) -> None:
+    run(world, seeded_database, max_examples=6, stateful_step_count=20)
+
+
+def test_weeks_of_a_district_on_the_store(world: World) -> None:
+    """One long walk, which comes to the seldom states."""
+    walk = Walk(world)
+    walk.open_office()
+    rng = Random(96156)
+    for _ in range(12):
+        walk.call(rng)
+        for _ in range(80):
+            walk.act(rng)
+        walk.wait(rng.randrange(1, 3 * 86400))
+        walk.check_open()
+    walk.restart()
+    walk.check_all()
+    walk.store.close_blocking()
+    assert len(walk.made) > 25, walk.made

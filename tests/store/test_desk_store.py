@@ -20,15 +20,18 @@ from hotline.events.record import (
     ORDER_SIGNED,
     RECORDING_PLAYED,
     REQUEST_EDITED,
+    REQUEST_MOVED,
     REQUEST_ROUTED,
     USER_LOGIN_REFUSED,
 )
 from hotline.routing.suggestion import KIND, PLACE, PRIORITY, UNIT, Suggestion
 from hotline.store import Store
 from hotline.store.tables import SuggestionRow
+from hotline.tickets.service_request import Given
 
 PASSWORD = "correct horse 7 battery"
 AGENT = Actor("li", "李话务员", "agent", None, "zh")
+LEADER = Actor("zhang", "张值班长", "shift_leader", None, "zh")
 SUPERVISOR = Actor("boss", "王督查", "supervisor", None, "zh")
 ADMIN = Actor("root1", "管理员", "admin", None, "zh")
 STREET_USER = Actor("bxq", "北新桥", "unit", STREET, "zh")
@@ -56,13 +59,29 @@ def desk_story(world: World, story: Callable[[Desk, Store], Awaitable[None]]) ->
 
     async def play(store: Store) -> None:
         desk = a_desk(world, store)
-        for person in (AGENT, SUPERVISOR, ADMIN, STREET_USER, OTHER_USER):
+        for person in (AGENT, LEADER, SUPERVISOR, ADMIN, STREET_USER, OTHER_USER):
             await desk.add_user(
                 person.user_name, person.display_name, PASSWORD, person.role, person.unit_code
             )
         await story(desk, store)
 
     world.run(play)
+
+
+async def send(desk: Desk, number: str, unit: str, note: str = "") -> None:
+    """Decide what a request is about, where nobody has, and send it to a unit."""
+    page = await desk.request(AGENT, number)
+    if not page.kind_code:
+        decided = {"kind_code": "0201", "region_code": "", "place": "", "text": page.text or "垃圾桶满了"}
+        await desk.edit(AGENT, number, page.line.version, **decided)
+    await desk.route(AGENT, number, (await desk.line(AGENT, number)).version, unit, note)
+
+
+async def finish(desk: Desk, actor: Actor, order_id: int, text: str = "已清运") -> None:
+    """Sign, speak with the caller, reply."""
+    await desk.sign(actor, order_id)
+    await desk.begin(actor, order_id)
+    await desk.reply(actor, order_id, text)
 
 
 async def kinds_of(store: Store, number: str) -> list[str]:
@@ -147,7 +166,7 @@ def test_routing_is_order_event_and_letter_at_once(world: World) -> None:
         )
         await desk.route(AGENT, number, 3, DEPARTMENT, "请今天处理")
         page = await desk.request(AGENT, number)
-        assert (page.line.state, page.line.unit_name, page.line.version) == ("dispatched", "区环卫中心", 4)
+        assert (page.line.state, page.line.unit_name, page.line.version) == ("dispatched", "区环卫中心", 5)
         (order,) = page.orders
         assert (order.unit_code, order.part, order.state, order.note) == (
             DEPARTMENT,
@@ -159,7 +178,12 @@ def test_routing_is_order_event_and_letter_at_once(world: World) -> None:
         assert [(n.state, n.address) for n in order.notices] == [("queued", "huanwei@dongcheng.example")]
         (job,) = await store.claim(MAIL, limit=5, lease_s=60)
         assert job.payload == {"notice_id": order.notices[0].notice_id}
-        assert (await kinds_of(store, number))[-3:] == [REQUEST_EDITED, REQUEST_ROUTED, NOTICE_QUEUED]
+        assert (await kinds_of(store, number))[-4:] == [
+            REQUEST_EDITED,
+            REQUEST_MOVED,
+            REQUEST_ROUTED,
+            NOTICE_QUEUED,
+        ]
         letter = await store.letter(order.notices[0].notice_id)
         assert letter is not None
         assert (letter.caller, letter.text, letter.kind_label) == ("+8613800138000", "垃圾桶满了", "垃圾清运")
@@ -193,7 +217,7 @@ def test_accepted_suggestions_are_remembered(world: World) -> None:
 def test_unit_without_an_address_gets_its_order_all_the_same(world: World) -> None:
     async def story(desk: Desk, store: Store) -> None:
         number = await world.a_request(store)
-        await desk.route(AGENT, number, 1, COMMUNITY, "")
+        await send(desk, number, COMMUNITY)
         page = await desk.request(AGENT, number)
         (notice,) = page.orders[0].notices
         assert (page.line.state, notice.state, notice.last_error) == ("dispatched", "failed", "no address")
@@ -203,12 +227,19 @@ def test_unit_without_an_address_gets_its_order_all_the_same(world: World) -> No
     desk_story(world, story)
 
 
-def test_rerouting_takes_the_request_from_the_earlier_unit(world: World) -> None:
+def test_a_granted_return_takes_the_request_from_the_unit(world: World) -> None:
     async def story(desk: Desk, store: Store) -> None:
         number = await world.a_request(store)
-        await desk.route(AGENT, number, 1, STREET, "")
+        await send(desk, number, STREET)
         (first_job,) = await store.claim(MAIL, limit=5, lease_s=60)
-        await desk.route(AGENT, number, 2, DEPARTMENT, "不是街道的")
+        version = (await desk.line(AGENT, number)).version
+        await desk.move(STREET_USER, number, version, "request_return", Given(reason="不是街道的"))
+        with pytest.raises(Refused) as refused:  # an agent does not decide on it
+            await desk.move(AGENT, number, version + 1, "grant_return")
+        assert refused.value.code == "role"
+        await desk.move(LEADER, number, version + 1, "grant_return")
+        assert (await desk.line(AGENT, number)).unit_name == ""
+        await send(desk, number, DEPARTMENT, "请环卫处理")
         page = await desk.request(AGENT, number)
         assert [(o.unit_code, o.state) for o in page.orders] == [
             (DEPARTMENT, "dispatched"),
@@ -226,17 +257,31 @@ def test_rerouting_takes_the_request_from_the_earlier_unit(world: World) -> None
         assert refused.value.code == "missing"
         returned = [e for e in await desk.events_after(STREET_USER, 0) if e.kind == ORDER_RETURNED]
         assert len(returned) == 1
+        assert "不是街道的" in [line.said for line in page.history]
 
     desk_story(world, story)
 
 
-def test_same_unit_twice_is_refused_while_it_has_the_request(world: World) -> None:
+def test_a_dispatched_request_cannot_be_taken_to_another_unit(world: World) -> None:
     async def story(desk: Desk, store: Store) -> None:
         number = await world.a_request(store)
-        await desk.route(AGENT, number, 1, STREET, "")
-        with pytest.raises(Refused, match="has the request already"):
-            await desk.route(AGENT, number, 2, STREET, "")
+        await send(desk, number, STREET)
+        for unit in (STREET, DEPARTMENT):
+            with pytest.raises(Refused) as refused:
+                await send(desk, number, unit)
+            assert refused.value.code == "state"
         assert len((await desk.request(AGENT, number)).orders) == 1
+
+    desk_story(world, story)
+
+
+def test_a_draft_without_kind_or_words_is_not_accepted(world: World) -> None:
+    async def story(desk: Desk, store: Store) -> None:
+        number = await world.a_request(store)
+        with pytest.raises(Refused, match="accept needs: kind, text") as refused:
+            await desk.route(AGENT, number, 1, STREET, "")
+        assert refused.value.code == "input"
+        assert (await desk.line(AGENT, number)).state == "draft"
 
     desk_story(world, story)
 
@@ -284,13 +329,15 @@ def test_unknown_values_are_refused(world: World, decision: dict[str, str], unit
 def test_unit_signs_and_replies(world: World) -> None:
     async def story(desk: Desk, store: Store) -> None:
         number = await world.a_request(store)
-        await desk.route(AGENT, number, 1, STREET, "")
+        await send(desk, number, STREET)
         (order,) = await desk.inbox(STREET_USER)
         with pytest.raises(Refused) as refused:
             await desk.reply(STREET_USER, order.order_id, "先回复")
         assert refused.value.code == "state"
         await desk.sign(STREET_USER, order.order_id)
         assert (await desk.line(AGENT, number)).state == "signed"
+        await desk.begin(STREET_USER, order.order_id)
+        assert (await desk.line(AGENT, number)).state == "in_progress"
         await desk.reply(STREET_USER, order.order_id, "已清运")
         (done,) = await desk.inbox(STREET_USER)
         assert (done.state, done.reply) == ("done", "已清运")
@@ -306,11 +353,10 @@ def test_inbox_lists_open_orders_first(world: World) -> None:
     async def story(desk: Desk, store: Store) -> None:
         numbers = [await world.a_request(store) for _ in range(3)]
         for number in numbers:
-            await desk.route(AGENT, number, 1, STREET, "")
+            await send(desk, number, STREET)
         newest = (await desk.inbox(STREET_USER))[0]
         assert newest.number == numbers[2]
-        await desk.sign(STREET_USER, newest.order_id)
-        await desk.reply(STREET_USER, newest.order_id, "已清运")
+        await finish(desk, STREET_USER, newest.order_id)
         assert [order.number for order in await desk.inbox(STREET_USER)] == [
             numbers[1],
             numbers[0],
@@ -325,8 +371,8 @@ def test_inbox_lists_open_orders_first(world: World) -> None:
 def test_unit_knows_of_no_other_units_work(world: World) -> None:
     async def story(desk: Desk, store: Store) -> None:
         mine, other = await world.a_request(store), await world.a_request(store)
-        await desk.route(AGENT, mine, 1, STREET, "")
-        await desk.route(AGENT, other, 1, DEPARTMENT, "")
+        await send(desk, mine, STREET)
+        await send(desk, other, DEPARTMENT)
         assert [line.number for line in await desk.queue(STREET_USER)] == [mine]
         assert await desk.line(STREET_USER, other) is None
         (order,) = await desk.inbox(OTHER_USER)
@@ -354,12 +400,11 @@ def test_number_is_full_for_those_who_call_back(world: World) -> None:
         assert await seen_by(AGENT) == "+8613800138000"
         assert await seen_by(SUPERVISOR) == "138****8000"
         assert await seen_by(ADMIN) == "138****8000"
-        await desk.route(AGENT, number, 1, STREET, "")
+        await send(desk, number, STREET)
         assert await seen_by(AGENT) == "138****8000"
         assert await seen_by(STREET_USER) == "+8613800138000"
         (order,) = await desk.inbox(STREET_USER)
-        await desk.sign(STREET_USER, order.order_id)
-        await desk.reply(STREET_USER, order.order_id, "已清运")
+        await finish(desk, STREET_USER, order.order_id)
         assert await seen_by(STREET_USER) == "138****8000"
 
     desk_story(world, story)
@@ -371,7 +416,7 @@ def test_withheld_number_is_shown_to_nobody(world: World) -> None:
         await world.a_request(store, withheld=True)
         page = await desk.request(AGENT, number)
         assert (page.line.caller, page.earlier) == ("", [])
-        await desk.route(AGENT, number, 1, STREET, "")
+        await send(desk, number, STREET)
         (order,) = await desk.inbox(STREET_USER)
         letter = await store.letter(order.notices[0].notice_id)
         assert letter.caller == ""
@@ -404,12 +449,14 @@ def test_allowed_actions_follow_role_and_state(world: World) -> None:
         assert (await desk.request(AGENT, number)).may == {"edit", "route", "play"}
         assert (await desk.request(SUPERVISOR, number)).may == {"play"}
         assert (await desk.request(ADMIN, number)).may == frozenset()
-        await desk.route(AGENT, number, 1, STREET, "")
+        await send(desk, number, STREET)
         assert (await desk.request(STREET_USER, number)).may == {"sign"}
         (order,) = await desk.inbox(STREET_USER)
         await desk.sign(STREET_USER, order.order_id)
+        assert (await desk.request(STREET_USER, number)).may == {"contact"}
+        await desk.begin(STREET_USER, order.order_id)
         assert (await desk.request(STREET_USER, number)).may == {"reply"}
-        assert (await desk.request(AGENT, number)).may == {"route", "play"}
+        assert (await desk.request(AGENT, number)).may == {"play"}
 
     desk_story(world, story)
 
@@ -538,7 +585,7 @@ def test_administrator_adds_people(world: World) -> None:
 def test_signing_event_reaches_the_hotline(world: World) -> None:
     async def story(desk: Desk, store: Store) -> None:
         number = await world.a_request(store)
-        await desk.route(AGENT, number, 1, STREET, "")
+        await send(desk, number, STREET)
         start = await desk.newest_position()
         (order,) = await desk.inbox(STREET_USER)
         await desk.sign(STREET_USER, order.order_id)
@@ -565,7 +612,7 @@ HOSTILE = [
 def test_hostile_input_is_refused_and_nothing_else(world: World) -> None:
     async def story(desk: Desk, store: Store) -> None:
         number = await world.a_request(store)
-        await desk.route(AGENT, number, 1, STREET, "")
+        await send(desk, number, STREET)
 
         async def attempt(act: Awaitable[Any]) -> None:
             try:

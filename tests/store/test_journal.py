@@ -149,7 +149,7 @@ def test_status_is_found_by_what_the_caller_keys_in(world: World) -> None:
         number = await world.a_request(store)
         status = await store.request_status(f"{number[:6]} {number[6:]}")
         assert status is not None
-        assert (status.number, status.state, status.unit_name) == (number, "accepted", "")
+        assert (status.number, status.state, status.unit_name) == (number, "draft", "")
         assert await store.request_status("261123000028") is None
         assert await store.request_status("#*") is None
 
@@ -173,7 +173,7 @@ def test_what_was_written_is_there_after_a_restart(world: World) -> None:
 
     async def later(store: Store) -> None:
         row = await store.read(lambda session: session.get_one(RequestRow, number))
-        assert row.state == "accepted"
+        assert row.state == "draft"
         assert (await world.a_request(store))[6:11] == "00002"
 
     world.run(later)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from store_world import STREET, World
-from test_desk_store import AGENT, desk_story
+from test_desk_store import AGENT, desk_story, send
 
 from hotline.desk.desk import Desk
 from hotline.desk.views import NoticeView
@@ -19,7 +19,7 @@ def letter_story(
 
     async def play(desk: Desk, store: Store) -> None:
         number = await world.a_request(store)
-        await desk.route(AGENT, number, 1, STREET, "")
+        await send(desk, number, STREET)
         (job,) = await store.claim(MAIL, limit=1, lease_s=60)
 
         async def notice() -> NoticeView:

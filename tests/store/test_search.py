@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_world import COMMUNITY, DEPARTMENT, STREET, World, a_transcript
-from test_desk_store import AGENT, PASSWORD, a_desk, some_suggestions
+from test_desk_store import AGENT, PASSWORD, a_desk, send, some_suggestions
 
 from hotline.events.outbox import TRANSCRIBE
 from hotline.search.asked import Asked, read_box
@@ -100,8 +100,7 @@ def test_a_unit_finds_only_what_it_has_part_in(world: World) -> None:
         await desk.add_user("li", "李", PASSWORD, "agent")
         mine, other = await heard(world, store, "垃圾"), await heard(world, store, "垃圾")
         for number, unit in ((mine, STREET), (other, DEPARTMENT)):
-            page = await store.request_page(None, number)
-            await desk.route(AGENT, number, page.line.version, unit, "")
+            await send(desk, number, unit)
         assert await numbers(store, read_box("垃圾"), unit=STREET) == [mine]
         assert await numbers(store, Asked(unit=DEPARTMENT)) == [other]
         assert await numbers(store, Asked(unit=DEPARTMENT), unit=STREET) == []

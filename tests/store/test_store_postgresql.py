@@ -128,7 +128,7 @@ def test_request_goes_its_whole_way_on_postgresql(world: World) -> None:
         await store.save_transcript(job.id, number, a_transcript(), some_suggestions())
         await desk.edit(AGENT, number, 2, kind_code="0201", region_code=STREET, place="和平里", text="")
         with pytest.raises(Refused):
-            await desk.route(AGENT, number, 2, STREET, "")
+            await desk.route(AGENT, number, 2, STREET, "")  # somebody was faster
         await desk.route(AGENT, number, 3, STREET, "请处理")
         (letter_job,) = await store.claim(MAIL, limit=5, lease_s=60)
         (order,) = await desk.inbox(STREET_USER)
@@ -137,6 +137,7 @@ def test_request_goes_its_whole_way_on_postgresql(world: World) -> None:
         await store.notice_delayed(letter_job, letter.notice_id, "relay is away", 5)
         assert await store.next_due_s(MAIL) == 5
         await desk.sign(STREET_USER, order.order_id)
+        await desk.begin(STREET_USER, order.order_id)
         await desk.reply(STREET_USER, order.order_id, "已清运")
         page = await desk.request(AGENT, number)
         assert page.line.state == "replied"
