@@ -45,17 +45,26 @@ _NO_ONE: Final = np.zeros(0, np.int64)
 
 def limit(sums: Sums) -> Frames:
     """Bend what is too loud below the ceiling, smoothly; what is not passes as it is. Any shape."""
-    size = np.abs(sums)
-    if not (size > KNEE).any():
-        return sums.astype(np.int16)
-    room = CEILING - KNEE
-    bent = KNEE + room * (1 - np.exp((KNEE - np.maximum(size, KNEE)) / room))
-    return np.where(size > KNEE, np.sign(sums) * bent, sums).astype(np.int16)
+    is_loud = np.abs(sums) > KNEE
+    if is_loud.any():  # a few samples of the loudest words
+        loud, room = sums[is_loud], CEILING - KNEE
+        sums = sums.copy()
+        sums[is_loud] = np.sign(loud) * (KNEE + room * (1 - np.exp((KNEE - np.abs(loud)) / room)))
+    return sums.astype(np.int16)
 
 
 def fade_out(frames: Frames) -> Frames:
     """Go on from frames that nothing follows: backwards, and to nothing. The last axis is time."""
     return (frames[..., ::-1] * _DOWN).astype(np.int16)
+
+
+def _expand(octets: NDArray[np.uint8], laws: NDArray[np.uint8]) -> Frames:
+    """Make samples of rows of different laws."""
+    if (laws == laws[0]).all():
+        alike: Frames = EXPANDED[laws[0]][octets]
+        return alike
+    frames: Frames = EXPANDED[laws[:, None], octets]
+    return frames
 
 
 class Mixing:
@@ -195,10 +204,7 @@ class Mixing:
         came, frames = self._play_out()
         if self._gathering:
             self._end_gathering(came)
-        heard = frames[self._edges].astype(np.int32)
-        if self._is_fresh:
-            self._fade_in(heard)
-        sums: Sums = np.add.reduceat(heard, self._starts, axis=0)
+        sums = self._add(frames)
         is_sum = self._counts > 1
         for listener in [one for one in self._tails if one not in self._gathering]:
             row = int(np.nonzero(self._listeners == listener)[0][0])
@@ -213,6 +219,19 @@ class Mixing:
             if rows.any():
                 self._out.mixed[self._listeners[rows]] = encode(samples[rows], codec)
 
+    def _add(self, frames: Frames) -> Sums:
+        """Add what each listener hears: the first voice of all of them, then the second of those with more."""
+        fades = self._take_fades() if self._is_fresh else {}
+        sums: Sums = np.zeros((len(self._listeners), FRAME), np.int32)
+        for turn in range(int(self._counts.max())):
+            rows = np.nonzero(self._counts > turn)[0]
+            voices = frames[self._edges[self._starts[rows] + turn]]
+            for row in fades.get(turn, ()):
+                place = int(np.searchsorted(rows, row))
+                voices[place] = voices[place] * _UP
+            sums[rows] += voices
+        return sums
+
     def _play_out(self) -> tuple[NDArray[np.bool_], Frames]:
         """Give the next frame of each source, and which of them came."""
         sources, lines = self._sources, self._lines
@@ -226,7 +245,7 @@ class Mixing:
         self._has_begun[sources] |= is_there
         laws = lines.codec[sources]
         octets = lines.cut(sources, self._position[sources], FRAME)
-        frames: Frames = EXPANDED[laws[:, None], octets]
+        frames = _expand(octets, laws)
         is_hole = (octets == SILENCE[laws][:, None]).all(axis=1)  # lost, or said so
         self._played[sources] = self._position[sources]
         self._position[sources] += np.where(is_there, FRAME, 0)
@@ -259,7 +278,7 @@ class Mixing:
             return
         late = sources[rows]
         octets = self._lines.cut(late, self._position[late], FRAME)
-        after = EXPANDED[self._lines.codec[late][:, None], octets]
+        after = _expand(octets, self._lines.codec[late])
         is_silent = is_hole[rows][:, None]
         frames[rows] = np.where(is_silent, after, frames[rows] * _DOWN + after * (1 - _DOWN)).astype(np.int16)
         is_hole[rows] &= (octets == SILENCE[self._lines.codec[late]][:, None]).all(axis=1)
@@ -278,12 +297,12 @@ class Mixing:
             else:
                 self._gathering[listener] = source, until, ticks + 1
 
-    def _fade_in(self, heard: Sums) -> None:
-        for row, listener in enumerate(self._listeners.tolist()):
-            if listener in self._gathering:
-                continue
-            for k in range(int(self._starts[row]), int(self._starts[row] + self._counts[row])):
-                pair = (listener, int(self._sources[self._edges[k]]))
-                if pair in self._is_fresh:
-                    heard[k] = heard[k] * _UP
-                    self._is_fresh.discard(pair)
+    def _take_fades(self) -> dict[int, list[int]]:
+        """Give who begins to hear a voice in this frame: rows of listeners, by that voice's place."""
+        fades: dict[int, list[int]] = {}
+        row_of = {listener: row for row, listener in enumerate(self._listeners.tolist())}
+        for listener, source in list(self._is_fresh):
+            if listener not in self._gathering:
+                self._is_fresh.discard((listener, source))
+                fades.setdefault(self._voices[listener].index(source), []).append(row_of[listener])
+        return fades
