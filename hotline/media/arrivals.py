@@ -141,6 +141,8 @@ class Arrivals:
     def count(self, now: float) -> None:
         """Count what was copied since the last time."""
         n, self._filled = self._filled, 0
+        if not n:
+            return
         head = self._heads[:n, 0].astype(np.int64)
         slots, kind = self._slots[:n], head >> 16 & 0x7F
         is_ours = (slots >= 0) & (self._length[:n] >= HEADER) & (head >> 30 == 2)

@@ -26,7 +26,6 @@ class Demux:
     def __init__(self) -> None:
         self._keys = np.array([NO_KEY], np.uint64)
         self._slots = np.array([STRANGER], np.int64)
-        self._by_key: dict[int, int] = {}
 
     def rebuild(
         self, slots: NDArray[np.int64], remotes: NDArray[np.uint64], ports: NDArray[np.int64]
@@ -37,7 +36,6 @@ class Demux:
         order = np.argsort(keys)
         self._keys = np.append(keys[order], NO_KEY)
         self._slots = np.append(slots[order], STRANGER)
-        self._by_key = dict(zip(keys.tolist(), slots.tolist(), strict=True))
 
     def find(self, remotes: NDArray[np.uint64], ports: NDArray[np.int64]) -> NDArray[np.int64]:
         """Give the slot of each packet, or STRANGER."""
@@ -47,7 +45,9 @@ class Demux:
 
     def find_one(self, remote: int, port: int) -> int:
         """Give the slot of one packet, or STRANGER."""
-        return self._by_key.get(remote << PORT_BITS | port, STRANGER)
+        key = np.uint64(remote << PORT_BITS | port)
+        place = int(np.searchsorted(self._keys, key))
+        return int(self._slots[place]) if self._keys[place] == key else STRANGER
 
 
 def _keys(remotes: NDArray[np.uint64], ports: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -223,7 +223,8 @@ class Roster:
 
     def listening(self, phase: int) -> list[int]:
         """Give the indexes of the ports that calls of a phase hear from."""
-        return [int(index) for index in np.unique(self.port_index[self.open(phase)])]
+        ports: list[int] = np.unique(self.port_index[self.open(phase)]).tolist()
+        return ports
 
     def take_touched(self, phase: int) -> set[int]:
         """Give the indexes of the ports of a phase about which anything has changed since this was asked."""

@@ -176,6 +176,8 @@ class Sender:
         self._iov, self._headers = np.zeros(slots, _IOVEC), np.zeros(slots, _MMSGHDR)
         self._iov["base"], self._iov["length"] = _row_addresses(packets), lengths
         self._headers["iov"], self._headers["iov_count"] = _row_addresses(self._iov), 1
+        self._starts = [ctypes.c_void_p(int(row)) for row in _row_addresses(self._headers)]
+        self._name_rows = _row_addresses(self._names)
         self._bursts: dict[int, _Burst] = {}
         self.refused = 0
         """Packets that the kernel did not take."""
@@ -201,8 +203,16 @@ class Sender:
         """
         self.address(slots, remotes, ports, is_connected, addresses)
         self.resize(slots)
+        indexes = ports[slots]
+        if len(indexes) < 2 or (indexes[1:] != indexes[:-1]).all():  # a call a port: each as it lies
+            starts = self._starts
+            own = [
+                (descriptors[index], starts[slot], 1)
+                for index, slot in zip(indexes.tolist(), slots.tolist(), strict=True)
+            ]
+            return SendList(self._headers, own)
         headers = self._headers[slots]  # a copy, so that the slots of one port are neighbours
-        indexes, firsts, counts = np.unique(ports[slots], return_index=True, return_counts=True)
+        indexes, firsts, counts = np.unique(indexes, return_index=True, return_counts=True)
         start = _address(headers)
         calls = [
             (descriptors[index], ctypes.c_void_p(start + _MMSGHDR_BYTES * first), count)
@@ -222,7 +232,7 @@ class Sender:
         names, headers = self._names, self._headers
         names.view(">u8")[slots, 0] = remotes[slots]
         names.view("<u2")[slots, 0] = socket.AF_INET
-        headers["name"][slots] = _row_addresses(names)[slots]
+        headers["name"][slots] = self._name_rows[slots]
         headers["name_length"][slots] = SOCKADDR_IN
         six = slots[addresses[slots].any(axis=1)] if addresses is not None else slots[:0]
         if addresses is not None and len(six):
