@@ -24,6 +24,8 @@ settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What the tests start keeps what it compiles, whatever the shell says: it is started hundreds of times.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     is_worker = hasattr(config, "workerinput")
     if os.environ.get("CI") and not is_worker:
         config.pluginmanager.register(Progress(config))

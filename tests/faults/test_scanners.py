@@ -14,7 +14,7 @@ import pytest
 from examples.product import Product
 from hotline.sip.headers import parse_credentials
 from hotline.sip.message import Response, parse_message
-from tests.interop.test_phones import a_site, know_phones
+from tests.interop.test_phones import a_site
 from tests.sip.registrar_rig import answer
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -41,9 +41,8 @@ def scan(program: str, product: Product, *words: str, folder: Path, target: str 
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     # svcrack dies of a challenge for SHA-256; with MD5 alone it guesses as fast as it can.
     product = a_site(tmp_path_factory.mktemp("scanned"), phones__digest="MD5")
-    product.start()
     product.run("phone", "add", "1001", "--password-stdin", text_in=f"{PASSWORD}\n")
-    know_phones(product)
+    product.start()
     yield product
     product.stop()
 

@@ -38,7 +38,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     }
     product.start()
     accounts = {
-        security: account_of_the_page(product, password).replace("sip:1001@", f"sip:{user}@")
+        security: account_of_the_page(product, password, user=user)
         for security, (user, password) in passwords.items()
     }
     yield House(product, accounts)
@@ -57,7 +57,7 @@ def test_baresip_hears_the_greeting_in_each_codec(
     heard = tmp_path / "heard.pcm"
     place = f"sip:96156@127.0.0.1:{house.product.sip_port}"
     facts = run_phone("--account", account, "--dial", place, "--heard", str(heard))
-    assert [fact["event"] for fact in facts] == ["registered", "answered", "heard", "unregistered"]
+    assert [fact["event"] for fact in facts] == ["registered", "answered", "heard", "unregistered"], facts
     [call] = wait_until(
         lambda: [row for row in ended_calls(house.product) if row["call_id"] not in before], "the record"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ EVERY_CODEC = "pcma,pcmu,g722/16000/1,opus/48000/2"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Site:
     pytest.importorskip("baresip", reason="baresip-python is not installed (pip install -e '.[test]')")
     if not PHONE_PYTHON.exists():
         pytest.skip("the second phone is not set up (make .venv-phone/.test-ready)")
@@ -38,19 +37,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = a_site(folder, TRUNKS, CONNECTS)
     write_wav(folder / "prompts" / "zh" / "ringback.wav", a_tone(RINGING_HZ, 2.0))
     write_wav(folder / "prompts" / "zh" / "hold_music.wav", a_tone(MUSIC_HZ, 2.0))
-    site.product.start()
-    yield site
-    site.product.stop()
+    return site
 
 
 @pytest.fixture(scope="module")
-def passwords(site: Site) -> dict[str, str]:
-    found = {}
-    for user, words in {"1001": ["--srtp", "required"], "1002": []}.items():
-        said = site.product.run("phone", "add", user, *words)
-        (found[user],) = re.findall(r"^password: (\S+)$", said, re.MULTILINE)
-    time.sleep(3)  # the running product looks for new accounts every two seconds
-    return found
+def passwords(prepared: Site) -> dict[str, str]:
+    phones = {"1001": ["--srtp", "required"], "1002": []}
+    return {user: prepared.product.add_phone(user, *words) for user, words in phones.items()}
+
+
+@pytest.fixture(scope="module")
+def site(prepared: Site, passwords: dict[str, str]) -> Iterator[Site]:
+    prepared.product.start()
+    yield prepared
+    prepared.product.stop()
 
 
 class Office:

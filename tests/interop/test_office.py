@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Product:
     pytest.importorskip("baresip", reason="baresip-python is not installed (pip install -e '.[test]')")
     folder = tmp_path_factory.mktemp("office")
     config, prompts = folder / "config", folder / "prompts"
@@ -38,18 +38,19 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         ivr__flow=folder / "office.toml",
     )
     product.appoint()
-    product.start()
-    yield product
-    product.stop()
+    return product
 
 
 @pytest.fixture(scope="module")
-def passwords(product: Product) -> dict[str, str]:
-    found = {}
-    for user in TONES:
-        (found[user],) = re.findall(r"^password: (\S+)$", product.run("phone", "add", user), re.MULTILINE)
-    time.sleep(3)  # the running product looks for new accounts every two seconds
-    return found
+def passwords(site: Product) -> dict[str, str]:
+    return {user: site.add_phone(user) for user in TONES}
+
+
+@pytest.fixture(scope="module")
+def product(site: Product, passwords: dict[str, str]) -> Iterator[Product]:
+    site.start()
+    yield site
+    site.stop()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ What each side sends and hears stands in the scenarios; here stand the records t
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -85,9 +84,7 @@ def proxies() -> dict[str, tuple[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def product(
-    tmp_path_factory: pytest.TempPathFactory, proxies: dict[str, tuple[str, int]]
-) -> Iterator[Product]:
+def site(tmp_path_factory: pytest.TempPathFactory, proxies: dict[str, tuple[str, int]]) -> Product:
     folder = tmp_path_factory.mktemp("office")
     config = folder / "config"
     shutil.copytree(ROOT / "config", config)
@@ -105,20 +102,29 @@ def product(
         ivr__flow=folder / "office.toml",
     )
     product.appoint()
-    product.start()
-    yield product
-    product.stop()
-    faults = [one for one in product.log if one["event"] in {"sip.fault", "switchboard.bug"}]
+    return product
+
+
+@pytest.fixture(scope="module")
+def passwords(site: Product) -> dict[str, str]:
+    return {user: site.add_phone(user) for user in USERS}
+
+
+@pytest.fixture(scope="module")
+def product(site: Product, passwords: dict[str, str]) -> Iterator[Product]:
+    site.start()
+    yield site
+    site.stop()
+    faults = [one for one in site.log if one["event"] in {"sip.fault", "switchboard.bug"}]
     assert not faults
 
 
 @pytest.fixture(scope="module")
-def desks(product: Product, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Desk]:
-    folder, found = tmp_path_factory.mktemp("desks"), {}
-    for user in USERS:
-        (password,) = re.findall(r"^password: (\S+)$", product.run("phone", "add", user), re.MULTILINE)
-        found[user] = Desk(product, folder, user, password)
-    time.sleep(3)  # the running product looks for new accounts every two seconds
+def desks(
+    product: Product, passwords: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Desk]:
+    folder = tmp_path_factory.mktemp("desks")
+    found = {user: Desk(product, folder, user, password) for user, password in passwords.items()}
     runs = [found[user].calls("desk_registers", "") for user in ("1001", "1002", "2001")]
     ended_well(*runs)
     return found

@@ -9,7 +9,6 @@ import itertools
 import re
 import socket
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,15 +28,32 @@ def call_id(name: str) -> bytes:
     return found[1] if found else name.encode()
 
 
-# Some share a Call-ID with others: each of them gets a user agent that has heard none of those.
-SHARED = Counter(map(call_id, ANSWERS))
-ALONE = {name for name in ANSWERS if SHARED[call_id(name)] > 1}
+class Wire:
+    """User agents that hear the messages over one transport.
+
+    Some messages share a Call-ID with others: each of them gets a user agent that has heard none of those.
+    """
+
+    def __init__(self, transport: str, processes: contextlib.ExitStack) -> None:
+        self.transport = transport
+        self._processes = processes
+        self._heard: list[tuple[Hotline, set[bytes]]] = []
+
+    def fresh_to(self, name: str) -> Hotline:
+        """Give one that has heard nothing like this message."""
+        wanted = call_id(name)
+        found = next((one for one in self._heard if wanted not in one[1]), None)
+        if found is None:
+            found = self._processes.enter_context(a_hotline("--quiet", "--torture")), set()
+            self._heard.append(found)
+        found[1].add(wanted)
+        return found[0]
 
 
 @pytest.fixture(scope="module", params=["udp", "tcp"])
-def wire(request: pytest.FixtureRequest) -> Iterator[tuple[Hotline, str]]:
-    with a_hotline("--quiet", "--torture") as hotline:
-        yield hotline, request.param
+def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
+    with contextlib.ExitStack() as processes:
+        yield Wire(request.param, processes)
 
 
 def until_barrier(hotline: Hotline, phone: socket.socket) -> list[int]:
@@ -51,13 +67,8 @@ def until_barrier(hotline: Hotline, phone: socket.socket) -> list[int]:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_torture_message_is_answered_over_the_wire(wire: tuple[Hotline, str], name: str) -> None:
-    hotline, transport = wire
-    if name in ALONE:
-        with a_hotline("--quiet", "--torture") as fresh:
-            send(fresh, transport, name)
-    else:
-        send(hotline, transport, name)
+def test_a_torture_message_is_answered_over_the_wire(wire: Wire, name: str) -> None:
+    send(wire.fresh_to(name), wire.transport, name)
 
 
 def send(hotline: Hotline, transport: str, name: str) -> None:
