@@ -220,7 +220,7 @@ class Mixing:
                 self._out.mixed[self._listeners[rows]] = encode(samples[rows], codec)
 
     def _add(self, frames: Frames) -> Sums:
-        """Add what each listener hears: the first voice of all of them, then the second of those with more."""
+        """Add what each listener hears: the first voice of all of them, then the second, and so on."""
         fades = self._take_fades() if self._is_fresh else {}
         sums: Sums = np.zeros((len(self._listeners), FRAME), np.int32)
         for turn in range(int(self._counts.max())):

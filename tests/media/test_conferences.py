@@ -44,13 +44,16 @@ from hotline.media.plan import (
     Mix,
     Play,
     Record,
+    Srtp,
     StopPlaying,
     StopRecording,
     Unbridge,
 )
+from hotline.wire.srtp import SUITES, LibSrtp
 from hotline.wire.voice_codecs import available_codecs, make_coder
 
 SILENCE = b"\xd5" * FRAME
+SUITE = next(iter(SUITES))
 
 
 def of(table: tuple[tuple[CallId, CallId], ...], name: CallId) -> set[CallId]:
@@ -99,6 +102,32 @@ def test_legs_of_other_codecs_take_part(codec: Codec, who: CallId) -> None:
     heard = np.concatenate([ear.decode(packet[12:]) for packet in talk.packets(who)[-40:]])
     for one, pitch in PITCHES.items():
         assert (loudness(heard[FRAME * 10 :], pitch) > 1000) is (one in of(BARGE, who)), one
+
+
+@pytest.mark.parametrize("who", [CALLER, AGENT, BOSS])
+def test_a_protected_leg_takes_part_in_every_way(who: CallId) -> None:
+    talk = Talk()
+    ours, theirs = bytes(range(30)), bytes(range(30, 60))
+    peer = LibSrtp(Srtp(SUITE, theirs, ours))
+    talk.plane.command(Aim(who, *PLACES[who], Codec.PCMA, 101, srtp=Srtp(SUITE, ours, theirs)))
+    k = 0
+    for table in (PAIR, MONITOR, WHISPER, BARGE, PAIR, BARGE):
+        talk.mix(table)
+        for _ in range(40):
+            frame = talk.says[who][k * FRAME : (k + 1) * FRAME]
+            packet = peer.protect(rtp(k, k * FRAME, frame, ssrc=7))
+            assert packet is not None
+            talk.bring(packet, port=talk.port_of[who], at=PLACES[who])
+            talk.talk(1, *(one for one in (CALLER, AGENT, BOSS) if one is not who))
+            k += 1
+        for name in {CALLER, AGENT, BOSS} - {who}:
+            assert talk.hears(name) == of(table, name)
+    opened = [peer.open(packet) for packet in talk.packets(who)]
+    assert None not in opened, "nothing goes in the clear, and no number comes twice"
+    octets = np.frombuffer(b"".join(packet[12:] for packet in opened[-25:] if packet), np.uint8)
+    sound = EXPANDED[codec_index(Codec.PCMA)][octets]
+    assert {one for one, hz in PITCHES.items() if loudness(sound, hz) > 1000} == of(BARGE, who)
+    assert is_one_stream([packet for packet in opened if packet])
 
 
 def test_a_lone_voice_in_a_sum_is_heard_bit_by_bit() -> None:
