@@ -116,7 +116,7 @@ def _street(code: str, *rest: object) -> Period:
         (Period("110101006", "东四街道", "town", "110101"), "level", "must be one of district, street"),
         (_street("110101006", "110101", TODAY, MERGER), "valid_to", "turn the dates round"),
         (Period(STREET.code, "北新桥", "street", "110101", MERGER), "valid_from", "twice on the same days"),
-        (Period("110101006001", "甲社区", "community", STREET.code), "code", "does not begin with its parent's"),
+        (Period("110101006001", "甲社区", "community", STREET.code), "code", "does not begin with"),
         (_street("110101006", "110101", None, None, STREET.code), "successor", "is still there"),
         (_street("110101006", "110101", None, TODAY, "110101007"), "successor", "no region 110101007"),
         (Period("110102", "西城区", "district", "110101"), "parent", "leave its parent empty"),
