@@ -43,6 +43,11 @@ class BridgeGuests(BridgeMoves):
         """Those who came, or may."""
         return tuple(self._guests)
 
+    @property
+    def supervisors(self) -> set[str]:
+        """Name the telephones that supervise the talk."""
+        return {guest.name for guest in self._guests if guest.part.supervises}
+
     def may_come(self, name: str, part: Part) -> bool:
         """Tell whether somebody may come to the talk: there is one, there is room, and she is not in it."""
         is_here = any(leg.peer == name for leg in self._parties.present)

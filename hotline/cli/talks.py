@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from hotline.wire.tap_sockets import TapReceiver
 
 RATE_HZ: Final = 8000
+SILENT: Final = 64.0
+"""Power of A-law's silence, whose samples are 8."""
 
 PhoneOption = Annotated[
     str, typer.Option("--phone", help="The supervisor's telephone; it answers by itself.")
@@ -148,7 +150,7 @@ class Heard:
 
         samples = decode(np.frombuffer(bytes(self.data), np.uint8), self.codec).astype(np.float64)
         power = float(np.mean(samples**2)) if len(samples) else 0.0
-        return f"{10 * math.log10(power / 32768**2):.0f} dBov" if power > 1 else "silent"
+        return f"{10 * math.log10(power / 32768**2):.0f} dBov" if power > SILENT else "silent"
 
 
 async def _collect(blocks: TapReceiver, heard: dict[str, Heard], legs: int) -> None:

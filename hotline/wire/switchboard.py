@@ -163,9 +163,15 @@ class Switchboard:
         return line.legs if line is not None else ()
 
     def recorded_call_of(self, users: Collection[str]) -> CallId | None:
-        """Find the call that is being recorded and in which one of these telephones is."""
+        """Find the call that is being recorded and in which one of these telephones talks.
+
+        A supervisor who came to it does not: what is recorded of a talk is not for her to say.
+        """
         for call_id, line in self._lines.items():
-            if line.recording is not None and not set(users).isdisjoint(line.call.peers):
+            talkers = set(users).intersection(line.call.peers)
+            if line.call.bridge is not None:
+                talkers -= line.call.bridge.supervisors
+            if line.recording is not None and talkers:
                 return call_id
         return None
 

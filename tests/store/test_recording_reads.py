@@ -122,6 +122,21 @@ def test_pauses_and_exports_are_events_with_who_and_why(world: World) -> None:
     world.run(story)
 
 
+def test_who_came_to_a_talk_and_left_are_events_with_who_and_how(world: World) -> None:
+    async def story(store: Store) -> None:
+        call_id, leg = CallId((await a_talk(world, store)).call_id), CallId("leg2")
+        await store.note_guest(call_id, leg, "1009", "monitor", "zhao", has_left=False)
+        await store.note_guest(call_id, leg, "1009", "monitor", "zhao", has_left=True)
+        events = await store.events(None, after=0, limit=99, with_logins=True)
+        payload = {"leg": leg, "name": "1009", "part": "monitor"}
+        assert [(one.kind, one.call_id, one.actor, dict(one.payload)) for one in events[-2:]] == [
+            ("call.guest_came", call_id, "zhao", payload),
+            ("call.guest_left", call_id, "zhao", payload),
+        ]
+
+    world.run(story)
+
+
 # -- for the ear and the eye --------------------------------------------------------------------------
 
 

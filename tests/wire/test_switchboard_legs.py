@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 from switchboard_rig import World, in_a_world
 
 from hotline.call.destinations import Found
+from hotline.call.messages import GuestAsked, NoteGuest
 from hotline.events.ids import CallId
-from hotline.media.plan import Bridge, DigitPressed, ExpectVoice, MediaFailed, OpenPort, Play
+from hotline.media.plan import Bridge, DigitPressed, ExpectVoice, MediaFailed, Mix, OpenPort, Play
 from hotline.sip.admission import Origin, OriginKind
 from hotline.sip.events import CallAnswered, CallConfirmed, CallEnded, CallRinging, TransferAsked
 from hotline.sip.uri import Uri
@@ -238,3 +240,40 @@ async def test_the_end_of_the_house_ends_calls_of_telephones(world: World) -> No
     await world.settle()
     assert world.did.count("BYE") == 2
     await asyncio.wait_for(world.board.idle(), 1)
+
+
+@in_a_world
+async def test_a_supervisor_is_rung_into_a_talk_and_told_of(world: World) -> None:
+    told: list[NoteGuest] = []
+    world.board.on_guest = told.append
+    await a_talk(world)
+    world.directory.found = found("1009")
+    world.board.ask(GuestAsked(CALL, "1009", "barge", "zhao"))
+    await world.settle()
+    boss = CallId(f"{CALL}-leg2")
+    assert world.board.call_of(boss) == CALL
+    world.board.on_sip(CallAnswered(boss, VOICE))
+    await world.settle()
+    mix = next(command for command in reversed(world.media.sent) if isinstance(command, Mix))
+    assert set(mix.hears) == set(itertools.permutations((CALL, LEG, boss), 2))
+    assert world.board.recorded_call_of(["1001"]) == CALL
+    assert world.board.recorded_call_of(["1009"]) is None, "she may not pause what is recorded"
+    world.board.on_sip(CallEnded(boss, "bye"))
+    await world.settle()
+    assert [(note.part, note.by, note.has_left) for note in told] == [
+        ("barge", "zhao", False),
+        ("barge", "zhao", True),
+    ]
+    assert world.board.call_of(boss) is None
+    assert [(leg.what, leg.peer) for leg in world.journal.legs if leg.leg_id == boss] == [
+        ("dialled", "1009"),
+        ("answered", "1009"),
+        ("ended", "1009"),
+    ]
+
+
+@in_a_world
+async def test_nobody_is_asked_into_a_call_that_is_over(world: World) -> None:
+    world.board.ask(GuestAsked(CALL, "1009", "barge", "zhao"))
+    await world.settle()
+    assert not world.did
