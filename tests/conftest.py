@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Progress:
-    """Says every half a minute how far a run without a terminal is; dots come by rows."""
+    """Says every half a minute how far a run without a terminal is, and at once what failed."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -44,20 +44,21 @@ class Progress:
         self._failed = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._failed += report.failed
         if report.when == "teardown":
             self._done.add(report.nodeid)
         now = time.monotonic()
-        if now - self._told < TELL_EVERY_S:
-            return
-        self._told = now
+        if report.failed:
+            self._failed += 1
+            self._say(f"failed: {report.nodeid} ({report.when})")
+        elif now - self._told >= TELL_EVERY_S:
+            self._told = now
+            said = f"{now - self._began:.0f} s: {len(self._done)} tests done, {self._failed} failed"
+            self._say(f"{said}, last {report.nodeid}")
+
+    def _say(self, words: str) -> None:
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
-            terminal.write_line(
-                f"\n{now - self._began:.0f} s: {len(self._done)} tests done, {self._failed} failed, "
-                f"last {report.nodeid}",
-                flush=True,
-            )
+            terminal.write_line(f"\n{words}", flush=True)
 
 
 def long_files() -> dict[Path, float]:
