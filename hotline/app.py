@@ -42,6 +42,7 @@ from hotline.sip.phones import PhoneBook
 from hotline.speech.model_files import find_model_blocking
 from hotline.speech.service import TranscriptionService
 from hotline.store import Store
+from hotline.store.due_reader import DueReader
 from hotline.store.expiry import Expiry
 from hotline.store.hotspot_watch import HotspotWatch
 from hotline.store.kind_files import MODEL_FILE
@@ -115,6 +116,7 @@ class Hotline:
         look = SecondLook(store)
         self._stops.append(look.stop)
         look.start()
+        self._start_deadlines(store)
         hotspots = HotspotWatch(store)
         self._stops.append(hotspots.stop)
         hotspots.start()
@@ -224,6 +226,11 @@ class Hotline:
             log.warning("district.line_rejected", line=str(line))
         passwords = Argon2Passwords()
         return store, make_desk(store, passwords, self.settings)
+
+    def _start_deadlines(self, store: Store) -> None:
+        due = DueReader(store, wall_now)
+        self._stops.append(due.stop)
+        due.start()
 
     async def _start_media(self) -> MediaPlanes:
         media, sip = self.settings.media, self.settings.sip

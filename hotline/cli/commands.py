@@ -8,12 +8,14 @@ from typing import NoReturn
 import typer
 
 from hotline.cli import (
+    audit,
     config,
     events,
     flow,
     media,
     phones,
     recording,
+    report,
     routing,
     running,
     search,
@@ -54,7 +56,9 @@ for name, group in (
     ("catalogue", site_import.catalogue),
     ("org", site_import.org),
     ("region", site_import.region),
+    ("report", report.app),
     ("store", store.app),
+    ("audit", audit.app),
     ("config", config.app),
     ("prompts", flow.prompts_app),
 ):

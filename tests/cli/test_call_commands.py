@@ -94,7 +94,11 @@ def test_the_voice_of_each_leg_is_told(ask: Ask, site: Path) -> None:
 
     async def write() -> None:
         store = Store(
-            f"sqlite:///{site / 'hotline.sqlite3'}", site / "recordings", lambda: at, lambda _: None, rules=rules
+            f"sqlite:///{site / 'hotline.sqlite3'}",
+            site / "recordings",
+            lambda: at,
+            lambda _: None,
+            rules=rules,
         )
         await store.start()
         await store.open_call(call_record)

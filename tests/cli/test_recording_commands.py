@@ -34,7 +34,11 @@ def site(tmp_path: Path) -> Path:
 
     async def fill() -> None:
         store = Store(
-            f"sqlite:///{tmp_path / 'hotline.sqlite3'}", tmp_path / "recordings", lambda: AT, lambda _: None, rules=rules
+            f"sqlite:///{tmp_path / 'hotline.sqlite3'}",
+            tmp_path / "recordings",
+            lambda: AT,
+            lambda _: None,
+            rules=rules,
         )
         await store.start()
         call = CallId("20261123-0900-ab")
