@@ -7,7 +7,6 @@ hundred calls that come together cost one sort.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -44,9 +43,10 @@ class Roster:
         self._seats, self._demux = Seats(groups, calls_per_port), Demux()
         self._phase_slots = max(FILL_FIRST, -(-self.slots // PHASES))
         self._free = [
-            deque(range(start, min(start + self._phase_slots, self.slots)))
+            list(reversed(range(start, min(start + self._phase_slots, self.slots))))
             for start in range(0, self.slots, self._phase_slots)
         ]
+        """Of each phase; the one freed last is taken first, while its rows are in the caches."""
         self._sizes = [len(free) for free in self._free]
         self._seat: dict[int, tuple[int, bool]] = {}
         self._slot_at: dict[int, int] = {}
@@ -111,7 +111,7 @@ class Roster:
         phase = next((phase for phase in room if loads[phase] < FILL_FIRST), None)
         if phase is None:
             phase = min(room, key=loads.__getitem__)
-        return self._free[phase].popleft()
+        return self._free[phase].pop()
 
     def give_back(self, slot: int) -> None:
         """End a call's stay."""

@@ -43,6 +43,7 @@ _MMSGHDR: Final = np.dtype(
 )
 _IOVEC: Final = np.dtype([("base", "<u8"), ("length", "<u8")])
 _MMSGHDR_BYTES: Final = 64
+_libc: Final = ctypes.CDLL(None, use_errno=True)
 CONTROL_WORDS: Final = 4  # of eight bytes: length; level and type; seconds; nanoseconds (cmsg(3))
 CONTROL_BYTES: Final = 8 * CONTROL_WORDS
 LONGEST_WAIT_S: Final = 10.0  # that a datagram may have waited; more is a step of the wall clock
@@ -81,8 +82,7 @@ def release(descriptor: int) -> None:
 
     :raises OSError: when the kernel refuses.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.connect(descriptor, bytes(SOCKADDR_IN), SOCKADDR_IN) != 0:
+    if _libc.connect(descriptor, bytes(SOCKADDR_IN), SOCKADDR_IN) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 
