@@ -18,7 +18,18 @@ from agent_console.clocks import SiteClock, wall_now
 from agent_console.console import Console, NotSignedIn, ReadAudio, ReadPeaks, is_fragment, reason_of
 from agent_console.listening import Listenings
 from agent_console.live import HEARTBEAT_S, Streams
-from agent_console.routes import account, events, inbox, live_talks, recordings, requests, search, talk, users
+from agent_console.routes import (
+    account,
+    events,
+    inbox,
+    live_talks,
+    merging,
+    recordings,
+    requests,
+    search,
+    talk,
+    users,
+)
 from agent_console.routes import desk as queue
 from agent_console.security import Guard
 from agent_console.static_files import YEAR_S
@@ -70,6 +81,7 @@ def create_app(
     app.state.console = console
     for module in (account, queue, events, inbox, live_talks, recordings, requests, search, talk, users):
         app.include_router(module.router)
+    app.include_router(merging.router)
     app.include_router(requests.lists_router)
     _add_static(app, console)
     _add_errors(app, console)

@@ -31,9 +31,7 @@ async def queue(
     position = await console.desk.newest_position()  # read first, so that nothing falls between
     values = await _lines(console, actor, state, before)
     hotspots = await console.desk.neighbours.hotspots(actor)
-    return console.page(
-        request, "desk.html", position=position, before=before, hotspots=hotspots, **values
-    )
+    return console.page(request, "desk.html", position=position, before=before, hotspots=hotspots, **values)
 
 
 @router.get("/desk/hotspots")
