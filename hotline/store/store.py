@@ -11,6 +11,7 @@ from hotline.store.desk_writes import SqlDeskWrites
 from hotline.store.dispatches import SqlDispatches
 from hotline.store.due import SqlDue
 from hotline.store.guests import SqlGuests
+from hotline.store.indicators import SqlIndicators
 from hotline.store.journal import SqlJournal
 from hotline.store.legs import SqlLegs
 from hotline.store.neighbours import SqlNeighbours
@@ -49,6 +50,7 @@ class Store(
     SqlDue,
     SqlDecisions,
     SqlSearch,
+    SqlIndicators,
     SqlNeighbours,
     SqlDispatches,
 ):

@@ -1,0 +1,1 @@
+"""Indicators: figures of calls, requests and units, recomputed from the ledger by versioned formulas."""
