@@ -30,7 +30,6 @@ from hotline.media.lateness import add, percentile_ms
 from hotline.media.plan import (
     Bridge,
     ClosePort,
-    LegQuality,
     MediaCommand,
     MediaEvent,
     MediaFailed,
@@ -54,8 +53,8 @@ ADRIFT_S: Final = 10.0
 MOVED_AT_ONCE: Final = 20
 """Legs whose calls are told in one turn; each sends a re-INVITE."""
 NEXT_MOVED_S: Final = 0.02
-_OF_THE_PAST: Final = (LegQuality, RecordingClosed, RecordingPaused, RecordingResumed)
-"""What a plane may still tell of a leg that has left it."""
+_OF_THE_PAST: Final = (RecordingClosed, RecordingPaused, RecordingResumed)
+"""What a plane may still tell of a leg that has left it; its last word about the voice is none."""
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ import structlog
 
 from hotline.errors import HotlineError
 from hotline.events.ids import CallId
+from hotline.media.continued import continued
 from hotline.media.plan import LegQuality, MediaEvent, MediaFailed, PortMoved, VoiceFound, VoiceMissing
 
 log = structlog.get_logger("hotline.media")
@@ -63,16 +64,20 @@ class VoiceWatch:
         """Legs whose voice is missing now."""
         self.latest: dict[CallId, LegQuality] = {}
         """By leg, of those that go on."""
+        self._earlier: dict[CallId, LegQuality] = {}
+        """By leg, what planes had told that carried it before the one that does now."""
         self._unwritten: list[tuple[VoiceNote, datetime]] = []
         self._writing: asyncio.Task[None] | None = None
 
     def hear(self, event: MediaEvent) -> bool:
         """Take an event of the media plane; tell whether it was about a voice, and so for nobody else."""
         match event:
-            case LegQuality(is_final=True):
-                self._end(event)
             case LegQuality():
-                self.latest[event.call_id] = event
+                earlier = self._earlier.get(event.call_id)
+                told = event if earlier is None else continued(earlier, event)
+                self.latest[event.call_id] = told
+                if told.is_final:
+                    self._end(told)
             case VoiceMissing():
                 self._miss(event)
             case VoiceFound():
@@ -86,6 +91,8 @@ class VoiceWatch:
                 return False
             case PortMoved():  # another plane listens for it anew
                 self.missing.discard(event.call_id)
+                if event.call_id in self.latest:
+                    self._earlier[event.call_id] = replace(self.latest[event.call_id], is_final=False)
                 return False
             case _:
                 return False
@@ -108,6 +115,7 @@ class VoiceWatch:
     def _end(self, quality: LegQuality) -> None:
         self.missing.discard(quality.call_id)
         self.latest.pop(quality.call_id, None)
+        self._earlier.pop(quality.call_id, None)
         self.counts.legs += 1
         if quality.mos is not None:
             self.counts.poor += quality.mos < POOR

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from media_rig import FRAME, Phone, Rig, a_phone
+from media_rig import A_STEP_S, FRAME, Phone, Rig, a_phone
 from test_media_process import on_a_plane
 
 from hotline.events.ids import CallId
@@ -71,6 +71,7 @@ async def test_what_the_road_did_to_a_voice_is_told_and_so_is_the_way_back(rig: 
     port = (await rig.until(PortOpened)).local_port
     rig.plane.send(Play(C1, ["zh/beep"], 1))
     rig.plane.send(ExpectVoice(C1))
+    await asyncio.sleep(A_STEP_S)  # what comes before the plane has opened the port is thrown away
     talking = asyncio.create_task(talk(phone, port, 0.05, random.Random(11)))
     while not reporter.heard:
         await asyncio.sleep(0.01)

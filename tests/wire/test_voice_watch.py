@@ -15,6 +15,7 @@ from hotline.media.plan import (
     DigitPressed,
     LegQuality,
     MediaFailed,
+    PortMoved,
     VoiceFound,
     VoiceMissing,
 )
@@ -64,6 +65,38 @@ def test_the_quality_of_a_leg_is_written_and_observed_when_it_is_over() -> None:
             ("voice_mos", 4.4), ("voice_loss_ratio", 0.02), ("voice_jitter_seconds", 0.005)
         ]  # fmt: skip
         assert (watch.counts.legs, watch.counts.poor, watch.latest) == (1, 0, {})
+
+    play(story)
+
+
+def test_a_leg_that_two_planes_carried_has_one_quality_of_both() -> None:
+    async def story() -> None:
+        rig = Rig()
+        watch = rig.watch()
+        watch.hear(GOOD)
+        assert not watch.hear(PortMoved(C1, "198.51.100.1", 16000)), "its call must hear of that too"
+        watch.hear(replace(GOOD, expected=500))
+        assert watch.latest[C1].expected == 1500
+        bad = replace(
+            GOOD,
+            is_final=True,
+            mos=3.0,
+            expected=3000,
+            lost=300,
+            jitter_ms=9.0,
+            jitter_max_ms=8.0,
+            far_mos=4.0,
+        )
+        watch.hear(bad)
+        await watch.stop()
+        ((whole,),) = rig.written
+        assert whole == replace(
+            bad, mos=whole.mos, expected=4000, lost=310, late=20, jitter_ms=8.0, jitter_max_ms=9.0, sent=2000
+        )
+        assert whole.mos is not None
+        assert abs(whole.mos - 3.35) < 1e-9
+        assert watch.counts.legs == 1
+        assert watch._earlier == {}
 
     play(story)
 
