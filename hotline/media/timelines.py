@@ -134,24 +134,38 @@ class Timelines:
         if is_behind.any():  # a burst after a long stall: one by one, so that it stays in one piece
             is_good &= ~np.isin(slots, slots[is_behind])
         positions = self.flushed[slots] + ahead
-        is_taken = np.zeros(len(slots), np.bool_)
-        open_rows = int(np.count_nonzero(is_good))
-        for length in PACKET_SIZES:
-            if open_rows == 0:
-                break
-            rows = np.nonzero(is_good & (size == length))[0]
-            if len(rows):
-                self._rings.put(slots[rows], positions[rows], batch.data[rows, HEADER : HEADER + length])
-                is_taken[rows] = True
-                open_rows -= len(rows)
-        rows = np.nonzero(is_taken)[0]
+        if (is_good & (size == FRAME)).all():  # as nearly always: no row has to be picked out
+            self._rings.put(slots, positions, batch.data[:, HEADER : HEADER + FRAME])
+            rows = np.arange(len(slots))
+            others = rows[:0]
+        else:
+            rows, others = self._put_by_size(batch, slots, positions, np.where(is_good, size, 0))
         if len(rows):
             mine = slots[rows]
             np.maximum.at(self.edge, mine, positions[rows] + size[rows])
             self._sequence[mine] = (head[rows] & 0xFFFF).astype(np.uint16)
             self._idle[mine] = 0
             self._note_first(mine, positions[rows])
-        return rows, np.nonzero(~is_taken)[0]
+        return rows, others
+
+    def _put_by_size(
+        self, batch: Batch, slots: Slots, positions: NDArray[np.int64], size: NDArray[np.int64]
+    ) -> tuple[Slots, Slots]:
+        """Put the rows of usual sizes up to the rings; give these, and all others.
+
+        :param size: samples of each row; 0 for those that are not to be taken.
+        """
+        is_taken = np.zeros(len(slots), np.bool_)
+        open_rows = int(np.count_nonzero(size))
+        for length in PACKET_SIZES:
+            if open_rows == 0:
+                break
+            rows = np.nonzero(size == length)[0]
+            if len(rows):
+                self._rings.put(slots[rows], positions[rows], batch.data[rows, HEADER : HEADER + length])
+                is_taken[rows] = True
+                open_rows -= len(rows)
+        return np.nonzero(is_taken)[0], np.nonzero(~is_taken)[0]
 
     def _room(self, slots: Slots) -> NDArray[np.int64]:
         """Tell how far behind ``flushed`` a packet may end, in samples."""
