@@ -25,6 +25,7 @@ import structlog
 from hotline.desk.desk import Desk
 from hotline.errors import ConfigError, OutsideError
 from hotline.events.bus import LocalBus
+from hotline.events.ids import RequestNumber
 from hotline.exchange import Exchange, House, check_tls
 from hotline.flows import read_flow
 from hotline.intake.ports import Transcript
@@ -282,9 +283,13 @@ class Hotline:
     def _start_speech(self, store: Store, suggester: Suggester) -> None:
         settings = self.settings
 
-        def suggest(transcript: Transcript) -> Sequence[Suggestion]:
+        def suggest(transcript: Transcript, number: RequestNumber) -> Sequence[Suggestion]:
             heard = "，".join(segment.raw_text for segment in transcript.segments)
-            return suggester.suggest(transcript.text, raw_text=heard)
+            try:
+                home = store.home_region_blocking(number)
+            except OutsideError:
+                home = None  # a hint less; saving will tell what is wrong with the store
+            return suggester.suggest(transcript.text, raw_text=heard, home_region=home)
 
         speech = TranscriptionService(
             outbox=store,

@@ -49,7 +49,7 @@ NO_RECORDING: Final = "找不到录音，无法识别。"
 REASONS: Final = (SILENCE, NO_RECOGNISER, GAVE_UP, NO_RECORDING)
 """What a request may say about a missing text; the console translates these."""
 
-Suggest = Callable[[Transcript], Sequence[Suggestion]]
+Suggest = Callable[[Transcript, RequestNumber], Sequence[Suggestion]]
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ log = structlog.get_logger()
 class TranscriptionService:
     """Has recordings written down.
 
-    :param suggest: called in a thread, with each transcript.
+    :param suggest: called in a thread, with each transcript and the number of its request.
     :param recordings_dir: recordings with a relative path are below it.
     :param data_dir: the joined model is kept below it.
     :param model_dir: a model of the site's own; None for the packaged one.
@@ -207,7 +207,7 @@ class TranscriptionService:
             bound.info("speech.silence", audio_s=audio_s, took_s=took_s)
             await self._transcripts.fail_transcript(job.id, number, SILENCE)
             return
-        suggestions = await asyncio.to_thread(self._suggest, said.transcript)
+        suggestions = await asyncio.to_thread(self._suggest, said.transcript, number)
         await self._transcripts.save_transcript(job.id, number, said.transcript, suggestions)
         bound.info(
             "speech.transcribed", audio_s=audio_s, took_s=took_s, confidence=said.transcript.confidence

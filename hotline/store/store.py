@@ -12,6 +12,7 @@ from hotline.store.dispatches import SqlDispatches
 from hotline.store.due import SqlDue
 from hotline.store.guests import SqlGuests
 from hotline.store.indicators import SqlIndicators
+from hotline.store.homes import SqlHomes
 from hotline.store.journal import SqlJournal
 from hotline.store.legs import SqlLegs
 from hotline.store.neighbours import SqlNeighbours
@@ -53,6 +54,7 @@ class Store(
     SqlIndicators,
     SqlNeighbours,
     SqlDispatches,
+    SqlHomes,
 ):
     """Everything durable. Fills Journal, Transcripts, Notices, Remains, Outbox and DeskStore.
 

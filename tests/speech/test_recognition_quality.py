@@ -150,7 +150,7 @@ def test_a_recording_goes_through_the_service_and_its_process(tmp_path):
         service = TranscriptionService(
             outbox=store,
             transcripts=store,
-            suggest=lambda _: [],
+            suggest=lambda *_: [],
             recordings_dir=tmp_path,
             data_dir=tmp_path,
             config_dir=ROOT / "config",

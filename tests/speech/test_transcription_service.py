@@ -26,7 +26,7 @@ def a_service(store, folder, **changes):
         **{
             "outbox": store,
             "transcripts": store,
-            "suggest": lambda _: [SUGGESTION],
+            "suggest": lambda *_: [SUGGESTION],
             "recordings_dir": folder,
             "data_dir": folder,
             "workers": 1,
