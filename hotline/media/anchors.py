@@ -36,6 +36,7 @@ from hotline.media.plan import (
     SpeechStarted,
     StopPlaying,
     StopRecording,
+    Tap,
     Unbridge,
     WatchLevel,
 )
@@ -70,7 +71,9 @@ class Anchor:
     is_expected: bool = False
     """Its voice is missed when it does not come."""
     is_watched: bool = False
-    """Its level is told every second."""
+    """How loud it is is told."""
+    taps: list[str] = field(default_factory=list)
+    """Subscribers to its voice."""
     speaks_since: float | None = None
     talk: Talk | None = None
     """Whom it hears."""
@@ -110,6 +113,9 @@ class Anchors:
                 anchor.is_expected = True
             case WatchLevel():
                 anchor.is_watched = command.is_on
+            case Tap():
+                anchor.taps = [one for one in anchor.taps if one != command.subscriber]
+                anchor.taps += [command.subscriber] if command.is_on else []
             case ClosePort():
                 self._end_words(anchor, now)
                 self._leave(command.call_id)
@@ -226,6 +232,7 @@ class Anchors:
                 commands.append(WatchLevel(leg_id, True))
             if anchor.is_expected:
                 commands.append(ExpectVoice(leg_id))
+            commands += [Tap(leg_id, subscriber) for subscriber in anchor.taps]
             if anchor.talk is not None and not any(anchor.talk is one for one in talks):
                 talks.append(anchor.talk)
         for talk in talks:

@@ -33,6 +33,7 @@ from hotline.media.plan import (
     SpeechStarted,
     StopPlaying,
     StopRecording,
+    Tap,
     Unbridge,
     WatchLevel,
 )
@@ -159,6 +160,13 @@ def test_what_is_watched_and_expected_stays_so() -> None:
     assert set(map(type, anchors.rebuild([A], 2.0))) == {ExpectVoice, WatchLevel}
     anchors.note(WatchLevel(A, False), 3.0)
     assert anchors.rebuild([A], 4.0) == [ExpectVoice(A)]
+
+
+def test_who_listens_along_listens_on() -> None:
+    anchors = some(A)
+    for command in (Tap(A, "one"), Tap(A, "two"), Tap(A, "one"), Tap(A, "two", is_on=False)):
+        anchors.note(command, 1.0)
+    assert anchors.rebuild([A], 2.0) == [Tap(A, "one")]
 
 
 def test_commands_for_nobody_change_nothing() -> None:
