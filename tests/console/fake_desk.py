@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from hotline.desk.desk import Desk
-from hotline.desk.live_talks import LiveTalks
+from hotline.desk.live_talks import LiveTalk, LiveTalks, TalkGuest
 from hotline.desk.neighbours import Hotspot, Neighbours, SimilarRequest
 from hotline.desk.search import Searches
 from hotline.desk.views import (
@@ -150,6 +150,43 @@ class _FakeNeighbours:
 
     async def hotspots(self, *, limit: int) -> Sequence[Hotspot]:
         return self.desk.hotspots[:limit]
+
+
+LIVE_TALK = LiveTalk("c1", "in", "96156", "13800138000", "1001")
+
+
+class FakeCalls:
+    """One talk, between a caller and the agent wang."""
+
+    def __init__(self) -> None:
+        self.talk: LiveTalk | None = LIVE_TALK
+        self.asked: list[tuple[str, ...]] = []
+        self.refuses = False
+
+    def talks(self) -> list[LiveTalk]:
+        return [self.talk] if self.talk is not None else []
+
+    def talk_of(self, user_name: str) -> LiveTalk | None:
+        return self.talk if user_name == "wang" else None
+
+    def supervise(self, user_name: str, call_id: str, part: str) -> None:
+        if self.refuses:
+            raise Refused("you have no telephone", code="phone")
+        if self.talk is None or call_id != self.talk.call_id:
+            raise Refused("no such talk", code="missing")
+        self.asked.append((user_name, call_id, part))
+        self.talk = replace(self.talk, guests=(TalkGuest("1009", part, user_name, is_there=False),))
+
+    def leave(self, user_name: str, call_id: str) -> None:
+        self.asked.append((user_name, call_id, "leave"))
+        self.talk = LIVE_TALK
+
+    def invite(self, user_name: str, number: str) -> None:
+        self.talk = replace(LIVE_TALK, guests=(TalkGuest(number, "member", user_name, is_there=True),))
+
+    def dismiss(self, user_name: str, number: str) -> None:
+        self.asked.append((user_name, number, "dismiss"))
+        self.talk = LIVE_TALK
 
 
 class FakeDesk(Desk):

@@ -6,43 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from hotline.desk.live_talks import LiveTalk, TalkGuest
-from hotline.errors import Refused
+from console.fake_desk import LIVE_TALK as TALK
+from console.fake_desk import FakeCalls
+from hotline.desk.live_talks import TalkGuest
 
 pytestmark = pytest.mark.anyio
-
-TALK = LiveTalk("c1", "in", "96156", "13800138000", "1001")
-
-
-class FakeCalls:
-    """One talk, between a caller and the agent wang."""
-
-    def __init__(self) -> None:
-        self.talk: LiveTalk | None = TALK
-        self.asked: list[tuple[str, ...]] = []
-
-    def talks(self) -> list[LiveTalk]:
-        return [self.talk] if self.talk is not None else []
-
-    def talk_of(self, user_name: str) -> LiveTalk | None:
-        return self.talk if user_name == "wang" else None
-
-    def supervise(self, user_name: str, call_id: str, part: str) -> None:
-        if self.talk is None or call_id != self.talk.call_id:
-            raise Refused("no such talk", code="missing")
-        self.asked.append((user_name, call_id, part))
-        self.talk = replace(self.talk, guests=(TalkGuest("1009", part, user_name, is_there=False),))
-
-    def leave(self, user_name: str, call_id: str) -> None:
-        self.asked.append((user_name, call_id, "leave"))
-        self.talk = TALK
-
-    def invite(self, user_name: str, number: str) -> None:
-        self.talk = replace(TALK, guests=(TalkGuest(number, "member", user_name, is_there=True),))
-
-    def dismiss(self, user_name: str, number: str) -> None:
-        self.asked.append((user_name, number, "dismiss"))
-        self.talk = TALK
 
 
 @pytest.fixture

@@ -5,12 +5,19 @@ import { refresh, say, tell } from './page.js'
 const EVERY_MS = 3000
 const place = document.getElementById('talk-guests')
 
+let shown = ''
+
 function show(text) {
-  if (place.innerHTML !== text) place.innerHTML = text
+  if (shown !== text) place.innerHTML = shown = text
+}
+
+function isTyping() {
+  const at = document.activeElement
+  return place.contains(at) && at.tagName === 'INPUT' && at.value !== ''
 }
 
 function look() {
-  if (!document.hidden && !place.contains(document.activeElement)) refresh('guests', '/talk/guests', show)
+  if (!document.hidden && !isTyping()) refresh('guests', '/talk/guests', show)
 }
 
 if (place) {

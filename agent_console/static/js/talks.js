@@ -6,12 +6,22 @@ import { refresh, say, tell } from './page.js'
 const EVERY_MS = 2000
 const place = document.getElementById('talks')
 
+function buttonOf(call, part) {
+  return [...place.querySelectorAll('button')].find(one => one.value === part && one.form.elements.call.value === call)
+}
+
+let shown = ''
+
 function show(text) {
-  if (place.innerHTML !== text) place.innerHTML = text
+  if (shown === text) return
+  const at = place.contains(document.activeElement) ? document.activeElement : null
+  const [call, part] = at?.form ? [at.form.elements.call.value, at.value] : []
+  place.innerHTML = shown = text
+  if (call) buttonOf(call, part)?.focus()
 }
 
 function look() {
-  if (!document.hidden && !place.contains(document.activeElement)) refresh('talks', '/talks/rows', show)
+  if (!document.hidden) refresh('talks', '/talks/rows', show)
 }
 
 place.addEventListener('submit', async event => {
@@ -19,7 +29,7 @@ place.addEventListener('submit', async event => {
   const form = event.target
   const pressed = event.submitter
   const values = new FormData(form, pressed)
-  const answer = await fetch(pressed?.formAction ?? form.action, {
+  const answer = await fetch(pressed?.hasAttribute('formaction') ? pressed.formAction : form.action, {
     method: 'POST', body: new URLSearchParams(values), credentials: 'same-origin', headers: { 'HX-Request': 'true' },
   })
   if (answer.ok) show(await answer.text())
