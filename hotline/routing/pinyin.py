@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from pypinyin import Style, lazy_pinyin
-
 NEAR: Final = 0.2
 """Cost of a merger that whole regions speak (zh/z, in/ing)."""
 CLOSE: Final = 0.3
@@ -104,6 +102,8 @@ def syllables_of(text: str) -> list[str]:
 
 @lru_cache(maxsize=256)  # places, kinds and danger are looked for in the same text one after the other
 def _read(text: str) -> tuple[str, ...]:
+    from pypinyin import Style, lazy_pinyin  # its tables take a third of the start of any command
+
     found = lazy_pinyin(text, style=Style.NORMAL)
     if len(found) == len(text):
         return tuple(found)
