@@ -26,7 +26,6 @@ from hotline.errors import ConfigError
 from hotline.events.ids import CallId
 from hotline.media.anchors import Anchors, members_of
 from hotline.media.commands import MAY_BE_LATE
-from hotline.media.lateness import add, percentile_ms
 from hotline.media.plan import (
     Bridge,
     ClosePort,
@@ -45,6 +44,7 @@ from hotline.media.plan import (
 from hotline.media.ports import even_ports
 from hotline.wire.media_link import AWAY, DIED, MediaPlane
 from hotline.wire.media_messages import PlaneReady
+from hotline.wire.media_views import late_ms, view_of
 from hotline.wire.reactor import Clock, Delayed
 from hotline.wire.recorder import RESERVE_BYTES
 
@@ -150,8 +150,8 @@ class MediaPlanes:
 
     def lateness_s(self, share: float) -> dict[str, float]:
         """Tell for each plane how late this share of the last minute's steps were at most."""
-        told = {str(plane.number): _late_ms(plane, share) for plane in self.planes}
-        return {number: late_ms / 1000 for number, late_ms in told.items() if late_ms is not None}
+        told = {str(plane.number): late_ms(plane, share) for plane in self.planes}
+        return {number: most_ms / 1000 for number, most_ms in told.items() if most_ms is not None}
 
     def dropped(self) -> dict[str, float]:
         """Tell how many packets were not heard, by reason, since the planes began."""
@@ -362,33 +362,6 @@ class MediaPlanes:
         home = self._home.get(event.call_id)
         if home is None or home == number or isinstance(event, _OF_THE_PAST):
             self._on_event(event)
-
-
-def view_of(plane: MediaPlane, legs: int) -> dict[str, Any]:
-    """Tell how a plane is, as JSON can carry it."""
-    ready, status = plane.ready, plane.status
-    return {
-        "plane": plane.number,
-        "pid": plane.pid,
-        "state": "ready" if plane.is_ready else "away",
-        "legs": legs,
-        "ports_free": plane.free_ports,
-        "ports": plane.ports,
-        "backlog": plane.backlog,
-        "scheduling": ready.scheduling if ready is not None else "",
-        "refused": list(ready.refused) if ready is not None else [],
-        "late_p50_ms": _late_ms(plane, 0.5),
-        "late_p99_ms": _late_ms(plane, 0.99),
-        "late_most_ms": max((one.most_late_ms for one in plane.minute), default=None),
-        "dropped": status.dropped if status is not None else {},
-        "unwritten_bytes": status.unwritten_bytes if status is not None else 0,
-        "held_up_s": status.held_up_s if status is not None else 0.0,
-        "deaths": plane.deaths,
-    }
-
-
-def _late_ms(plane: MediaPlane, share: float) -> float | None:
-    return percentile_ms(add(one.steps for one in plane.minute), share)
 
 
 def share_ports(port_low: int, port_high: int, workers: int) -> list[tuple[int, int]]:
