@@ -135,13 +135,17 @@ class Console:
             message, values = wording.waited(minutes_since(since, now))
             return language.say(message, **values)
 
+        def lasting(seconds: int) -> str:
+            message, values = wording.lasting(seconds)
+            return language.say(message, **values)
+
         def icon(name: str) -> Markup:
             return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
                 self.static.url("icons.svg"), name
             )
 
         environment.filters.update(
-            short=self.clock.short, full=self.clock.full, waited=waited, say=language.say
+            short=self.clock.short, full=self.clock.full, waited=waited, lasting=lasting, say=language.say
         )
         environment.globals.update(
             site_name=self.site_name,

@@ -24,6 +24,7 @@ from agent_console.routes import (
     inbox,
     live_talks,
     merging,
+    moves,
     recordings,
     requests,
     search,
@@ -83,6 +84,7 @@ def create_app(
         app.include_router(module.router)
     app.include_router(merging.router)
     app.include_router(requests.lists_router)
+    app.include_router(moves.router)
     _add_static(app, console)
     _add_errors(app, console)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from hotline.desk.views import ClockView
 from hotline.events import record
 
 
@@ -216,6 +217,8 @@ TIMERS: Final[Mapping[str, str]] = {
     "follow_up": N_("Ask the caller"),
     "decide_unsolved": N_("Decide what is next"),
 }
+ANSWERS: Final[Mapping[str, str]] = {"rework": "no", "refer_unsolved": "no", "close": "yes"}
+"""What the caller said, where a move says it."""
 REFUSALS: Final[Mapping[str, str]] = {
     "login": N_(
         "User name or password is wrong, or there were too many attempts. "
@@ -266,6 +269,24 @@ def differs(heard: str, written: str) -> bool:
 def sign_of(table: Mapping[str, Sign], code: str) -> Sign:
     """Look up a sign; an unknown code is shown as it is, so that nothing is hidden."""
     return table.get(code) or Sign(code, "ring", "quiet")
+
+
+def clock_tone(clock: ClockView) -> str:
+    """Choose the colour of a deadline: quiet, four fifths gone, late."""
+    if clock.left_s < 0:
+        return "bad"
+    return "wait" if clock.due_at is not None and clock.share_pct >= 80 else "quiet"
+
+
+def lasting(seconds: int) -> tuple[str, dict[str, int]]:
+    """Choose the message that tells how long something lasts, and its values; the sign is left out."""
+    hours = abs(seconds) // 3600
+    if hours < 48:
+        return waited(abs(seconds) // 60)
+    return DAYS, {"d": hours // 24, "h": hours % 24}
+
+
+DAYS: Final = N_("%(d)s d %(h)s h")
 
 
 def waited(minutes: int) -> tuple[str, dict[str, int]]:

@@ -193,6 +193,15 @@ def _labels(lists: Choices, page: RequestPage) -> dict[tuple[str, str], str]:
     return labels
 
 
+def _asks_unit(page: RequestPage) -> bool:
+    return any({"unit", "any_unit"} & offer.asks for offer in page.moves)
+
+
+async def values_of(console: Console, actor: Actor, page: RequestPage) -> dict[str, object]:
+    """Gather what the page of a request shows, with its form as it is now."""
+    return await _values(console, actor, page, fresh(page))
+
+
 async def _values(
     console: Console,
     actor: Actor,
@@ -224,4 +233,5 @@ async def _values(
         "changes": changes,
         "is_stale": is_stale,
         "done": done,
+        "units": await console.desk.units(actor) if _asks_unit(page) else [],
     }

@@ -174,3 +174,8 @@ onKeys({
     else document.getElementById('back').click()
   },
 })
+
+// -- moves: what is being filled in stays as it is while others change the page -----------------
+document.getElementById('moves').addEventListener('toggle', event => {
+  event.target.toggleAttribute('hx-morph-skip', event.target.open)
+}, true)
