@@ -26,6 +26,7 @@ from hotline.store.retention import SqlRetention
 from hotline.store.search import SqlSearch
 from hotline.store.seed import SqlSeed
 from hotline.store.transcripts import SqlTranscripts
+from hotline.store.upkeep import SqlUpkeep
 from hotline.store.users import SqlUsers
 
 
@@ -52,6 +53,7 @@ class Store(
     SqlDecisions,
     SqlSearch,
     SqlIndicators,
+    SqlUpkeep,
     SqlNeighbours,
     SqlDispatches,
     SqlHomes,
