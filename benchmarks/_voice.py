@@ -35,6 +35,8 @@ PROMPT_S = (240, 1)
 DIALLED_PER_S = 40.0
 HUNG_UP_PER_S = 40.0
 ANSWER_WAIT_S = 20.0
+ATTEMPTS = 6
+"""How often a caller who is refused (503) dials, a second and more after the time before."""
 
 
 def compiled(name: str, folder: Path) -> Path:
@@ -165,7 +167,7 @@ class Callers:
 
 
 class Dialler:
-    """Callers' signalling, as plain as it can be: INVITE, ACK and BYE over UDP, nothing is repeated.
+    """Callers' signalling, as plain as it can be: INVITE, ACK and BYE over UDP, no message is repeated.
 
     :param to: port of the product.
     """
@@ -179,15 +181,33 @@ class Dialler:
         self._to = to
         self._answers: dict[int, dict[str, str]] = {}
         self._ended: set[int] = set()
-        self.refused: list[str] = []
+        self._refused: dict[int, str] = {}
+        self._attempts: dict[int, int] = {}
+        self.refusals = 0
+        """How often somebody had to dial once more."""
 
     def dial(self, callers: Callers) -> None:
         """Call for each of them, and let each speak as soon as there is an answer.
 
-        :raises SystemExit: when one is refused, or not answered.
+        :raises SystemExit: when one is refused again and again, or not answered.
         """
+        waiting = list(range(callers.calls))
+        for _ in range(ATTEMPTS):
+            self._dial_all(callers, waiting)
+            waiting = sorted(self._refused)
+            if not waiting:
+                break
+            self.refusals += len(waiting)
+            time.sleep(1.0)
+        if len(self._answers) < callers.calls:
+            told = ", ".join(sorted(set(self._refused.values()))) or "nothing came"
+            raise SystemExit(f"{len(self._answers)} of {callers.calls} calls were answered; {told}")
+
+    def _dial_all(self, callers: Callers, waiting: list[int]) -> None:
         due = time.monotonic()
-        for caller in range(callers.calls):
+        self._refused.clear()
+        for caller in waiting:
+            self._attempts[caller] = self._attempts.get(caller, 0) + 1
             port = callers.low + 2 * caller
             terms = (
                 f"v=0\r\no=- {caller} 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
@@ -197,11 +217,6 @@ class Dialler:
             due += 1 / DIALLED_PER_S
             self._listen(callers, due, callers.calls + 1)
         self._listen(callers, time.monotonic() + ANSWER_WAIT_S, callers.calls)
-        if len(self._answers) < callers.calls:
-            silent = callers.calls - len(self._answers) - len(self.refused)
-            raise SystemExit(
-                f"{silent} calls were not answered, and {self.refused[:5]} were the first refused"
-            )
 
     def hang_up(self, callers: Callers) -> None:
         """End all calls."""
@@ -219,19 +234,23 @@ class Dialler:
         """Let go of the port."""
         self._end.close()
 
-    def _send(self, caller: int, method: str, number: int, to: str, body: str = "") -> None:
+    def _send(
+        self, caller: int, method: str, number: int, to: str, body: str = "", transaction: str = ""
+    ) -> None:
+        attempt = self._attempts[caller]
+        branch = f"z9hG4bK{caller}x{attempt}x{transaction or method}"
         kind = "Content-Type: application/sdp\r\n" if body else ""
         message = (
             f"{method} sip:96156@127.0.0.1:{self._to} SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP {self._here};branch=z9hG4bK{caller}x{number}{method};rport\r\n"
+            f"Via: SIP/2.0/UDP {self._here};branch={branch};rport\r\n"
             f"Max-Forwards: 70\r\nFrom: <sip:1390000{caller:04}@127.0.0.1>;tag=t{caller}\r\nTo: {to}\r\n"
-            f"Call-ID: voice-{caller}@{self._here}\r\nCSeq: {number} {method}\r\n"
+            f"Call-ID: voice-{caller}-{attempt}@{self._here}\r\nCSeq: {number} {method}\r\n"
             f"Contact: <sip:load@{self._here}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         )
         self._end.send(message.encode())
 
     def _listen(self, callers: Callers, until: float, enough: int) -> None:
-        while len(self._answers) + len(self.refused) < enough:
+        while len(self._answers) + len(self._refused) < enough:
             left = until - time.monotonic()
             if left <= 0:
                 return
@@ -246,7 +265,7 @@ class Dialler:
         head, _, body = text.partition("\r\n\r\n")
         first, *rest = head.split("\r\n")
         fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
-        caller = int(fields["call-id"].partition("@")[0].removeprefix("voice-"))
+        caller, attempt = map(int, fields["call-id"].partition("@")[0].split("-")[1:])
         status = first.split()[1] if first.startswith("SIP/2.0 ") else ""
         if not status or status.startswith("1"):
             return
@@ -258,7 +277,9 @@ class Dialler:
                 self._answers[caller] = fields
                 callers.send(caller, int(body.partition("m=audio ")[2].split()[0]))
         else:
-            self.refused.append(first)
+            self._send(caller, "ACK", 1, fields["to"], transaction="INVITE")
+            if attempt == self._attempts[caller]:
+                self._refused[caller] = first
 
 
 def run_floor(calls: int, seconds: float, folder: Path, low: int) -> float:
