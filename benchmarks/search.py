@@ -100,7 +100,8 @@ def fill(writing: Writing, first: int, people: int, rng: random.Random) -> None:
             {"number": number, "recording_id": f"{call}-1", "call_id": call, "language": "zh",
              "for_agent": False, "state": STATES[min(4, rng.randrange(60))], "priority": "P3",
              "opened_at": at, "version": 1, "place": "", "edited_text": "",
-             "transcript_state": "done", "text": sentence(rng), "confidence": "high", "model": "m", "level": 0}
+             "transcript_state": "done", "text": sentence(rng), "confidence": "high",
+             "model": "m", "level": 0}
         )  # fmt: skip
     for table, rows in ((CallRow, calls), (RecordingRow, recordings), (RequestRow, requests)):
         writing.session.execute(insert(table), rows)
