@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import JSON, Index, func, select, text
+from sqlalchemy import JSON, Index, and_, case, distinct, func, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.desk.neighbours import Hotspot, SimilarRequest
 from hotline.events.record import HOTSPOT_COOLED, HOTSPOT_GREW, HOTSPOT_RAISED
 from hotline.routing.crowds import LOOK_BACK, RECENT, Crowd, Filed, crowds
-from hotline.routing.hotspots import WINDOWS, Change, Level, change_of, read_key
+from hotline.routing.hotspots import PAST_DAYS, WINDOWS, Change, Level, change_of, heat_of, read_key
 from hotline.routing.similar import NEAR_DAYS, most_similar, traits_of
 from hotline.store.desk_reads import has_order, lines_of
 from hotline.store.tables import Base, CallRow, KindRow, RegionRow, RequestRow
@@ -108,28 +107,60 @@ def _candidates(
 
 
 # -- hotspots -----------------------------------------------------------------------------------------
+# Who withholds her number may be anybody: each of her calls counts as another caller's.
+_CALLER: Final = case((or_(CallRow.withheld, CallRow.caller == ""), CallRow.call_id), else_=CallRow.caller)
+
+
 def _filed(session: Session, at: datetime) -> dict[str, list[Filed]]:
-    """Read what was filed under the keys that may be hot."""
-    fewest = min(window.fewest for window in WINDOWS)
+    """Read what was filed under the keys that are hot; few are, so the database counts first."""
+    filed: dict[str, list[Filed]] = {}
+    for key in _hot_keys(session, at):
+        rows = session.execute(
+            select(HeatRow.number, HeatRow.opened_at, _CALLER)
+            .join(RequestRow, RequestRow.number == HeatRow.number)
+            .join(CallRow, CallRow.call_id == RequestRow.call_id)
+            .where(HeatRow.key == key, HeatRow.opened_at > at - LOOK_BACK, HeatRow.opened_at <= at)
+        )
+        filed[key] = [Filed(number, opened_at, caller) for number, opened_at, caller in rows]
+    return filed
+
+
+def _hot_keys(session: Session, at: datetime) -> list[str]:
+    """Count callers by key in every window and in the weeks before it, and judge the counts."""
+    begins = [at - timedelta(hours=window.hours) for window in WINDOWS]
+    past = timedelta(days=PAST_DAYS)
+    since = HeatRow.opened_at
+    recent = [func.count(distinct(case((since > begin, _CALLER)))) for begin in begins]
+    before = [
+        func.count(distinct(case((and_(since > begin - past, since <= begin), _CALLER)))) for begin in begins
+    ]
+    # Only keys with enough requests of late are looked at further back.
     may_be_hot = (
         select(HeatRow.key)
-        .where(HeatRow.opened_at > at - RECENT, HeatRow.opened_at <= at)
+        .where(since > at - RECENT, since <= at)
         .group_by(HeatRow.key)
-        .having(func.count() >= fewest)
+        .having(
+            or_(
+                *(
+                    func.sum(case((since > begin, 1), else_=0)) >= window.fewest
+                    for begin, window in zip(begins, WINDOWS, strict=True)
+                )
+            )
+        )
     )
     rows = session.execute(
-        select(
-            HeatRow.key, HeatRow.number, HeatRow.opened_at, CallRow.caller, CallRow.withheld, CallRow.call_id
-        )
+        select(HeatRow.key, *recent, *before)
         .join(RequestRow, RequestRow.number == HeatRow.number)
         .join(CallRow, CallRow.call_id == RequestRow.call_id)
-        .where(HeatRow.key.in_(may_be_hot), HeatRow.opened_at > at - LOOK_BACK, HeatRow.opened_at <= at)
+        .where(HeatRow.key.in_(may_be_hot), since > at - LOOK_BACK, since <= at)
+        .group_by(HeatRow.key)
     )
-    filed: dict[str, list[Filed]] = defaultdict(list)
-    for key, number, opened_at, caller, withheld, call_id in rows:
-        # Who withholds her number may be anybody: each of her calls counts as another caller's.
-        filed[key].append(Filed(number, opened_at, call_id if withheld or not caller else caller))
-    return filed
+    hot = []
+    for key, *counts in rows:
+        callers = [int(count) for count in counts]
+        if heat_of(tuple(callers[: len(WINDOWS)]), tuple(callers[len(WINDOWS) :])) is not None:
+            hot.append(str(key))
+    return hot
 
 
 def _open(session: Session) -> list[HotspotRow]:
