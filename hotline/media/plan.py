@@ -313,7 +313,7 @@ class DigitPressed:
 
 @dataclass(frozen=True, slots=True)
 class LevelHeard:
-    """How loud the call was in the last second of its voice."""
+    """How loud the call was in the last fifth of a second of its voice."""
 
     call_id: CallId
     dbov: float

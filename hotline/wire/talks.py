@@ -7,16 +7,19 @@ only then the event is written, with who wanted it and why.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import structlog
 
 from hotline.desk.views import TalkView
+from hotline.desk.voices import voice_view, worst_first
 from hotline.errors import OutsideError
 from hotline.events.ids import CallId, RecordingId
 from hotline.media.plan import (
+    LegQuality,
+    LevelHeard,
     MediaCommand,
     MediaEvent,
     PauseRecording,
@@ -25,6 +28,7 @@ from hotline.media.plan import (
     RecordingResumed,
     ResumeRecording,
 )
+from hotline.wire.meters import Meter, Meters
 
 LONGEST_PAUSE_S: Final = 120.0
 """A pause that is forgotten ends by itself: what is said later must not be lost."""
@@ -61,6 +65,9 @@ class Talks:
 
     :param call_of: finds the call that is being recorded and in which one of these telephones talks.
     :param phones_of: tells the telephones of a person.
+    :param legs_of: tells the legs of a call, the caller's by the call's own name.
+    :param quality_of: tells how good a leg's voice is so far.
+    :param is_missing: tells whether a leg's voice is missing now.
     """
 
     def __init__(
@@ -69,8 +76,14 @@ class Talks:
         notes: PauseNotes,
         call_of: Callable[[Collection[str]], CallId | None],
         phones_of: Callable[[str], Collection[str]],
+        *,
+        legs_of: Callable[[CallId], Sequence[CallId]] = lambda _call_id: (),
+        quality_of: Callable[[CallId], LegQuality | None] = lambda _leg_id: None,
+        is_missing: Callable[[CallId], bool] = lambda _leg_id: False,
     ) -> None:
         self._send, self._notes = send, notes
+        self._legs_of, self._quality_of, self._is_missing = legs_of, quality_of, is_missing
+        self._meters = Meters(send, legs_of)
         self._call_of, self._phones_of = call_of, phones_of
         self._wishes: dict[CallId, _Wish] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -81,7 +94,20 @@ class Talks:
         if call_id is None:
             return None
         wish = self._wishes.get(call_id)
-        return TalkView(call_id, is_paused=wish is not None and wish.is_paused)
+        voices = [
+            voice_view(
+                self._quality_of(leg_id),
+                "caller" if leg_id == call_id else "other",
+                is_missing=self._is_missing(leg_id),
+            )
+            for leg_id in self._legs_of(call_id)
+        ]
+        return TalkView(call_id, wish is not None and wish.is_paused, tuple(worst_first(voices)))
+
+    def follow(self, user_name: str) -> Meter | None:
+        """Begin to look at how loud a person's talk is; None when she is in none."""
+        call_id = self._call_of(self._phones_of(user_name))
+        return self._meters.follow(call_id) if call_id is not None else None
 
     def pause(self, user_name: str, reason: str) -> bool:
         """Pause the recording of a person's talk; False when she is in none."""
@@ -101,8 +127,15 @@ class Talks:
         self._send(ResumeRecording(call_id))
         return True
 
-    def hear(self, event: MediaEvent) -> None:
-        """Take note of what the media plane did."""
+    def hear(self, event: MediaEvent) -> bool:
+        """Take note of what the media plane did; tell whether it was for nobody else."""
+        if isinstance(event, LevelHeard):
+            self._meters.hear(event)
+            return True
+        self._note(event)
+        return False
+
+    def _note(self, event: MediaEvent) -> None:
         if not isinstance(event, RecordingPaused | RecordingResumed | RecordingClosed):
             return
         wish = self._wishes.get(event.call_id)
