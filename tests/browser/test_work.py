@@ -228,7 +228,7 @@ def test_the_queue_is_walked_by_keys(stand, open_browser) -> None:
     page.keyboard.press("Escape")
     page.wait_for_url("**/desk")
     page.keyboard.press("2")
-    page.wait_for_url("**/desk?state=accepted")
+    page.wait_for_url("**/desk?state=draft")
 
 
 def test_a_narrowed_list_loses_what_moved_on(stand, open_browser) -> None:
