@@ -38,8 +38,9 @@ from hotline.tickets.service_request import (
     ServiceRequest,
     Step,
     WorkOrder,
-    as_json,
+    changes_of,
     from_json,
+    with_changes,
 )
 from hotline.tickets.timers import Timer
 
@@ -153,7 +154,7 @@ def apply(request: ServiceRequest | None, step: Step) -> ServiceRequest:
         return from_json(step.changed)
     if step.number != request.number:
         raise LocalProtocolError(f"a step of {step.number} was applied to {request.number}")
-    after = from_json({**as_json(request), **step.changed})
+    after = with_changes(request, step.changed)
     if step.unit:
         order = request.open_order(step.unit)
         origin: str = order.state.value if order else ""
@@ -251,8 +252,6 @@ def _stamped(request: ServiceRequest, actor: Actor, at: datetime) -> ServiceRequ
 def _step(
     before: ServiceRequest | None, after: ServiceRequest, move: str, actor: Actor, at: datetime, given: Given
 ) -> Step:
-    old = as_json(before) if before is not None else {}
-    new = as_json(after)
     return Step(
         number=after.number,
         at=at,
@@ -262,7 +261,7 @@ def _step(
         origin=before.state.value if before is not None else "",
         target=after.state.value,
         said=_said(given),
-        changed={key: value for key, value in new.items() if key not in old or old[key] != value},
+        changed=changes_of(before, after),
     )
 
 

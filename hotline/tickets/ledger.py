@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -125,7 +125,8 @@ RECORDING: Final = "recording"
 
 def append_step(last: Row | None, step: Step) -> Row:
     """Make the row of a step."""
-    return append(last, STEP, step.at, {**asdict(step), "at": step.at.isoformat()})
+    body = {f.name: getattr(step, f.name) for f in fields(step)}
+    return append(last, STEP, step.at, body | {"at": step.at.isoformat()})
 
 
 def append_recording(last: Row | None, at: datetime, *, name: str, number: str, sha256: str) -> Row:

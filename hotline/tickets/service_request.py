@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -112,6 +112,24 @@ def from_json(tree: Mapping[str, Any]) -> ServiceRequest:
     :raises KeyError: when a field is missing.
     """
     return ServiceRequest(**{f.name: _READ.get(f.name, _same)(tree[f.name]) for f in fields(ServiceRequest)})
+
+
+def changes_of(before: ServiceRequest | None, after: ServiceRequest) -> Json:
+    """Write the fields that differ from before, as ``as_json`` would; all of them when there is no before."""
+    names = [f.name for f in fields(after)]
+    return {
+        name: _write(getattr(after, name))
+        for name in names
+        if before is None or getattr(before, name) != getattr(after, name)
+    }
+
+
+def with_changes(request: ServiceRequest, changed: Mapping[str, Any]) -> ServiceRequest:
+    """Make the next request of the fields that ``changes_of`` wrote.
+
+    :raises ValueError: when a word is none of ours.
+    """
+    return replace(request, **{name: _READ.get(name, _same)(value) for name, value in changed.items()})
 
 
 def _write(value: object) -> object:
