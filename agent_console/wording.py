@@ -81,6 +81,15 @@ TRANSCRIPT_STATES: Final[Mapping[str, Sign]] = {
     "done": Sign(N_("Transcribed"), "check", "good"),
     "failed": Sign(N_("No transcript, please listen"), "ear", "bad"),
 }
+VOICE_GRADES: Final[Mapping[str, Sign]] = {
+    "unknown": Sign(N_("Line not measured yet"), "ring", "quiet"),
+    "very_good": Sign(N_("Line very good"), "check", "good"),
+    "good": Sign(N_("Line good"), "check", "good"),
+    "fair": Sign(N_("Line fair"), "half", "info"),
+    "poor": Sign(N_("Line poor"), "triangle", "wait"),
+    "bad": Sign(N_("Line bad"), "cross", "bad"),
+    "unheard": Sign(N_("Not heard"), "cross", "bad"),
+}
 PRIORITIES: Final[Mapping[str, Sign]] = {
     "P1": Sign(N_("P1 emergency"), "bars-4", "bad"),
     "P2": Sign(N_("P2 urgent"), "bars-3", "wait"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
-from agent_console.console import SharedConsole, SignedIn
+from agent_console.console import Console, SharedConsole, SignedIn
+from hotline.desk.ports import TalkMeter
 
 router = APIRouter()
 
@@ -19,6 +22,26 @@ async def talk(request: Request, console: SharedConsole, actor: SignedIn) -> Res
     if view is None:
         return Response(status_code=204)
     return console.page(request, "parts/talk.html", talk=view)
+
+
+@router.get("/talk/levels")
+async def levels(console: SharedConsole, actor: SignedIn) -> Response:
+    """Stream how loud the two sides are, five times a second at most; ends with the talk."""
+    meter = console.desk.follow_talk(actor)
+    if meter is None:
+        return Response(status_code=204)  # an EventSource does not come back after this
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_levels(console, meter), media_type="text/event-stream", headers=headers)
+
+
+async def _levels(console: Console, meter: TalkMeter) -> AsyncIterator[bytes]:
+    try:
+        while not console.streams.closing and (heard := await meter.levels()) is not None:
+            sides = {"caller": heard.caller, "other": heard.other}
+            yield f"data: {json.dumps(sides)}\n\n".encode()
+        yield b"event: ended\ndata: {}\n\n"
+    finally:
+        meter.close()
 
 
 @router.post("/talk/pause")

@@ -1,4 +1,4 @@
-"""How loud callers are, for whoever looks on: the mean over a fifth of a second, only where it is asked for."""
+"""How loud callers are, for whoever looks on: the mean over a fifth of a second, where it is asked for."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from hotline.desk.views import (
     RequestLine,
     RequestPage,
     SegmentView,
+    TalkLevels,
     TalkView,
     UnitChoice,
 )
@@ -113,6 +114,19 @@ class _User:
     password: str
 
 
+class FakeMeter:
+    """Two readings, then the talk is over."""
+
+    def __init__(self, desk: FakeDesk) -> None:
+        self._desk, self._left = desk, [TalkLevels(-20.0, None), TalkLevels(-31.5, -42.0)]
+
+    async def levels(self) -> TalkLevels | None:
+        return self._left.pop(0) if self._left else None
+
+    def close(self) -> None:
+        self._desk.meters_closed += 1
+
+
 class _FakeSearch:
     """What the store finds: all words in text or place, and the chosen state and unit."""
 
@@ -201,6 +215,7 @@ class FakeDesk(Desk):
         self.now = NOON
         self.listened: list[str] = []
         self.talk_now: TalkView | None = None
+        self.meters_closed = 0
         self.talks: set[str] = set()
         """Numbers of requests whose recordings hold both sides."""
         self.mail_error = ""
@@ -465,6 +480,9 @@ class FakeDesk(Desk):
 
     def talk(self, actor: Actor) -> TalkView | None:
         return self.talk_now
+
+    def follow_talk(self, actor: Actor) -> FakeMeter | None:
+        return FakeMeter(self) if self.talk_now is not None else None
 
     def pause_recording(self, actor: Actor, reason: str) -> None:
         if self.talk_now is None or reason != "number":

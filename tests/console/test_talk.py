@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotline.desk.views import TalkView
+from hotline.desk.views import TalkView, VoiceView
 
 pytestmark = pytest.mark.anyio
 
@@ -28,3 +28,31 @@ async def test_who_is_in_no_talk_is_told_so(visit) -> None:
 async def test_a_stranger_sees_no_talk(visit, desk) -> None:
     desk.talk_now = TalkView("c1", is_paused=False)
     assert (await visit().get("/talk")).status_code in {303, 401}
+
+
+async def test_the_voices_of_a_talk_are_told_in_words_with_loss_and_alarm(visit, desk) -> None:
+    caller = VoiceView("caller", "poor", 3.2, 0.04, is_missing=False)
+    other = VoiceView("other", "unheard", None, 0.0, is_missing=True)
+    desk.talk_now = TalkView("c1", is_paused=False, voices=(caller, other))
+    page = (await visit("wang").get("/talk")).text
+    for words in (
+        "线路较差",
+        "丢失4%",
+        "听不到声音",
+        "对方没有声音",
+        'data-side="caller"',
+        'data-side="other"',
+    ):
+        assert words in page
+
+
+async def test_levels_are_streamed_until_the_talk_is_over(visit, desk) -> None:
+    wang = visit("wang")
+    assert (await wang.get("/talk/levels")).status_code == 204
+    desk.talk_now = TalkView("c1", is_paused=False)
+    told = (await wang.get("/talk/levels")).text
+    assert told == (
+        'data: {"caller": -20.0, "other": null}\n\ndata: {"caller": -31.5, "other": -42.0}\n\n'
+        "event: ended\ndata: {}\n\n"
+    )
+    assert desk.meters_closed == 1

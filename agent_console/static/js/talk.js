@@ -5,12 +5,33 @@ import { onKeys, refresh } from './page.js'
 const EVERY_MS = 3000
 const place = document.getElementById('talk')
 
+let shown = ''
+let levels = null
+
 function show(text) {
-  if (place.innerHTML !== text) place.innerHTML = text
+  if (shown !== text) place.innerHTML = shown = text
+  follow(!document.hidden && place.querySelector('meter') !== null)
+}
+
+// How loud both sides are, while the page is seen and the talk goes on.
+function follow(wanted) {
+  if (!wanted) {
+    levels?.close()
+    levels = null
+  } else if (!levels || levels.readyState === EventSource.CLOSED) {
+    levels = new EventSource('/talk/levels')
+    levels.onmessage = message => {
+      for (const [side, dbov] of Object.entries(JSON.parse(message.data))) {
+        for (const meter of place.querySelectorAll(`meter[data-side=${side}]`)) meter.value = dbov ?? -60
+      }
+    }
+    levels.addEventListener('ended', () => follow(false))
+  }
 }
 
 function look() {
-  if (!document.hidden) refresh('talk', '/talk', show)
+  if (document.hidden) follow(false)
+  else refresh('talk', '/talk', show)
 }
 
 async function change(form) {
