@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from agent_console.clocks import wall_now
 from browser.conftest import WATCH_ROWS, shoot
-from hotline.desk.views import TalkView
+from hotline.desk.views import TalkView, VoiceView
 
 SOON_MS = 2000
 """A request must be on the screen within this time; on an idle machine it takes some 30 ms."""
@@ -333,10 +333,18 @@ def test_a_talk_is_drawn_with_both_sides_and_moved_through_by_keys(stand, open_b
 
 def test_an_agent_pauses_the_recording_of_her_talk_with_one_key_while_she_types(stand, open_browser) -> None:
     number = open_with_transcript(stand)
-    stand.desk.talk_now = TalkView("c1", is_paused=False)
+    voices = (
+        VoiceView("caller", "good", 4.1, 0.012, is_missing=False),
+        VoiceView("other", "unheard", None, 0.0, is_missing=True),
+    )
+    stand.desk.talk_now = TalkView("c1", is_paused=False, voices=voices)
     page = open_browser("wang")
     page.goto(f"/requests/{number}")
     expect(page.locator("#talk")).to_contain_text("正在通话录音")
+    expect(page.locator("#talk .side")).to_have_count(2)
+    expect(page.locator("#talk")).to_contain_text("线路良好 · 丢失1%")
+    page.wait_for_function("document.querySelector('meter[data-side=caller]').value > -40")
+    shoot(page, "talk-voices")
     page.locator("[name=text]").focus()
     page.keyboard.press("Control+.")
     expect(page.locator("#talk")).to_contain_text("录音已暂停")
