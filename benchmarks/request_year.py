@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/request_year.py [count]``. Every step goes through ``decide``, ``apply`` and the
 ledger, as in the store; deadlines are found as the product finds them, in the order in which they are
-due. At the end the chain is walked, every request is recomputed from its rows, and what was counted on the way is counted
-once more from the rows alone. Limit: 60 s of processor time for 40,000 requests on one core.
+due. At the end the chain is walked, every request is recomputed from its rows, and what was counted on the
+way is counted once more from the rows alone. Limit: 60 s of processor time for 40,000 requests on one core.
 """
 
 from __future__ import annotations

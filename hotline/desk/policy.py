@@ -1,8 +1,9 @@
 """Who may do what at a console: one table, role by action.
 
 A unit's user reaches only what her own unit was given; that is the store's filter, not a row here.
-Supervisors look and listen but do not dispatch; administrators set up people, may come to talks as supervisors
-do, and see no more of a request than its line and text; nobody of a unit hears a resident's voice.
+Supervisors look and listen but do not dispatch; administrators set up people, may come to talks as
+supervisors do, and see no more of a request than its line and text; nobody of a
+unit hears a resident's voice.
 """
 
 from __future__ import annotations

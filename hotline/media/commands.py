@@ -34,8 +34,8 @@ from hotline.media.plan import (
 from hotline.media.playing import Playing
 
 MAY_BE_LATE: Final = (
-    NoteKey, WatchLevel, Tap, StopPlaying, PauseRecording, ResumeRecording, StopRecording, Unbridge, ClosePort,
-    ExpectVoice,
+    NoteKey, WatchLevel, Tap, StopPlaying, PauseRecording, ResumeRecording, StopRecording, Unbridge,
+    ClosePort, ExpectVoice,
 )  # fmt: skip
 """Commands that a call without a port has no use for."""
 

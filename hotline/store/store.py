@@ -11,8 +11,8 @@ from hotline.store.desk_writes import SqlDeskWrites
 from hotline.store.dispatches import SqlDispatches
 from hotline.store.due import SqlDue
 from hotline.store.guests import SqlGuests
-from hotline.store.indicators import SqlIndicators
 from hotline.store.homes import SqlHomes
+from hotline.store.indicators import SqlIndicators
 from hotline.store.journal import SqlJournal
 from hotline.store.legs import SqlLegs
 from hotline.store.neighbours import SqlNeighbours
