@@ -20,9 +20,8 @@ def mask(number: str) -> str:
         return shown[:1] + HIDDEN * 3 if shown else ""
     if len(shown) <= 4:  # an extension
         return HIDDEN * (len(shown) - 1) + shown[-1]
-    head, tail = (3, 4) if len(shown) >= 10 else (2, 2)
-    hidden = max(len(shown) - head - tail, 1)
-    return shown[:head] + HIDDEN * hidden + shown[-tail:]
+    head, tail = (3, 4) if len(shown) >= 10 else (2, 2) if len(shown) >= 7 else (1, 1)
+    return shown[:head] + HIDDEN * (len(shown) - head - tail) + shown[-tail:]
 
 
 def domestic(number: str) -> str:

@@ -126,7 +126,7 @@ def test_a_call_becomes_a_request_that_reaches_the_street(
     print(f"hanging up → request on the screen: {shown_s:.3f} s")
     assert 0 < shown_s < SHOWN_S
     expect(row).to_contain_text("138****8000")
-    expect(row).to_contain_text("待派单")
+    expect(row).to_contain_text("待研判")
     shoot(wang, "call-1-arrived")
     # its transcript follows, for both agents
     for page in (wang, li):
