@@ -8,16 +8,22 @@ import os
 import random
 import socket
 import tempfile
+from collections import deque
 from pathlib import Path
 from typing import IO, Final
 
 FIRST, LAST = 20_000, 32_000
 """Above the ports that telephones take for their voice (baresip and pyVoIP: 10,000 to 20,000), and below
 those that Linux gives to clients."""
+MIDDLE: Final = 26_000
+"""Ranges of more than ``MOST_SMALL`` ports lie above it, so that the many small ones leave room for them."""
+MOST_SMALL: Final = 1024
 BLOCK: Final = 64
 """Ports that are reserved together."""
+RANGES: Final = 12
+"""How many of its ranges a process keeps reserved; products that run longer hold their ports themselves."""
 
-_reserved: list[IO[bytes]] = []
+_reserved: deque[list[IO[bytes]]] = deque()
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
@@ -28,15 +34,20 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 
 def free_port_range(count: int) -> tuple[int, int]:
-    """Find an even UDP port with ``count`` free ones above it, and reserve them until this process ends.
+    """Find an even UDP port with ``count`` free ones above it, and reserve them for a while.
 
     A product opens its ports seconds after they were found, and again after it was killed: until then they
-    are free for everybody. Whoever looks for ports here leaves reserved ones alone.
+    are free for everybody. Whoever looks for ports here leaves reserved ones alone, until this process ends
+    or has found ``RANGES`` others.
 
     :raises RuntimeError: when there is no such range.
     """
     blocks = -(-count // BLOCK)
-    places = list(range(FIRST, LAST - blocks * BLOCK, BLOCK))
+    while len(_reserved) >= RANGES:
+        for lock in _reserved.popleft():
+            lock.close()
+    area = (FIRST, MIDDLE) if count <= MOST_SMALL else (MIDDLE, LAST)
+    places = list(range(area[0], area[1] - blocks * BLOCK, BLOCK))
     random.shuffle(places)
     for first in places:
         with contextlib.ExitStack() as stack:
@@ -48,7 +59,7 @@ def free_port_range(count: int) -> tuple[int, int]:
             if len(locks) < blocks or not _are_free(first, count):
                 continue
             stack.pop_all()
-            _reserved.extend(locks)
+            _reserved.append(locks)
             return first, first + count - 1
     raise RuntimeError("no free range of UDP ports")
 
