@@ -12,9 +12,11 @@ import heapq
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from hotline.tickets.calendar import WallClock
 from hotline.tickets.calendar_file import parse_calendar
@@ -108,13 +110,13 @@ class Year:
         move, duty, changes = way
         lead = request.lead.unit if request.lead else ""
         actor = Actor(f"{duty}-{lead or rng.randrange(9)}", duty, lead if duty in _UNIT else "")
-        given = Given(**{**_fields(GIVEN), **changes})
+        given = replace(GIVEN, **changes) if changes else GIVEN
         self._write(decide(request, move, actor, at, self.site, given=given, around=ALONE))
         self._think(number, at)
 
     def _choose(  # noqa: C901 - one line a state
         self, request: ServiceRequest
-    ) -> tuple[RequestMove, Duty, dict[str, object]] | None:
+    ) -> tuple[RequestMove, Duty, dict[str, Any]] | None:
         roll, bounds = self.rng.random(), self.site.limits.bounds
         unit = {"unit": request.ruled_unit or self.rng.choice(UNITS)}
         match request.state:
@@ -152,10 +154,6 @@ class Year:
 
 
 _UNIT = frozenset({_D.UNIT, _D.UNIT_LEADER})
-
-
-def _fields(given: Given) -> dict[str, object]:
-    return {name: getattr(given, name) for name in Given.__dataclass_fields__}
 
 
 def recount(rows: list[Row]) -> tuple[Counter[str], int, int, dict[str, str]]:

@@ -38,6 +38,7 @@ from hotline.tickets.service_request import (
     ServiceRequest,
     Step,
     WorkOrder,
+    altered,
     changes_of,
     from_json,
     with_changes,
@@ -53,6 +54,7 @@ _ACTING: Final[Mapping[TimerKind, RequestMove]] = {
     _T.PARENT: _M.LOOK_AT_PARENT,
 }
 """Timers whose end moves the request."""
+_GIVEN: Final = tuple((f.name, f.default) for f in fields(Given))
 
 
 def decide(
@@ -77,10 +79,10 @@ def decide(
     moment = Moment(request, actor, given, around, at, site, request.lead)
     _check_ways(ways, moment, move)
     changed = EFFECTS.get(move, no_effect)(moment)
-    changed = _follow_with_orders(replace(changed, state=rule.target), move)
+    changed = altered(changed, state=rule.target, orders=_orders_after(changed, rule.target, move))
     told = changed.told if changed.state is request.state else ()
-    changed = replace(changed, told=told, timers=_timers_after(request, changed, move, moment))
-    return _step(request, _stamped(changed, actor, at), move, actor, at, given)
+    running = _timers_after(request, changed, move, moment)
+    return _step(request, _stamped(changed, actor, at, told=told, timers=running), move, actor, at, given)
 
 
 def decide_order(
@@ -243,10 +245,10 @@ def _check_ways(ways: tuple[Way, ...], moment: Moment, move: str) -> None:
     raise Refused(f"{move} needs: {', or '.join(missing)}", code="input")
 
 
-def _stamped(request: ServiceRequest, actor: Actor, at: datetime) -> ServiceRequest:
+def _stamped(request: ServiceRequest, actor: Actor, at: datetime, **changes: object) -> ServiceRequest:
     pair = (actor.person, actor.axis)
     acted = request.acted if pair in request.acted else (*request.acted, pair)
-    return replace(request, acted=acted, last_at=at, version=request.version + 1)
+    return altered(request, acted=acted, last_at=at, version=request.version + 1, **changes)
 
 
 def _step(
@@ -267,16 +269,16 @@ def _step(
 
 def _said(given: Given) -> Json:
     said: Json = {}
-    for f in fields(given):
-        value = getattr(given, f.name)
-        if value == f.default:
+    for name, default in _GIVEN:
+        value = getattr(given, name)
+        if value is default or value == default:
             continue
         if isinstance(value, timedelta):
-            said[f"{f.name}_s"] = int(value.total_seconds())
+            said[f"{name}_s"] = int(value.total_seconds())
         elif isinstance(value, datetime):
-            said[f.name] = utc(value).isoformat()
+            said[name] = utc(value).isoformat()
         else:
-            said[f.name] = list(value) if isinstance(value, tuple) else value
+            said[name] = list(value) if isinstance(value, tuple) else value
     return said
 
 
@@ -288,7 +290,7 @@ def _target(table: Mapping[tuple[S, M], Rule[S]], states: type[S], moves: type[M
     return "" if rule is None else rule.target.value
 
 
-def _follow_with_orders(request: ServiceRequest, move: RequestMove) -> ServiceRequest:
+def _orders_after(request: ServiceRequest, target: RequestState, move: RequestMove) -> tuple[WorkOrder, ...]:
     """Move the lead's order along, and take open orders back when the request ends early."""
     lead, follows = request.lead, FOLLOWED.get(move)
     orders = list(request.orders)
@@ -298,11 +300,11 @@ def _follow_with_orders(request: ServiceRequest, move: RequestMove) -> ServiceRe
             orders[_index_of(orders, lead)] = replace(lead, state=rule.target)
         elif move not in SIGNED_ANYWAY:
             raise LocalProtocolError(f"the lead's order is {lead.state} and cannot {follows}")
-    if request.state in {_S.WITHDRAWN, _S.ANSWERED, _S.MERGED}:
+    if target in {_S.WITHDRAWN, _S.ANSWERED, _S.MERGED}:
         for index, order in enumerate(orders):
             if rule := ORDER_TABLE.get((order.state, OrderMove.RETURN)):
                 orders[index] = replace(order, state=rule.target, timers=())
-    return replace(request, orders=tuple(orders))
+    return tuple(orders)
 
 
 def _index_of(orders: list[WorkOrder], wanted: WorkOrder) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final
 
 from hotline.tickets.calendar import ClockKind
@@ -100,9 +101,19 @@ class ServiceRequest:
         return tuple(axis for who, axis in self.acted if who == person)
 
 
+_NAMES: Final = tuple(f.name for f in fields(ServiceRequest))
+_VALUES: Final = attrgetter(*_NAMES)
+_PARTS: Final[Mapping[type, tuple[str, ...]]] = {
+    part: tuple(f.name for f in fields(part)) for part in (Timer, WorkOrder, Limit)
+}
+_FILLS: Final = tuple(getattr(ServiceRequest, name).__set__ for name in _NAMES)
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+_WORDS: Final = frozenset({RequestState, OrderState, TimerKind, ClockKind, Part, Axis, Level})
+
+
 def as_json(request: ServiceRequest) -> Json:
     """Write a request as canonical JSON can hold it; ``from_json`` reads it."""
-    return {f.name: _write(getattr(request, f.name)) for f in fields(request)}
+    return {name: _write(value) for name, value in zip(_NAMES, _VALUES(request), strict=True)}
 
 
 def from_json(tree: Mapping[str, Any]) -> ServiceRequest:
@@ -111,17 +122,15 @@ def from_json(tree: Mapping[str, Any]) -> ServiceRequest:
     :raises ValueError: when a word is none of ours.
     :raises KeyError: when a field is missing.
     """
-    return ServiceRequest(**{f.name: _READ.get(f.name, _same)(tree[f.name]) for f in fields(ServiceRequest)})
+    return ServiceRequest(**{name: _READ.get(name, _same)(tree[name]) for name in _NAMES})
 
 
 def changes_of(before: ServiceRequest | None, after: ServiceRequest) -> Json:
     """Write the fields that differ from before, as ``as_json`` would; all of them when there is no before."""
-    names = [f.name for f in fields(after)]
-    return {
-        name: _write(getattr(after, name))
-        for name in names
-        if before is None or getattr(before, name) != getattr(after, name)
-    }
+    if before is None:
+        return as_json(after)
+    pairs = zip(_NAMES, _VALUES(before), _VALUES(after), strict=True)
+    return {name: _write(new) for name, old, new in pairs if old is not new and old != new}
 
 
 def with_changes(request: ServiceRequest, changed: Mapping[str, Any]) -> ServiceRequest:
@@ -129,10 +138,30 @@ def with_changes(request: ServiceRequest, changed: Mapping[str, Any]) -> Service
 
     :raises ValueError: when a word is none of ours.
     """
-    return replace(request, **{name: _READ.get(name, _same)(value) for name, value in changed.items()})
+    return altered(request, **{name: _READ.get(name, _same)(value) for name, value in changed.items()})
+
+
+def altered(request: ServiceRequest, **changes: object) -> ServiceRequest:
+    """Make a request with other values in some fields: ``dataclasses.replace`` in a third of its time.
+
+    A step makes several of them, and a frozen class of this many fields is slow to fill by its own
+    ``__init__``, which has nothing to check.
+
+    :raises TypeError: for a name that is no field.
+    """
+    made = object.__new__(ServiceRequest)
+    for name, fill, value in zip(_NAMES, _FILLS, _VALUES(request), strict=True):
+        fill(made, changes.pop(name) if name in changes else value)
+    if changes:
+        raise TypeError(f"a service request has no {', '.join(changes)}")
+    return made
 
 
 def _write(value: object) -> object:
+    if type(value) in _PLAIN:
+        return value
+    if type(value) in _WORDS:
+        return value.value  # type: ignore[attr-defined]
     if isinstance(value, timedelta):
         return value // _US
     if isinstance(value, datetime):
@@ -140,7 +169,7 @@ def _write(value: object) -> object:
     if isinstance(value, (tuple, list)):
         return [_write(item) for item in value]
     if isinstance(value, (Timer, WorkOrder, Limit)):
-        return {f.name: _write(getattr(value, f.name)) for f in fields(value)}
+        return {name: _write(getattr(value, name)) for name in _PARTS[type(value)]}
     if isinstance(value, bool) or value is None:
         return value
     return int(value) if isinstance(value, int) else str(value)
