@@ -11,12 +11,17 @@ from typing import Any
 
 import pytest
 
+from examples.demo import Browser
 from examples.product import ROOT, Product
 from tests.interop.flows import CONNECTS
 from tests.interop.office import MUSIC_HZ, RINGING_HZ, TONES, Phone, a_tone
-from tests.interop.site import PROMPTS, rows, wait_until, write_wav
+from tests.interop.office_phone import level_of
+from tests.interop.site import PROMPTS, from_alaw, rows, wait_until, write_wav
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
+
+PASSWORD = "long-enough-for-a-test"
+ALAW_SILENCE = 0xD5
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +43,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Product:
         ivr__flow=folder / "office.toml",
     )
     product.appoint()
+    product.run("user", "add", "wang", "--role", "agent", text_in=PASSWORD + "\n")
     return product
 
 
 @pytest.fixture(scope="module")
 def passwords(site: Product) -> dict[str, str]:
-    return {user: site.add_phone(user) for user in TONES}
+    return {user: site.add_phone(user, *(["--user", "wang"] if user == "1001" else [])) for user in TONES}
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +201,43 @@ def test_nobody_at_the_desk_leaves_her_a_message(product: Product, phone: Callab
     product.wait_for("call.nobody", to=["1001"])
     resident.do("hang-up", 1)
     assert json.loads(the_call(product)["path"])[1:] == ["ring", "message"]
+
+
+def test_what_is_said_in_a_pause_is_silence_in_the_recording_from_one_sample_to_another(
+    product: Product, phone: Callable[..., Phone]
+) -> None:
+    resident, agent = connected(phone)
+    console = Browser(product.console_url)
+    console.post("/login", user_name="wang", password=PASSWORD)
+    time.sleep(1)
+    assert "/talk/resume" in console.post("/talk/pause", reason="number")
+    agent.hears(1, TONES["2001"])  # they talk on
+    resident.hears(1, TONES["1001"])
+    assert "/talk/pause" in console.post("/talk/resume")
+    time.sleep(1.5)
+    agent.do("hang-up", 1)
+    resident.wait("closed", call=1)
+    call_id = the_call(product)["call_id"]
+    (row,) = rows(product, "select * from recordings where call_id = ?", call_id)
+    notes = [
+        (event["actor"], json.loads(event["payload"]))
+        for event in rows(
+            product,
+            "select * from events where call_id = ? and kind like 'recording.%ed' and payload like '%at_ms%' "
+            "order by position",
+            call_id,
+        )
+    ]
+    assert [actor for actor, _ in notes] == ["wang", "wang"]
+    assert notes[0][1]["reason"] == "number"
+    begin, end = (note["at_ms"] * 8 for _, note in notes)
+    assert end - begin > 8000
+    for path, user in ((row["path"], "2001"), (row["far_path"], "1001")):
+        sound = (product.data_dir / "recordings" / path).read_bytes()
+        assert set(sound[begin:end]) == {ALAW_SILENCE}
+        for part in (sound[begin - 4000 : begin], sound[end : end + 4000]):
+            assert abs(level_of(from_alaw(part))["hz"] - TONES[user]) < 8
+            assert {ALAW_SILENCE} not in (set(part[:4]), set(part[-4:]))  # a tone may be nought at one place
 
 
 def test_a_supervisor_listens_whispers_and_barges_in_and_a_third_takes_part(
