@@ -1,7 +1,8 @@
 """The ledger's rows in the store: appended in the transaction of their cause; the head is kept beside it.
 
 ``Writing.head`` is the last row as far as the transaction knows. After the commit its hash goes to a file
-outside of the database: whoever cuts rows off the end would have to change that as well.
+outside of the database: whoever cuts rows off the end would have to change that as well. A head that is not
+one of the chain's rows is never written over: it is all that shows that rows are gone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hotline.errors import OutsideError
 from hotline.store.tables import LedgerRow
 from hotline.store.work import Work, Writing
 from hotline.tickets.ledger import Row, append_recording, append_step
@@ -22,11 +24,18 @@ from hotline.tickets.service_request import Step
 HEAD_FILE: Final = "ledger.head"
 """In the data folder, beside the recordings' folder: ``<count of rows> <hash of the last>``."""
 
+REMEDY: Final = (
+    "rows of the ledger are gone, or an old copy was put back by hand: `hotline audit verify`; when that is "
+    "explained, put the file aside"
+)
+
 log = structlog.get_logger()
 
 
 class SqlChain(Work):
     """Keeps the head of the ledger outside of the database."""
+
+    _is_disputed = False
 
     @property
     def head_file(self) -> Path:
@@ -34,12 +43,30 @@ class SqlChain(Work):
         return self.recordings_dir.parent / HEAD_FILE
 
     def _tell(self, writing: Writing) -> None:
-        if writing.head is not None and writing.has_appended:
+        if writing.head is not None and writing.follows is not None:
             try:
-                keep_head_blocking(self.head_file, writing.head.seq, writing.head.hash)
-            except OSError as error:  # what is committed stays committed
+                self._keep_blocking(writing.follows, (writing.head.seq, writing.head.hash))
+            except (OSError, OutsideError) as error:  # what is committed stays committed
                 log.error("ledger.head_not_kept", error=str(error), file=str(self.head_file))
         super()._tell(writing)
+
+    def _keep_blocking(self, follows: tuple[int, str], head: tuple[int, str]) -> None:
+        """Keep a head, unless the one that is there is newer, or no row of this chain."""
+        there = read_head_blocking(self.head_file)
+        if there is not None and there != follows:  # as after a crash, or when another process writes too
+            if not self._has_row_blocking(*there):
+                if not self._is_disputed:
+                    log.error("ledger.head_disputed", file=str(self.head_file), row=there[0], remedy=REMEDY)
+                self._is_disputed = True
+                return
+            if there[0] > head[0]:
+                return
+        keep_head_blocking(self.head_file, *head)
+        self._is_disputed = False
+
+    def _has_row_blocking(self, seq: int, digest: str) -> bool:
+        row = self.read_blocking(lambda session: session.get(LedgerRow, seq))
+        return row is not None and row.hash == digest
 
 
 def keep_head_blocking(file: Path, seq: int, digest: str) -> None:
@@ -84,7 +111,8 @@ def _add(writing: Writing, row: Row, number: str) -> Row:
             hash=row.hash,
         )
     )
-    writing.head, writing.has_appended = row, True
+    writing.follows = writing.follows or (row.seq - 1, row.prev_hash)
+    writing.head = row
     return row
 
 

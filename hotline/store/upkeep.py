@@ -17,14 +17,15 @@ from typing import Final
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pysqlite3 import dbapi2 as sqlite
-from sqlalchemy import URL, Engine, func, select, text
+from sqlalchemy import URL, Engine, func, inspect, select, text
 from sqlalchemy.orm import Session
 
 from hotline.errors import ConfigError, OutsideError
+from hotline.store.chain import HEAD_FILE, keep_head_blocking, newest_row
 from hotline.store.connection import outside_errors
 from hotline.store.schema import config_for
 from hotline.store.search_index import FORM, NAME, IndexRow
-from hotline.store.tables import EventRow, RecordingRow, RequestRow
+from hotline.store.tables import EventRow, LedgerRow, RecordingRow, RequestRow
 from hotline.store.work import Work
 
 LEAST_ROOM_BYTES: Final = 2 * 1024**3
@@ -124,6 +125,8 @@ class SqlUpkeep(Work):
     def restore_blocking(self, source: Path, *, replaces: bool = False) -> None:
         """Put a copy in the place of the database; the product must be stopped.
 
+        The ledger's head that was kept beside it becomes ``.before``: it shows what the copy lacks.
+
         :param replaces: a database that is there may be replaced; SQLite's is kept beside it as ``.before``.
         :raises ConfigError: for a file that is no copy of this kind, or when a database is there.
         :raises OutsideError: when it cannot be written.
@@ -136,6 +139,7 @@ class SqlUpkeep(Work):
             if head != SQLITE_HEAD:
                 raise ConfigError("this is no copy of a SQLite store", file=str(source))
             self._restore_sqlite(source, replaces=replaces)
+            self._keep_its_head()
             return
         if not head.startswith(DUMP_HEAD):
             raise ConfigError("this is no copy of a PostgreSQL store", file=str(source))
@@ -147,6 +151,21 @@ class SqlUpkeep(Work):
         _run_tool(
             "pg_restore", url, "--clean", "--if-exists", "--no-owner", "--single-transaction", str(source)
         )
+        self._keep_its_head()
+
+    def _keep_its_head(self) -> None:
+        """Let the head outside of the database be that of the copy."""
+        file = self.recordings_dir.parent / HEAD_FILE
+        try:
+            if file.exists():
+                file.replace(file.with_name(f"{file.name}.before"))
+            with outside_errors(), Session(self._write_engine) as session:
+                has_ledger = inspect(session.connection()).has_table(LedgerRow.__tablename__)
+                newest = newest_row(session) if has_ledger else None
+            if newest is not None:
+                keep_head_blocking(file, newest.seq, newest.hash)
+        except OSError as error:
+            raise OutsideError(f"the copy is in its place, but not the ledger's head: {error}") from error
 
     def _has_tables(self) -> bool:
         with outside_errors(), self._read_engine.connect() as connection:

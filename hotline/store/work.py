@@ -41,8 +41,8 @@ class Writing:
         self._rules = rules
         self.head: Row | None = None
         """Last row of the ledger; None until it was asked for, and while there is none."""
-        self.has_appended = False
-        """The ledger grew."""
+        self.follows: tuple[int, str] | None = None
+        """Place and hash of the row after which the ledger grew; None when it did not."""
         self.at = at
         """Wall time of the transaction; all its rows carry the same."""
         self.day = day

@@ -70,6 +70,41 @@ def test_rows_cut_off_the_end_show_against_the_head_outside(walk: Walk) -> None:
     assert read_head_blocking(walk.store.head_file) == (last.rows, last.head)
 
 
+def test_work_that_goes_on_does_not_hide_rows_that_were_cut_off(walk: Walk) -> None:
+    last = walk.store.audit_blocking()
+    change(walk, f"DELETE FROM ledger WHERE seq > {last.rows - 3}")
+    for with_restart in (False, True):
+        if with_restart:
+            walk.restart()
+        for _ in range(4):
+            walk.call(Random(5))  # each opens a request: a row of the ledger
+        assert read_head_blocking(walk.store.head_file) == (last.rows, last.head)
+        fault = walk.store.audit_blocking().fault
+        assert fault is not None
+    walk.store.head_file.unlink()  # a person knows why, and begins anew
+    walk.call(Random(6))
+    kept = read_head_blocking(walk.store.head_file)
+    assert kept is not None
+    assert kept[0] > last.rows
+
+
+def test_a_head_that_another_process_kept_is_followed(walk: Walk) -> None:
+    first = walk.store
+    walk.store = walk.world.new_store()
+    walk.restart()
+    walk.call(Random(5))
+    newest = read_head_blocking(walk.store.head_file)
+    assert newest is not None
+    rows = walk.store.audit_blocking().rows
+    assert newest[0] == rows
+    first._keep_blocking((rows - 2, "0" * 64), (rows - 1, "0" * 64))  # comes late with the row before
+    assert read_head_blocking(walk.store.head_file) == newest
+    walk.store.head_file.write_text("", encoding="ascii")  # a plug was pulled: nothing that can be read
+    walk.call(Random(6))
+    assert read_head_blocking(walk.store.head_file) == (rows + 2, walk.store.audit_blocking().head)
+    first.close_blocking()
+
+
 def test_a_chain_that_was_hashed_anew_shows_against_the_head_outside(walk: Walk) -> None:
     audit = walk.store.audit_blocking()
 

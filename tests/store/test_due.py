@@ -180,6 +180,7 @@ def test_rows_of_before_are_taken_over_and_can_go_back(world: World) -> None:
         assert (
             connection.execute(text("SELECT role FROM users WHERE user_name = 'zhang'")).scalar() == "agent"
         )
+    store.head_file.unlink()  # of the chain that is gone
     store.close_blocking()
 
     async def after(desk: Desk, store: Store) -> None:

@@ -13,6 +13,7 @@ from store_world import World
 from hotline.errors import ConfigError, OutsideError
 from hotline.search.asked import Asked
 from hotline.store import Store
+from hotline.store.chain import read_head_blocking
 
 
 def found(store: Store) -> dict[str, bool]:
@@ -44,6 +45,26 @@ def test_a_copy_leads_back(world: World, tmp_path: Path) -> None:
     assert len(numbers(world)) == 1
     with pytest.raises(ConfigError, match="already"):
         world.new_store().backup_blocking(copy)
+
+
+def test_a_copy_brings_the_head_of_its_ledger(world: World, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+
+    async def story(store: Store) -> None:
+        await world.a_request(store)
+        await asyncio.to_thread(store.backup_blocking, copy)
+        await world.a_request(store)
+
+    world.run(story)
+    store = world.new_store()
+    newest = read_head_blocking(store.head_file)
+    store.restore_blocking(copy, replaces=True)
+    audit = store.audit_blocking()
+    assert audit.fault is None
+    assert read_head_blocking(store.head_file) == (audit.rows, audit.head)
+    before = store.head_file.with_name("ledger.head.before")  # what the copy lacks stays known
+    assert read_head_blocking(before) == newest != (audit.rows, audit.head)
+    store.close_blocking()
 
 
 def test_a_healthy_store_is_found_so_but_for_files_that_are_not_there(world: World) -> None:
