@@ -58,8 +58,8 @@ District.TestCase.settings = settings(max_examples=40, stateful_step_count=30, d
 TestDistrict = District.TestCase
 
 
-def test_four_weeks_reach_every_state_and_make_every_move() -> None:
-    world, rng = World(), Random(96156)
+def live_four_weeks(seed: int) -> tuple[World, set[RequestState]]:
+    world, rng = World(), Random(seed)
     world.open(rng)
     seen: set[RequestState] = set()
     for _ in range(28 * 12):
@@ -72,6 +72,20 @@ def test_four_weeks_reach_every_state_and_make_every_move() -> None:
         world.check()
     world.crash()
     world.check_chain()
+    return world, seen
+
+
+def test_four_weeks_reach_every_state_and_make_every_move() -> None:
+    world, seen = live_four_weeks(96156)
     assert seen == set(RequestState)
     assert {move for move in RequestMove if not world.made[move]} == set()
     assert set(world.refused) == {"state", "role", "duty", "input", "missing"}
+
+
+def test_ten_thousand_steps_of_six_districts_forget_nobody() -> None:
+    worlds = [live_four_weeks(seed)[0] for seed in range(6)]
+    assert sum(len(world.rows) for world in worlds) > 10_000
+    assert {state for world in worlds for state in (r.state for r in world.requests.values())} > {
+        RequestState.CLOSED,
+        RequestState.WITHDRAWN,
+    }
