@@ -192,6 +192,8 @@ class RequestPage:
     around: Around = ALONE
     is_complete: bool = False
     """It can be accepted: kind and words are there."""
+    voices: Sequence[VoiceView] = ()
+    """How good the voices of its call were, the caller's first; empty where nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True)

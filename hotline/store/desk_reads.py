@@ -19,8 +19,11 @@ from hotline.desk.views import (
     RequestPage,
     SegmentView,
     UnitChoice,
+    VoiceView,
 )
+from hotline.desk.voices import voice_view, worst_first
 from hotline.events.record import (
+    CALL_VOICE_MISSING,
     USER_ADDED,
     USER_DISABLED,
     USER_LOGGED_IN,
@@ -33,6 +36,7 @@ from hotline.routing.suggestion import KIND, PLACE, Suggestion
 from hotline.store.chain import as_row
 from hotline.store.lives import around, is_complete, peek
 from hotline.store.phones import OF_PHONES
+from hotline.store.qualities import qualities_of
 from hotline.store.retention import expired_of
 from hotline.store.tables import (
     CallRow,
@@ -205,6 +209,7 @@ def _page(session: Session, unit: str | None, number: str, at: datetime, site: S
         life=peek(session, request, at, site),
         around=around(session, request, site),
         is_complete=is_complete(request),
+        voices=_voices(session, request.call_id),
     )
 
 
@@ -232,6 +237,23 @@ def _recordings(session: Session, recording_id: str) -> list[RecordingView]:
     both = bool(row.far_path)
     expired = expired_of(session, {row.call_id}).get(recording_id)
     return [RecordingView(row.recording_id, row.started_at, samples / RATE_HZ, row.cut_short, both, expired)]
+
+
+def _voices(session: Session, call_id: str) -> tuple[VoiceView, ...]:
+    noted = session.scalars(
+        select(EventRow.payload).where(EventRow.call_id == call_id, EventRow.kind == CALL_VOICE_MISSING)
+    )
+    missing = {payload["leg_id"] for payload in noted}
+    views = [
+        voice_view(
+            quality,
+            "caller" if quality.call_id == call_id else "other",
+            is_missing=quality.call_id in missing,
+            is_over=True,
+        )
+        for quality in qualities_of(session, call_id)
+    ]
+    return tuple(worst_first(views))
 
 
 def _history(session: Session, request: RequestRow, unit: str | None) -> list[HistoryLine]:

@@ -13,6 +13,7 @@ from console.fake_desk import PASSWORD
 from playwright.sync_api import expect
 
 from browser.conftest import shoot
+from hotline.desk.views import VoiceView
 
 AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "var/axe/package/axe.min.js")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -44,6 +45,10 @@ def test_no_page_has_a_fault_that_axe_finds(stand, open_browser, scheme, languag
     stand.do(desk.fail_transcript, numbers[3])
     stand.do(desk.route, desk.people["li"].actor, numbers[0], 2, "110101001", "请尽快处理")
     stand.do(desk.send_mail, numbers[0], "failed", "550 no such mailbox")
+    desk.voices = [
+        VoiceView("caller", "poor", 3.2, 0.04, is_missing=True),
+        VoiceView("other", "very_good", 4.4, 0.0, is_missing=False),
+    ]
     for user in ("wang", "street", "zhao", "root"):
         desk.add_user(user, desk.people[user].actor.role, desk.people[user].actor.unit_code, user, language)
     visits = {

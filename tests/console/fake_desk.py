@@ -26,6 +26,7 @@ from hotline.desk.views import (
     TalkLevels,
     TalkView,
     UnitChoice,
+    VoiceView,
 )
 from hotline.errors import Refused
 from hotline.events import record
@@ -218,6 +219,8 @@ class FakeDesk(Desk):
         self.meters_closed = 0
         self.talks: set[str] = set()
         """Numbers of requests whose recordings hold both sides."""
+        self.voices: list[VoiceView] = []
+        """How good the voices of each request's call were."""
         self.mail_error = ""
         self.live_talks = LiveTalks()
         self.searches = Searches(_FakeSearch(self))
@@ -397,7 +400,7 @@ class FakeDesk(Desk):
                 )
             ],
             orders=list(request.orders), history=list(request.history), earlier=[r.line for r in others],
-            called="96156", language="zh", may=frozenset(may.get(actor.role, set())),
+            called="96156", language="zh", may=frozenset(may.get(actor.role, set())), voices=self.voices,
         )  # fmt: skip
 
     def _held(self, actor: Actor, number: str, version: int) -> _Request:

@@ -56,3 +56,17 @@ async def test_levels_are_streamed_until_the_talk_is_over(visit, desk) -> None:
         "event: ended\ndata: {}\n\n"
     )
     assert desk.meters_closed == 1
+
+
+async def test_a_request_tells_how_good_the_voices_of_its_call_were(visit, desk) -> None:
+    wang, number = visit("wang"), desk.open_request()
+    assert "通话质量" not in (await wang.get(f"/requests/{number}")).text
+    desk.voices = [
+        VoiceView("caller", "fair", 3.7, 0.031, is_missing=True),
+        VoiceView("other", "unheard", None, 0.0, is_missing=True),
+    ]
+    page = (await wang.get(f"/requests/{number}")).text
+    voices = page.partition("通话质量")[2].partition("</ul>")[0]
+    for words in ("市民", "线路一般 · 丢失3%", "热线", "听不到声音"):
+        assert words in voices
+    assert voices.count("曾有一段时间听不到声音") == 1  # who was never heard needs no second word

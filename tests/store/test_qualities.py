@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from store_world import World
 
+from hotline.desk.views import VoiceView
 from hotline.events.ids import CallId
 from hotline.intake.ports import LegNote
 from hotline.media.plan import Codec, LegQuality, VoiceFound, VoiceMissing
@@ -79,5 +80,44 @@ def test_a_missing_voice_is_an_event_of_its_call(world: World) -> None:
             ("call.voice_missing", {"leg_id": leg, "reason": "strangers"}),
             ("call.voice_found", {"leg_id": leg}),
         ]
+
+    world.run(story)
+
+
+def test_a_request_shows_how_good_the_voices_of_its_call_were(world: World) -> None:
+    async def story(store: Store) -> None:
+        number, other = await world.a_request(store), await world.a_request(store)
+        page = await store.request_page(None, number)
+        assert page is not None
+        assert page.voices == ()
+        found = await store.call_story(number)
+        assert found is not None
+        call_id = CallId(found.call.call_id)
+        good, bad, silent = (CallId(f"{call_id}-leg{n}") for n in (1, 2, 3))
+        notes = [
+            a_quality(call_id),
+            a_quality(good),
+            replace(a_quality(bad), lost=600, mos=2.2),
+            VoiceMissing(call_id, "silent"),
+            VoiceFound(call_id),
+        ]
+        await store.note_voices([(note, world.clock()) for note in notes])
+        page = await store.request_page(None, number)
+        assert page is not None
+        caller, worst = page.voices  # of those whom she was connected with, the worst
+        assert caller == VoiceView("caller", "fair", 4.0, 0.0125, is_missing=True)
+        assert worst == VoiceView("other", "bad", 2.2, 602 / 3000, is_missing=False)
+        await store.note_voices(
+            [(replace(a_quality(silent), mos=None, far_mos=None, expected=0), world.clock())]
+        )
+        page = await store.request_page(None, number)
+        assert page is not None
+        assert [(voice.who, voice.grade) for voice in page.voices] == [
+            ("caller", "fair"),
+            ("other", "unheard"),
+        ]
+        page = await store.request_page(None, other)
+        assert page is not None
+        assert page.voices == ()
 
     world.run(story)
