@@ -75,7 +75,7 @@ clean:
 	@.ci/need sipp=sip-tester baresip=baresip chromium=chromium redis-server=redis-server \
 	    /usr/lib/postgresql=postgresql /usr/share/fonts/opentype/noto=fonts-noto-cjk \
 	    kamailio=kamailio linphonec=linphone-cli svmap=sipvicious \
-	    sox=sox opusdec=opus-tools strace=strace /usr/share/doc/libfaketime=libfaketime gcc=gcc
+	    sox=sox opusdec=opus-tools strace=strace /usr/sbin/iptables=iptables /usr/share/doc/libfaketime=libfaketime gcc=gcc
 	@echo "set-up: packages of the tests"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test]'
 	@touch $@
