@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hotline.media.g711 import Samples, codec_index, encode
+from examples.phone.sound_file import read_sound
+from hotline.media.g711 import Samples, codec_index, decode, encode
 from hotline.media.plan import Codec
 from hotline.media.rtp import FRAME, RATE_HZ
 from hotline.media.tones import CONTEXT, HIGH_HZ, KEYPAD, LOW_HZ, ToneKeys
@@ -17,6 +18,8 @@ from hotline.media.vad import VoiceActivity
 
 Sound = NDArray[np.float64]
 PROMPTS = Path(__file__).parents[2] / "ivr_flows" / "prompts"
+RECORDED = Path(__file__).parents[1] / "data" / "speech"
+"""People on the telephone, in A-law."""
 
 
 def volts(dbm0: float) -> float:
@@ -82,6 +85,9 @@ def hear(sounds: Sound, codec: Codec = Codec.PCMA, *, ends: bool = True) -> list
 
 def load(path: Path) -> tuple[Sound, int]:
     """Read a wave file: samples of -1 to 1, and their rate."""
+    if path.is_relative_to(RECORDED):
+        _, sound = read_sound(path)
+        return decode(np.frombuffer(sound, np.uint8), Codec.PCMA) / 32768, RATE_HZ
     with wave.open(str(path)) as file:
         assert file.getsampwidth() == 2
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float64) / 32768

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from keypad import PROMPTS, Sound, dial, hear, speech, to_samples, tone, volts, with_noise
+from keypad import PROMPTS, RECORDED, Sound, dial, hear, speech, to_samples, tone, volts, with_noise
 from voice_rig import FRAME, Rig, key_event, rtp
 
 from hotline.events.ids import CallId
@@ -117,7 +117,7 @@ def test_speech_over_a_key_does_not_hide_it_where_it_is_quieter() -> None:
 
 def test_an_hour_of_mandarin_presses_no_key() -> None:
     chance = np.random.default_rng(96156)
-    heard = hear(speech(PROMPTS.glob("*/*.wav"), 1.0, chance))
+    heard = hear(speech([*PROMPTS.glob("*/*.wav"), *RECORDED.glob("*.wav")], 1.0, chance))
     assert len(heard) >= 360
     assert not any(heard)
 
