@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "media"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from keypad import hear, speech
 
