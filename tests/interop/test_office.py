@@ -13,6 +13,7 @@ import pytest
 
 from examples.demo import Browser
 from examples.product import ROOT, Product
+from hotline.media.rtp import FRAME
 from tests.interop.flows import CONNECTS
 from tests.interop.office import MUSIC_HZ, RINGING_HZ, TONES, Phone, a_tone
 from tests.interop.office_phone import level_of
@@ -237,7 +238,11 @@ def test_what_is_said_in_a_pause_is_silence_in_the_recording_from_one_sample_to_
         assert set(sound[begin:end]) == {ALAW_SILENCE}
         for part in (sound[begin - 4000 : begin], sound[end : end + 4000]):
             assert abs(level_of(from_alaw(part))["hz"] - TONES[user]) < 8
-            assert {ALAW_SILENCE} not in (set(part[:4]), set(part[-4:]))  # a tone may be nought at one place
+        before, after = sound[:begin], sound[end:]
+        silence = bytes([ALAW_SILENCE])
+        # 0 on an idle machine; packets of a phone on a busy one may be missing or late just there
+        assert len(before) - len(before.rstrip(silence)) <= 5 * FRAME
+        assert len(after) - len(after.lstrip(silence)) <= 5 * FRAME
 
 
 def test_a_supervisor_listens_whispers_and_barges_in_and_a_third_takes_part(
