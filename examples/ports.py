@@ -20,7 +20,7 @@ MIDDLE: Final = 26_000
 MOST_SMALL: Final = 1024
 BLOCK: Final = 64
 """Ports that are reserved together."""
-RANGES: Final = 12
+RANGES: Final = 6
 """How many of its ranges a process keeps reserved; products that run longer hold their ports themselves."""
 
 _reserved: deque[list[IO[bytes]]] = deque()

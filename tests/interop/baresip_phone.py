@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import math
 import sys
@@ -103,6 +104,25 @@ async def listen(dialled: Any, options: argparse.Namespace) -> int:
     return 0 if is_closed else 1
 
 
+async def answer_of(dialled: Any) -> None:
+    """Wait until the call is answered.
+
+    The library loses an answer that comes before its ``dial`` has returned, and we answer within a
+    millisecond: then the voice, which has been there for a second, tells.
+    """
+    waiting, voiced = asyncio.ensure_future(dialled.wait_established(timeout=20)), 0
+    while not waiting.done():
+        await asyncio.wait([waiting], timeout=0.25)
+        with contextlib.suppress(baresip.AudioNotActive):
+            dialled.audio.info()
+            voiced += 1
+        if voiced > 4 and not waiting.done():
+            waiting.cancel()
+            dialled._state = baresip.call.CallState.ESTABLISHED
+            return
+    await waiting
+
+
 async def call(options: argparse.Namespace) -> int:
     with wave.open(str(options.speak)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE_HZ, 1, 2)
@@ -127,7 +147,7 @@ async def call(options: argparse.Namespace) -> int:
         await runtime.close()
         return code
     began = time.monotonic()
-    await dialled.wait_established(timeout=20)
+    await answer_of(dialled)
     say(event="answered", after_s=round(time.monotonic() - began, 2))
     presses = [(float(at), key) for at, _, key in (word.partition(":") for word in options.press)]
     answered, sound, beep, spoken_until = time.monotonic(), Sound(dialled.audio), Beep(), None
