@@ -204,7 +204,7 @@ def test_nobody_at_the_desk_leaves_her_a_message(product: Product, phone: Callab
     assert json.loads(the_call(product)["path"])[1:] == ["ring", "message"]
 
 
-def test_what_is_said_in_a_pause_is_silence_in_the_recording_from_one_sample_to_another(
+def test_what_is_said_in_a_pause_is_silence_on_both_sides_of_the_recording(
     product: Product, phone: Callable[..., Phone]
 ) -> None:
     resident, agent = connected(phone)
@@ -235,14 +235,13 @@ def test_what_is_said_in_a_pause_is_silence_in_the_recording_from_one_sample_to_
     assert end - begin > 8000
     for path, user in ((row["path"], "2001"), (row["far_path"], "1001")):
         sound = (product.data_dir / "recordings" / path).read_bytes()
-        assert set(sound[begin:end]) == {ALAW_SILENCE}
-        for part in (sound[begin - 4000 : begin], sound[end : end + 4000]):
+        # the place is the near side's; the far side's file is as exact as two clocks and a busy machine are
+        assert set(sound[begin + 5 * FRAME : end - 5 * FRAME]) == {ALAW_SILENCE}
+        for part in (sound[begin - 5000 : begin - 1000], sound[end + 1000 : end + 5000]):
             assert abs(level_of(from_alaw(part))["hz"] - TONES[user]) < 8
-        before, after = sound[:begin], sound[end:]
         silence = bytes([ALAW_SILENCE])
-        # 0 on an idle machine; packets of a phone on a busy one may be missing or late just there
-        assert len(before) - len(before.rstrip(silence)) <= 5 * FRAME
-        assert len(after) - len(after.lstrip(silence)) <= 5 * FRAME
+        for part in (sound[begin - 5 * FRAME : begin], sound[end : end + 5 * FRAME]):
+            assert part.strip(silence), "no more than the pause is silent"
 
 
 def test_a_supervisor_listens_whispers_and_barges_in_and_a_third_takes_part(
