@@ -123,9 +123,10 @@ def region_import(
     day = _day(on, settings)
     old = _periods(settings)
     tree = merged(old, new, day)
-    for fault in check(tree):
+    faults = check(tree)
+    for fault in faults:
         err.print(f"{fault.period.code}, {fault.field}: {fault.why}", markup=False)
-    if faults := check(tree):
+    if faults:
         _stop(len(faults))
     regions = write_json(tree, day, read_text(folder / REGIONS_FILE, "the regions"))
     _try(settings, REGIONS_FILE, regions, skip=skip)

@@ -7,7 +7,6 @@ none. What became due while nobody ran is made at the first look, dated when it 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
@@ -15,6 +14,7 @@ from typing import Final, Protocol
 import structlog
 
 from hotline.errors import ConfigError, OutsideError
+from hotline.store.background import Background
 
 LONGEST_S: Final = 20.0
 """Between two looks, also when nothing is due sooner: other processes may have moved a request."""
@@ -48,20 +48,15 @@ class DueReader:
 
     def __init__(self, store: Due, at: Callable[[], datetime], *, longest_s: float = LONGEST_S) -> None:
         self._store, self._at, self._longest_s = store, at, longest_s
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background(self._run, "due-reader")
 
     def start(self) -> None:
         """Begin to look; needs a running event loop. A second call does nothing."""
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="due-reader")
+        self._background.start()
 
     async def stop(self) -> None:
         """Look no more; harmless when never started."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._background.stop()
 
     async def look(self) -> float:
         """Make what is due now; tells the seconds until the next look."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from hotline.errors import OutsideError
+from hotline.store.background import Background
 from hotline.store.retention import Sweep, next_night
 
 HOUR: Final = 3
@@ -49,20 +49,16 @@ class Expiry:
     ) -> None:
         self._recordings, self._keep_days = recordings, keep_days
         self._at, self._zone, self._look_s = at, ZoneInfo(time_zone), look_s
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background(self._run, "expiry")
 
     def start(self) -> None:
         """Begin to wait for the night; needs a running event loop. A second call does nothing."""
-        if self._task is None and self._keep_days:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="expiry")
+        if self._keep_days:
+            self._background.start()
 
     async def stop(self) -> None:
         """Sweep no more; harmless when never started."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._background.stop()
 
     async def sweep(self) -> None:
         """Sweep once, and log what was done; a store that is away is tried the next night."""

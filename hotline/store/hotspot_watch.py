@@ -7,12 +7,12 @@ counted from what is stored, so nothing is lost but time.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Final, Protocol
 
 import structlog
 
 from hotline.errors import OutsideError
+from hotline.store.background import Background
 
 EVERY_S: Final = 60.0
 """Between two looks; people must hear of a hotspot within ten minutes."""
@@ -33,19 +33,15 @@ class HotspotWatch:
 
     def __init__(self, store: Looks, *, every_s: float = EVERY_S) -> None:
         self._store, self._every_s = store, every_s
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background(self._run, "hotspots")
 
     def start(self) -> None:
         """Begin to look."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="hotspots")
+        self._background.start()
 
     async def stop(self) -> None:
         """Look no more; harmless when never started."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._background.stop()
 
     async def _run(self) -> None:
         while True:

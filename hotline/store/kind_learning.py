@@ -23,6 +23,7 @@ from hotline.routing.joint import JointRanker
 from hotline.routing.kind_model import KindModel, Sample
 from hotline.routing.kinds import RankedKind
 from hotline.routing.model_file import Knowledge
+from hotline.store.background import Background
 from hotline.store.kind_files import load_blocking, mark_of_blocking, save_blocking, set_aside_blocking
 
 EVERY_S: Final = 5.0
@@ -68,7 +69,7 @@ class KindLearning:
         self._unsaved_since: float | None = None
         self._looking = asyncio.Lock()
         self._thread: ThreadPoolExecutor | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background(self._run, "kind-learning")
         self._position = 0
         self._take(Knowledge())
 
@@ -91,15 +92,11 @@ class KindLearning:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="kinds")
             await self._in_thread(self._load_blocking)
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="kind-learning")
+            self._background.start()
 
     async def stop(self) -> None:
         """Save and look no more; harmless when never started."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._background.stop()
         if self._thread is not None:
             await self._save()
             self._thread.shutdown()

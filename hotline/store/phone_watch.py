@@ -7,7 +7,6 @@ events, every few seconds, finds it. The look costs a fraction of a millisecond 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -15,6 +14,7 @@ import structlog
 
 from hotline.errors import OutsideError
 from hotline.sip.phones import PhoneBook
+from hotline.store.background import Background
 from hotline.store.phones import PhoneAccount
 
 EVERY_S: Final = 2.0
@@ -55,7 +55,7 @@ class PhoneWatch:
         self._on_changed, self._every_s = on_changed, every_s
         self._position = 0
         self._told: frozenset[str] = frozenset()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background(self._run, "phone-watch")
 
     async def start(self) -> None:
         """Fill the book, then begin to watch; needs a running event loop.
@@ -63,16 +63,11 @@ class PhoneWatch:
         :raises OutsideError: when the store cannot be read.
         """
         await self._read()
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="phone-watch")
+        self._background.start()
 
     async def stop(self) -> None:
         """Watch no more; harmless when never started."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._background.stop()
 
     async def look(self) -> bool:
         """Look once; tells whether the book was filled anew."""

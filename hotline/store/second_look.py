@@ -20,6 +20,7 @@ from hotline.errors import OutsideError
 from hotline.events.ids import CallId, RequestNumber
 from hotline.intake.ports import Journal, LegNote, OfferedCall, RequestDraft, RequestStatus
 from hotline.intake.recovery import RecoveryReport, Remains, recover
+from hotline.store.background import Background
 
 EVERY_S: Final = 600.0
 """Between two looks when all is well."""
@@ -43,20 +44,15 @@ class SecondLook:
         self._wait_s = every_s
         self._bell = asyncio.Event()
         self._told: set[str] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background(self._run, "second-look")
 
     def start(self) -> None:
         """Begin to look; needs a running event loop. A second call does nothing."""
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="second-look")
+        self._background.start()
 
     async def stop(self) -> None:
         """Look no more; harmless when never started."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._background.stop()
 
     def not_written(self) -> None:
         """Have it look soon: a request could not be written."""
